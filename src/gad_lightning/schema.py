@@ -1,0 +1,117 @@
+"""DataSchema: all that a model must know of its data, and the one thing linked from data to model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from gad_lightning.errors import DataError, SettingError
+
+Mode = Literal["window", "one_pass"]
+
+
+class LabelSet(NamedTuple):
+    """The closed set of classes that a task chooses from."""
+
+    names: tuple[str, ...]  # class names in the order of their indices
+    background: int | None = None  # index of the class that means "nothing of interest"
+    ignore: int | None = None  # index of the class that enters neither loss nor metrics
+
+
+class Task(NamedTuple):
+    """One thing that is asked; tasks with equal label sets share a head."""
+
+    name: str
+    labels: LabelSet
+
+
+class FeatureSpec(NamedTuple):
+    """How the frames were made: features of another kind are refused."""
+
+    encoder: str = "small"  # name and revision of the vision encoder
+    fps: float = 4.0  # frames a second of the features
+    width: int = 96  # D; the default three values are those of gad_lightning.video.encoders.SmallEncoder
+    tokens_per_frame: int = 1  # N
+    mean: tuple[float, ...] | None = None  # per feature, over the training split; None: frames are not standardised
+    std: tuple[float, ...] | None = None
+
+
+class Windows(NamedTuple):
+    """What a query may look back on. In frames, except where a stride says otherwise.
+
+    ``window`` mode shows each query ``frames`` frames of its own (the paper). ``one_pass`` mode cuts a video into
+    chunks of ``chunk`` new frames after ``frames - 1`` context frames and asks at every frame (ARCHITECTURE, section 2).
+    """
+
+    mode: Mode = "window"
+    short: int = 32  # short memory: the last frames up to the anchor
+    long: int = 0  # long memory: the frames before those
+    short_stride: int = 1
+    long_stride: int = 1
+    chunk: int = 128
+
+    @property
+    def frames(self) -> int:
+        """Most frames a query sees, memory strides counted."""
+        return -(-self.short // self.short_stride) + -(-self.long // self.long_stride)
+
+
+class DataSchema(NamedTuple):
+    """Label sets, goals, features and windows of a data set; stored in every checkpoint."""
+
+    tasks: tuple[Task, ...]
+    goals: tuple[str, ...] = ()
+    features: FeatureSpec = FeatureSpec()
+    windows: Windows = Windows()
+
+    @property
+    def label_sets(self) -> list[LabelSet]:
+        """The different label sets, in order of first use: one head each."""
+        return list(dict.fromkeys(task.labels for task in self.tasks))
+
+    @property
+    def head_of_task(self) -> list[int]:
+        """Per task, the index of its label set in ``label_sets``."""
+        return [self.label_sets.index(task.labels) for task in self.tasks]
+
+    @property
+    def num_classes(self) -> int:
+        """C: the classes of the largest label set."""
+        return max(len(task.labels.names) for task in self.tasks)
+
+
+def check_names(names: Sequence[str], what: str) -> tuple[str, ...]:
+    """Return ``names`` as a tuple, refusing an empty list, empty names and duplicates.
+
+    Args:
+        names: class or goal names.
+        what: where they come from, such as ``"class_names"`` or a file's path.
+
+    Raises:
+        DataError: naming the first name that is empty or stands twice.
+    """
+    if not names:
+        raise DataError(f"{what} is empty.", "give at least one name")
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if not name.strip():
+            raise DataError(f"Name number {index} of {what} is empty.", "give every class a name")
+        if name in seen:
+            raise DataError(f"{what} has {name!r} twice.", "make the names distinct: an answer must mean one class")
+        seen.add(name)
+    return tuple(names)
+
+
+def schema_of(class_names: Sequence[str], *, background: str | None = "background", features: FeatureSpec | None = None) -> DataSchema:
+    """Build the schema of one task, the shorthand behind ``class_names=[...]``.
+
+    Args:
+        class_names: names in the order of their indices.
+        background: name of the background class; it need not be among the names.
+        features: the frames' origin; the built-in encoder's by default.
+    """
+    names = check_names(class_names, "class_names")
+    if len(names) < 2:
+        raise SettingError(f"class_names has one name, {names[0]!r}: there is nothing to choose.", "give at least two")
+    index = names.index(background) if background in names else None
+    return DataSchema((Task("action", LabelSet(names, index)),), features=features or FeatureSpec())

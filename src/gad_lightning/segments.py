@@ -1,0 +1,86 @@
+"""Labels <-> segments: the only place that cuts runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Segment(NamedTuple):
+    """A stretch of one label, half-open ``[start, end)``, in frames."""
+
+    label: int
+    start: int
+    end: int
+
+
+class Runs(NamedTuple):
+    """Segments of many videos as columns, each (S,) int64, ordered as the frames they were cut from."""
+
+    label: Tensor
+    start: Tensor  # index of the first row
+    end: Tensor  # index after the last row
+
+
+def cut_runs(labels: Tensor, breaks: Tensor | None = None) -> Runs:
+    """Cut labels into maximal runs.
+
+    Args:
+        labels: (N,) int64, in time order.
+        breaks: (N,) bool, True where a run must begin although the label goes on (a new video, a gap).
+
+    Returns:
+        The runs over all N rows, background included.
+    """
+    if labels.numel() == 0:
+        empty = labels.new_zeros(0)
+        return Runs(empty, empty, empty)
+    begins = torch.ones_like(labels, dtype=torch.bool)
+    begins[1:] = labels[1:] != labels[:-1]
+    if breaks is not None:
+        begins |= breaks
+    start = begins.nonzero().squeeze(1)
+    end = torch.cat([start[1:], start.new_tensor([labels.numel()])])
+    return Runs(labels[start], start, end)
+
+
+def cut(labels: Sequence[int] | Tensor, skip: Iterable[int] = ()) -> list[Segment]:
+    """Cut the frame labels of one video into segments.
+
+    Args:
+        labels: (F,) class of each frame.
+        skip: labels that are no segments, such as the background.
+
+    Example:
+        >>> cut([0, 1, 1, 0, 2], skip=[0])
+        [Segment(label=1, start=1, end=3), Segment(label=2, start=4, end=5)]
+    """
+    left_out = set(skip)
+    runs = cut_runs(torch.as_tensor(labels, dtype=torch.int64))
+    rows = zip(runs.label.tolist(), runs.start.tolist(), runs.end.tolist(), strict=True)
+    return [Segment(*row) for row in rows if row[0] not in left_out]
+
+
+def paint(segments: Iterable[Segment], num_frames: int, fill: int) -> Tensor:
+    """Write segments over ``num_frames`` frames of ``fill``: (num_frames,) int64. Later segments overwrite earlier ones.
+
+    Example:
+        >>> paint([Segment(1, 0, 3), Segment(2, 2, 4)], 6, fill=0)
+        tensor([1, 1, 2, 2, 0, 0])
+    """
+    labels = torch.full((num_frames,), fill, dtype=torch.int64)
+    for label, start, end in segments:
+        labels[max(start, 0) : max(end, 0)] = label
+    return labels
+
+
+def frames_between(start_seconds: float, end_seconds: float, fps: float) -> tuple[int, int]:
+    """Frames ``[first, last)`` whose time ``index / fps`` lies in ``[start_seconds, end_seconds)``.
+
+    Rounded by a millionth of a frame, so that 0.3 s at 10 fps is frame 3 and not frame 4.
+    """
+    return math.ceil(start_seconds * fps - 1e-6), math.ceil(end_seconds * fps - 1e-6)

@@ -1,0 +1,128 @@
+"""The records that travel through the library: Batch -> Tokens -> states -> Predictions, and the Vocabulary contract.
+
+Letters: B samples, F frames, N tokens a frame, T tokens, D feature width, H hidden width, C classes, V vocabulary, Q queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+IGNORED = -100
+"""A label or target that enters neither loss nor metrics."""
+
+
+class Batch(NamedTuple):
+    """B samples (stretches of video) and the Q queries asked about them; integers only, beside the frames.
+
+    ``moment``, ``segments`` and ``first_frame`` count in frames of the whole video at the features' fps.
+    """
+
+    frames: Tensor  # (B, F, N, D) float, zeros after the last frame of a sample
+    frame_counts: Tensor  # (B,) int64, frames of each sample, 1..F
+    first_frame: Tensor  # (B,) int64, the video frame that frames[:, 0] is
+    goal: Tensor  # (B,) int64, index into the schema's goals, -1 if unknown
+    segments: Tensor  # (B, S, 3) int64, (label, start, end) of the whole video, half-open, time order, rows of -1 after the last
+    sample: Tensor  # (Q,) int64, the sample asked about
+    anchor: Tensor  # (Q,) int64, frame within the sample after which the question is asked, 0..F-1
+    moment: Tensor  # (Q,) int64, the same frame within the video
+    horizon: Tensor  # (Q,) int64, 0 asks what happens at the anchor, h asks for the h-th segment after it
+    task: Tensor  # (Q,) int64, index into the schema's tasks
+    label: Tensor  # (Q,) int64 class or IGNORED; or (Q, C) float multi-hot
+    video: Tensor  # (Q,) int64, global number of the video
+    ordinal: Tensor  # (Q,) int64, number of the query within its video; (video, ordinal) is its key in every process
+    answered: Tensor  # (Q,) bool, whether the answer text is rendered in training
+
+
+class Kind(IntEnum):
+    """What a token is, and so who sees it."""
+
+    PAD = 0
+    PROMPT = 1
+    FRAME = 2  # a visual token or the separator before it
+    BRANCH = 3  # opener or answer
+
+
+class Places(NamedTuple):
+    """Where tokens stand: all that the visibility rule needs. Each (R, T) int64."""
+
+    kind: Tensor
+    sample: Tensor  # -1 for padding
+    frame: Tensor  # frame within the sample; a branch's is its anchor; -1 for the prompt
+    branch: Tensor  # number of the branch, unique in the batch; -1 for the trunk
+    position: Tensor  # rotary position, from 0 in every sample
+
+
+class Tokens(NamedTuple):
+    """R rows of T tokens, as ``Prompt.render`` lays them out; rows are padded on the right."""
+
+    ids: Tensor  # (R, T) int64; V + i is row i of the new tokens; 0 where a frame or padding stands
+    visual: Tensor  # (R, T) int64, row of frames.reshape(B * F * N, D) to be embedded here, else -1
+    places: Places
+    query: Tensor  # (R, T) int64, the query a branch token belongs to, else -1
+    target: Tensor  # (R, T) int64, the token to be written after this one, else IGNORED
+    slots: Tensor  # (Q,) int64, row * T + column of the last opener token of each query (in GAD: the [CLS])
+
+    def to(self, device: torch.device | str) -> Tokens:
+        """Move every tensor to ``device``."""
+        places = Places(*(part.to(device, non_blocking=True) for part in self.places))
+        moved = {name: getattr(self, name).to(device, non_blocking=True) for name in self._fields if name != "places"}
+        return Tokens(places=places, **moved)
+
+    def at_slots(self, states: Tensor) -> Tensor:
+        """Pick the slot states: (R, T, H) -> (Q, H)."""
+        return states.reshape(-1, states.shape[-1])[self.slots]
+
+
+class Loss(NamedTuple):
+    """A loss as a sum and the count it is divided by, so that it can be averaged over processes exactly."""
+
+    total: Tensor  # () float
+    count: Tensor  # () float
+
+
+class Predictions(NamedTuple):
+    """What a classifier says of Q queries."""
+
+    video: Tensor  # (Q,) int64
+    ordinal: Tensor  # (Q,) int64
+    task: Tensor  # (Q,) int64
+    moment: Tensor  # (Q,) int64, frame of the video at the features' fps
+    target: Tensor  # (Q,) int64 or (Q, C): the true label, IGNORED if unknown
+    scores: Tensor  # (Q, C) float log-probabilities; -inf where a readout has none and beyond a task's classes
+    logits: Tensor  # (Q, C) float before the softmax; the scores again for a generative classifier
+    slots: Tensor  # (Q, H) float, state of the slot
+
+    @property
+    def label(self) -> Tensor:
+        """The best class of each query: (Q,) int64."""
+        return self.scores.argmax(-1)
+
+
+class Vocabulary(Protocol):
+    """What prompts may know of a backbone's tokenizer and of its table of new tokens."""
+
+    @property
+    def size(self) -> int:
+        """V, the tokens of the language model, new ones not counted."""
+
+    @property
+    def begin(self) -> int | None:
+        """Id that opens a text, or None if the tokenizer has none."""
+
+    @property
+    def end(self) -> int:
+        """Id that closes an answer."""
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of ``text``, without begin or end."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of ``ids``; new tokens give their names, special tokens nothing."""
+
+    def new_token(self, name: str) -> int:
+        """Id (V + i) of the new token ``name``, made at the first call; always the same afterwards."""
