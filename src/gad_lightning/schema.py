@@ -102,7 +102,9 @@ def check_names(names: Sequence[str], what: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def schema_of(class_names: Sequence[str], *, background: str | None = "background", features: FeatureSpec | None = None) -> DataSchema:
+def schema_of(
+    class_names: Sequence[str], *, background: str | None = "background", features: FeatureSpec | None = None
+) -> DataSchema:
     """Build the schema of one task, the shorthand behind ``class_names=[...]``.
 
     Args:

@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     label: Tensor  # (Q,) int64 class or IGNORED; or (Q, C) float multi-hot
     video: Tensor  # (Q,) int64, global number of the video
     ordinal: Tensor  # (Q,) int64, number of the query within its video; (video, ordinal) is its key in every process
-    answered: Tensor  # (Q,) bool, whether the answer text is rendered in training
+    draw: Tensor  # (Q,) float in [0, 1), a random number of the query's own: an answer is written where it is below a share
 
 
 class Kind(IntEnum):

@@ -1,0 +1,140 @@
+"""Parts that remember how they were made, so that a checkpoint rebuilds them without a config."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from abc import ABCMeta
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from gad_lightning.errors import CheckpointError
+
+ALLOWED_PACKAGES = ("gad_lightning",)
+"""Packages whose classes a checkpoint may name without the user's word."""
+
+Spec = dict[str, Any]
+
+
+class PartMeta(ABCMeta):
+    """Notes the constructor arguments of every instance, from Python and from the command line alike."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make the instance and keep its arguments as ``instance.arguments``."""
+        instance = super().__call__(*args, **kwargs)
+        object.__setattr__(instance, "arguments", bound_arguments(cls, args, kwargs))
+        return instance
+
+
+class Part(metaclass=PartMeta):
+    """Base of everything pluggable. ``unrecorded`` names arguments that a rebuilt part does not need."""
+
+    arguments: dict[str, Any]
+    unrecorded: tuple[str, ...] = ()
+
+    def spec(self, supplied: int = 0) -> Spec:
+        """Describe this part as plain data: ``{"class_path": ..., "init_args": {...}}``.
+
+        Args:
+            supplied: how many leading arguments the owner gives again when it rebuilds the part (a factory's).
+        """
+        names = list(self.arguments)[supplied:]
+        kept = {name: self.arguments[name] for name in names if name not in self.unrecorded}
+        return {"class_path": path_of(type(self)), "init_args": {name: describe(value) for name, value in kept.items()}}
+
+
+def bound_arguments(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the arguments of one constructor call, defaults included, ``**kwargs`` flattened."""
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]  # the class is given, never an instance
+    bound = signature.bind(None, *args, **kwargs)
+    bound.apply_defaults()
+    named = dict(list(bound.arguments.items())[1:])
+    for parameter in signature.parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            named.update(named.pop(parameter.name))
+        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            named.pop(parameter.name)
+    return named
+
+
+def path_of(cls: type) -> str:
+    """Dotted path of a class."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def describe(value: Any) -> Any:
+    """Turn a constructor argument into plain data: numbers, strings, lists, dicts and nested specs.
+
+    Raises:
+        TypeError: if ``value`` cannot be described: that is a fault of the part's author.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Part):
+        return value.spec()
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        fields = {name: describe(getattr(value, name)) for name in value._fields}
+        return {"class_path": path_of(type(value)), "init_args": fields}
+    if isinstance(value, Mapping):
+        return {str(key): describe(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [describe(item) for item in value]
+    if hasattr(value, "__fspath__"):
+        return str(value)
+    raise TypeError(f"a part was given {value!r}, which a checkpoint cannot store; name it in the class's 'unrecorded'")
+
+
+def rebuild(spec: Any, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Any:
+    """Make again what :func:`describe` described; a sequence comes back as a list, inside a named tuple as a tuple.
+
+    Args:
+        spec: plain data.
+        allowed: packages whose classes may be imported and called.
+
+    Raises:
+        CheckpointError: if a class lies outside ``allowed`` or its package is not installed.
+    """
+    if isinstance(spec, Mapping) and set(spec) == {"class_path", "init_args"}:
+        cls = find_class(spec["class_path"], allowed)
+        values = {name: rebuild(value, allowed) for name, value in spec["init_args"].items()}
+        if hasattr(cls, "_fields"):
+            values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        return cls(**values)
+    if isinstance(spec, Mapping):
+        return {key: rebuild(value, allowed) for key, value in spec.items()}
+    if isinstance(spec, list):
+        return [rebuild(item, allowed) for item in spec]
+    return spec
+
+
+def factory(spec: Spec, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Callable[..., Any]:
+    """Make a factory of the described class: called with the supplied arguments, it makes the part."""
+    cls = find_class(spec["class_path"], allowed)
+    return functools.partial(cls, **{name: rebuild(value, allowed) for name, value in spec["init_args"].items()})
+
+
+def find_class(path: str, allowed: Sequence[str] = ALLOWED_PACKAGES) -> type:
+    """Import the class at a dotted path.
+
+    Raises:
+        CheckpointError: if it lies outside ``allowed``, is missing, or is neither a part nor a named tuple.
+    """
+    module, _, name = path.rpartition(".")
+    package = module.split(".")[0]
+    if package not in allowed:
+        raise CheckpointError(
+            f"The checkpoint names {path}, and only classes of {', '.join(allowed)} are allowed: importing runs code.",
+            f"if you trust it, pass allowed=[..., {package!r}]",
+        )
+    try:
+        found = getattr(import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        raise CheckpointError(
+            f"The checkpoint names {path}, and there is no {module}.", f"install the package {package!r}"
+        ) from error
+    if not isinstance(found, type) or not (issubclass(found, Part) or hasattr(found, "_fields")):
+        raise CheckpointError(
+            f"The checkpoint names {path}, which is no part.", "install the version it was saved with"
+        )
+    return found
