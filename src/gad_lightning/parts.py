@@ -39,9 +39,22 @@ class Part(metaclass=PartMeta):
         Args:
             supplied: how many leading arguments the owner gives again when it rebuilds the part (a factory's).
         """
-        names = list(self.arguments)[supplied:]
-        kept = {name: self.arguments[name] for name in names if name not in self.unrecorded}
-        return {"class_path": path_of(type(self)), "init_args": {name: describe(value) for name, value in kept.items()}}
+        given = self.settings()
+        kept = {name: given[name] for name in list(given)[supplied:] if name not in self.unrecorded}
+        made = self.made()
+        described = {
+            name: {"factory": made[name][0].spec(made[name][1])} if name in made else describe(value)
+            for name, value in kept.items()
+        }
+        return {"class_path": path_of(type(self)), "init_args": described}
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments to record; a subclass may put what it worked out in place of what it was given."""
+        return dict(self.arguments)
+
+    def made(self) -> dict[str, tuple[Part, int]]:
+        """Per argument that is a factory, a part it made and the number of leading arguments it was supplied with."""
+        return {}
 
 
 def bound_arguments(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,6 +114,8 @@ def rebuild(spec: Any, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Any:
         if hasattr(cls, "_fields"):
             values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
         return cls(**values)
+    if isinstance(spec, Mapping) and set(spec) == {"factory"}:
+        return factory(spec["factory"], allowed)
     if isinstance(spec, Mapping):
         return {key: rebuild(value, allowed) for key, value in spec.items()}
     if isinstance(spec, list):

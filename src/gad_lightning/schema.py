@@ -23,6 +23,7 @@ class Task(NamedTuple):
 
     name: str
     labels: LabelSet
+    per_frame: bool = True  # asked at every frame of a video (segment and point F1 apply), or once a clip (Top-1 only)
 
 
 class FeatureSpec(NamedTuple):
@@ -40,7 +41,7 @@ class Windows(NamedTuple):
     """What a query may look back on. In frames, except where a stride says otherwise.
 
     ``window`` mode shows each query ``frames`` frames of its own (the paper). ``one_pass`` mode cuts a video into
-    chunks of ``chunk`` new frames after ``frames - 1`` context frames and asks at every frame (ARCHITECTURE, section 2).
+    chunks of ``chunk`` new frames after ``frames - 1`` context frames and asks at every frame.
     """
 
     mode: Mode = "window"

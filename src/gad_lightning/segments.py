@@ -66,7 +66,7 @@ def cut(labels: Sequence[int] | Tensor, skip: Iterable[int] = ()) -> list[Segmen
 
 
 def paint(segments: Iterable[Segment], num_frames: int, fill: int) -> Tensor:
-    """Write segments over ``num_frames`` frames of ``fill``: (num_frames,) int64. Later segments overwrite earlier ones.
+    """Write segments over ``num_frames`` frames of ``fill``: (num_frames,) int64. Later ones overwrite earlier ones.
 
     Example:
         >>> paint([Segment(1, 0, 3), Segment(2, 2, 4)], 6, fill=0)

@@ -1,6 +1,7 @@
 """The records that travel through the library: Batch -> Tokens -> states -> Predictions, and the Vocabulary contract.
 
-Letters: B samples, F frames, N tokens a frame, T tokens, D feature width, H hidden width, C classes, V vocabulary, Q queries.
+Letters: B samples, F frames, N tokens a frame, T tokens, D feature width, H hidden width, C classes, V vocabulary,
+Q queries.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ class Batch(NamedTuple):
     frame_counts: Tensor  # (B,) int64, frames of each sample, 1..F
     first_frame: Tensor  # (B,) int64, the video frame that frames[:, 0] is
     goal: Tensor  # (B,) int64, index into the schema's goals, -1 if unknown
-    segments: Tensor  # (B, S, 3) int64, (label, start, end) of the whole video, half-open, time order, rows of -1 after the last
+    segments: (
+        Tensor  # (B, S, 3) int64, (label, start, end) of the whole video, half-open, in time order; then rows of -1
+    )
     sample: Tensor  # (Q,) int64, the sample asked about
     anchor: Tensor  # (Q,) int64, frame within the sample after which the question is asked, 0..F-1
     moment: Tensor  # (Q,) int64, the same frame within the video
@@ -35,7 +38,7 @@ class Batch(NamedTuple):
     label: Tensor  # (Q,) int64 class or IGNORED; or (Q, C) float multi-hot
     video: Tensor  # (Q,) int64, global number of the video
     ordinal: Tensor  # (Q,) int64, number of the query within its video; (video, ordinal) is its key in every process
-    draw: Tensor  # (Q,) float in [0, 1), a random number of the query's own: an answer is written where it is below a share
+    draw: Tensor  # (Q,) float in [0, 1), random but the query's own: its answer is written if it is below a share
 
 
 class Kind(IntEnum):
@@ -66,12 +69,15 @@ class Tokens(NamedTuple):
     query: Tensor  # (R, T) int64, the query a branch token belongs to, else -1
     target: Tensor  # (R, T) int64, the token to be written after this one, else IGNORED
     slots: Tensor  # (Q,) int64, row * T + column of the last opener token of each query (in GAD: the [CLS])
+    plain: bool = False  # whether the rule is ordinary causal attention over positions 0..n-1, padding on the right
 
     def to(self, device: torch.device | str) -> Tokens:
         """Move every tensor to ``device``."""
         places = Places(*(part.to(device, non_blocking=True) for part in self.places))
-        moved = {name: getattr(self, name).to(device, non_blocking=True) for name in self._fields if name != "places"}
-        return Tokens(places=places, **moved)
+        ids, visual, query, target, slots = (
+            part.to(device, non_blocking=True) for part in (self.ids, self.visual, self.query, self.target, self.slots)
+        )
+        return Tokens(ids, visual, places, query, target, slots, self.plain)
 
     def at_slots(self, states: Tensor) -> Tensor:
         """Pick the slot states: (R, T, H) -> (Q, H)."""
@@ -124,5 +130,5 @@ class Vocabulary(Protocol):
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ``ids``; new tokens give their names, special tokens nothing."""
 
-    def new_token(self, name: str) -> int:
-        """Id (V + i) of the new token ``name``, made at the first call; always the same afterwards."""
+    def new_token(self, name: str, written: bool = False) -> int:
+        """Id (V + i) of the new token ``name``, made at the first call; ``written`` ones can also be answered."""

@@ -1,0 +1,1 @@
+"""Language models that read prompt and frames and give one state a token."""

@@ -1,0 +1,113 @@
+"""The contract of a backbone: tokens and frames in, one state a token out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from gad_lightning.backbones.attention import is_plain
+from gad_lightning.backbones.cache import KeyValueRows
+from gad_lightning.backbones.new_tokens import NewTokens
+from gad_lightning.parts import Part
+from gad_lightning.schema import DataSchema
+from gad_lightning.types import Tokens, Vocabulary
+
+
+class Backbone(Part, nn.Module):
+    """A frozen or trained language model, the connector in front of it, and its table of new tokens.
+
+    Life: the constructor only keeps settings; :meth:`prepare` loads the model; prompts reserve their new tokens through
+    :attr:`vocabulary`; :meth:`build` makes their rows. A classifier does all of that in its own constructor.
+    """
+
+    new_tokens: NewTokens
+    window: int
+
+    @abstractmethod
+    def prepare(self, schema: DataSchema, texts: Sequence[str]) -> None:
+        """Load the language model and its tokenizer.
+
+        Args:
+            schema: gives the feature width and the window.
+            texts: all that prompts and answers may say, for backbones that make their tokenizer from it.
+        """
+
+    @abstractmethod
+    def build(self) -> None:
+        """Make the rows of the reserved new tokens, the connector and the LoRA; freeze what is not trained."""
+
+    @property
+    @abstractmethod
+    def vocabulary(self) -> Vocabulary:
+        """What prompts may know of the tokenizer."""
+
+    @property
+    @abstractmethod
+    def hidden_size(self) -> int:
+        """H."""
+
+    @property
+    @abstractmethod
+    def max_positions(self) -> int:
+        """Largest number of positions the language model was made for."""
+
+    @property
+    @abstractmethod
+    def attention_span(self) -> int | None:
+        """Tokens that the language model's own sliding window spans; None if it has none."""
+
+    @abstractmethod
+    def embed(self, tokens: Tokens, frames: Tensor) -> Tensor:
+        """Input vectors: tokens (R, T) and frames (B, F, N, D) -> (R, T, H)."""
+
+    @abstractmethod
+    def forward(
+        self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
+    ) -> Tensor:
+        """States after the last layer's norm: (R, T, H).
+
+        Args:
+            tokens: R rows of T tokens.
+            frames: (B, F, N, D), as ``tokens.visual`` counts them.
+            cache: earlier tokens; the new ones are written to it.
+            at: (R, T) room of the cache for the new tokens.
+        """
+
+    @abstractmethod
+    def token_logits(self, states: Tensor, ids: Tensor | None = None) -> Tensor:
+        """Next-token logits of gathered states (n, H).
+
+        Args:
+            states: two-dimensional: a head over a (B, 1, H) slice is 100 times slower in bfloat16 on a CPU.
+            ids: (k,) the only tokens wanted; all V + K by default.
+
+        Returns:
+            (n, V + K), or (n, k) in the order of ``ids``.
+        """
+
+    @abstractmethod
+    def merge(self) -> float:
+        """Fold the LoRA into the weights for inference, in float32.
+
+        Returns:
+            The largest relative change of a folded weight by rounding, 0 where the weights are float32.
+        """
+
+    @abstractmethod
+    def trained_state(self) -> dict[str, Tensor]:
+        """Trained weights by name: LoRA, connector, new tokens, or the whole model where nothing is frozen."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Digest of the untrained base: equal for the same weights in any number format."""
+
+    def place(self, tokens: Tokens) -> Tokens:
+        """Move tokens laid out on the CPU to this backbone's device, noting first whether they need a mask."""
+        plain = is_plain(tokens.places, self.window)
+        return tokens.to(next(self.parameters()).device)._replace(plain=plain)
+
+    def make_cache(self, rows: int, room: int) -> KeyValueRows:
+        """Empty key/value rows on this backbone's device."""
+        return KeyValueRows(rows, room, next(self.parameters()).device)

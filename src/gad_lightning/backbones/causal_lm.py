@@ -1,0 +1,221 @@
+"""Any Hugging Face causal language model, unmodified, fed by input vectors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from gad_lightning.backbones.attention import visible
+from gad_lightning.backbones.base import Backbone
+from gad_lightning.backbones.cache import KeyValueRows
+from gad_lightning.backbones.connector import Connector, MLPConnector
+from gad_lightning.backbones.lora import add_lora, merge_lora
+from gad_lightning.backbones.new_tokens import NewTokens
+from gad_lightning.backbones.tokenizer import TokenizerVocabulary
+from gad_lightning.errors import MissingDataError, SettingError
+from gad_lightning.parts import Part
+from gad_lightning.schema import DataSchema
+from gad_lightning.types import Tokens, Vocabulary
+
+PAPER_LORA: dict[str, Any] = {"r": 128, "lora_alpha": 256, "lora_dropout": 0.05}
+"""The paper's LoRA (section 4)."""
+
+
+class CausalLM(Backbone):
+    """Reads prompt and frames with a pretrained decoder (Llama, Qwen2, Qwen3, ...) and a fresh connector.
+
+    Args:
+        language_model: hub name or folder.
+        lora: arguments of ``peft.LoraConfig``; the decoder is frozen beside it. None trains the whole decoder.
+        lora_on_head: LoRA on the head that writes tokens too (the paper: for generative and GAD).
+        connector: factory ``(D, H) -> Connector``.
+        dtype: number format of the frozen decoder; what is trained stays float32.
+        revision: of the hub repository.
+
+    Source: Pang et al., ICLR 2026, section 4: Llama-3.2-1B-Instruct, LoRA r 128, alpha 256, dropout 0.05.
+    """
+
+    def __init__(
+        self,
+        language_model: str,
+        lora: dict[str, Any] | None = PAPER_LORA,
+        lora_on_head: bool = False,
+        connector: Callable[[int, int], Connector] = MLPConnector,
+        dtype: Literal["float32", "bfloat16"] = "float32",
+        revision: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.language_model = language_model
+        self.lora = lora
+        self.lora_on_head = lora_on_head
+        self.make_connector = connector
+        self.dtype: torch.dtype = getattr(torch, dtype)
+        self.revision = revision
+        self.new_tokens = NewTokens()
+        self.merged = False
+
+    def load(self, texts: Sequence[str]) -> tuple[Any, Any]:
+        """Load model and tokenizer; a subclass may make them otherwise, from all the ``texts`` they must know.
+
+        Raises:
+            MissingDataError: if there is no such model here and none can be fetched.
+        """
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        source, revision = self.language_model, self.revision
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+            model = AutoModelForCausalLM.from_pretrained(
+                source, revision=revision, dtype=self.dtype, attn_implementation="sdpa"
+            )
+        except OSError as error:
+            where = "folder" if Path(source).is_absolute() or source.startswith(".") else "folder or hub model"
+            remedy = (
+                "check backbone.language_model; for gated weights accept the licence on the model's page "
+                "and log in with `hf auth login`"
+            )
+            raise MissingDataError(f"No language model at {where} {source!r}: {error}", remedy) from error
+        return model, tokenizer
+
+    def prepare(self, schema: DataSchema, texts: Sequence[str]) -> None:
+        """Load the language model and its tokenizer."""
+        model, tokenizer = self.load(texts)
+        self.width = schema.features.width
+        self.window = schema.windows.frames
+        self.model: Any = model
+        self._vocabulary = TokenizerVocabulary(tokenizer, model.get_input_embeddings().num_embeddings, self.new_tokens)
+        self._fingerprint = "" if self.lora is None else digest(model)
+
+    def build(self) -> None:
+        """Make connector, new tokens and LoRA; freeze the rest."""
+        embedding, head = self.model.get_input_embeddings().weight, self.model.get_output_embeddings().weight
+        self.new_tokens.build(embedding, head)
+        self.connector = self.make_connector(self.width, self.hidden_size)
+        if self.lora is not None:
+            self.model.requires_grad_(False)
+            self.model = add_lora(self.model, self.lora, self.lora_on_head)
+            for parameter in self.model.parameters():
+                if parameter.requires_grad:
+                    parameter.data = parameter.data.float()
+
+    def made(self) -> dict[str, tuple[Part, int]]:
+        """The connector, of whatever class the factory makes."""
+        return {"connector": (self.connector, 2)}
+
+    @property
+    def causal_lm(self) -> Any:
+        """The Hugging Face model itself, LoRA inside its layers."""
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    @property
+    def config(self) -> Any:
+        """The text model's configuration."""
+        return self.causal_lm.config.get_text_config()
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What prompts may know of the tokenizer."""
+        return self._vocabulary
+
+    @property
+    def hidden_size(self) -> int:
+        """H."""
+        return int(self.config.hidden_size)
+
+    @property
+    def max_positions(self) -> int:
+        """Positions the model was made for."""
+        return int(self.config.max_position_embeddings)
+
+    @property
+    def attention_span(self) -> int | None:
+        """The model's own sliding window; None if no layer has one."""
+        span, layers = getattr(self.config, "sliding_window", None), getattr(self.config, "layer_types", None)
+        if span is None or (layers is not None and "sliding_attention" not in layers):
+            return None
+        return int(span)
+
+    def embed(self, tokens: Tokens, frames: Tensor) -> Tensor:
+        """Look up text, new tokens and frames: (R, T, H) in the decoder's number format."""
+        size = self.vocabulary.size
+        vectors: Tensor = self.causal_lm.get_input_embeddings()(tokens.ids.clamp(max=size - 1)).clone()
+        if self.new_tokens.names:
+            new = tokens.ids >= size
+            rows = self.new_tokens.embed((tokens.ids - size).clamp(min=0)).to(vectors.dtype)
+            vectors = torch.where(new.unsqueeze(-1), rows, vectors)
+        shown = tokens.visual >= 0
+        features = frames.reshape(-1, frames.shape[-1])[tokens.visual[shown]]
+        vectors = vectors.masked_scatter(shown.unsqueeze(-1), self.connector(features).to(vectors.dtype))
+        return vectors
+
+    def forward(
+        self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
+    ) -> Tensor:
+        """States after the last norm: (R, T, H)."""
+        mask, positions = None, None
+        if cache is not None:
+            assert at is not None, "a cache needs to know where the new tokens go"
+            cache.admit(tokens.places, at, alone=tokens.plain)
+        if not tokens.plain:
+            mask = visible(tokens.places, tokens.places if cache is None else cache.places, self.window).unsqueeze(1)
+            positions = tokens.places.position
+        output = self.causal_lm.model(
+            inputs_embeds=self.embed(tokens, frames),
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=False,
+        )
+        states: Tensor = output.last_hidden_state
+        return states
+
+    def token_logits(self, states: Tensor, ids: Tensor | None = None) -> Tensor:
+        """Next-token logits of gathered states: (n, V + K), or (n, k) for ``ids``."""
+        size = self.vocabulary.size
+        head = self.causal_lm.get_output_embeddings()
+        if ids is None or self.lora_on_head:
+            every = torch.cat([head(states).float(), self.new_tokens.logits(states).float()], dim=1)
+            return every if ids is None else every[:, ids]
+        rows = states.new_zeros(len(states), 0).float()
+        known = ids < size
+        rows = (states @ head.weight[ids.clamp(max=size - 1)].T).float()
+        if not bool(known.all()):
+            rows = torch.where(known, rows, self.new_tokens.logits(states).float()[:, (ids - size).clamp(min=0)])
+        return rows
+
+    def merge(self) -> float:
+        """Fold the LoRA into the weights; see :meth:`Backbone.merge`."""
+        self.merged = True
+        return merge_lora(self.model) if self.lora is not None else 0.0
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """Trained weights by name.
+
+        Raises:
+            SettingError: after :meth:`merge`, when the LoRA is gone into the frozen weights.
+        """
+        if self.merged and self.lora is not None:
+            raise SettingError(
+                "The LoRA is merged: its weights are no longer apart.", "save the classifier before merging"
+            )
+        return {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
+
+    def fingerprint(self) -> str:
+        """Digest of the frozen decoder; empty where the whole decoder is trained."""
+        return self._fingerprint
+
+
+def digest(model: nn.Module) -> str:
+    """Digest names, shapes and a sample of the values of every weight, in bfloat16: any format gives the same."""
+    summary = hashlib.sha256()
+    for name, weight in sorted(model.state_dict().items()):
+        flat = weight.detach().reshape(-1)
+        sample = torch.cat([flat[:512], flat[-512:]]).to(torch.bfloat16).float().cpu()
+        summary.update(f"{name} {tuple(weight.shape)}".encode())
+        summary.update(sample.numpy().tobytes())
+    return summary.hexdigest()

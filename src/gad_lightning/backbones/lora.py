@@ -1,0 +1,69 @@
+"""LoRA through peft: put on, folded in, told apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from gad_lightning.errors import SettingError
+
+
+def add_lora(model: Any, settings: dict[str, Any], on_head: bool) -> nn.Module:
+    """Put LoRA on every linear layer of the decoder, and on the language model's head if asked.
+
+    A head tied to the input embedding is untied first: merging would otherwise change the embedding too.
+
+    Args:
+        model: a Hugging Face causal language model.
+        settings: arguments of ``peft.LoraConfig``, such as ``{"r": 16, "lora_alpha": 32}``.
+        on_head: whether the head that writes tokens gets LoRA too.
+
+    Returns:
+        The peft model around ``model``.
+
+    Raises:
+        SettingError: if a setting is not one of ``peft.LoraConfig``'s.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    head = model.get_output_embeddings()
+    if on_head and head.weight is model.get_input_embeddings().weight:
+        head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=False)
+        model.config.tie_word_embeddings = False
+    names = [
+        name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and (on_head or layer is not head)
+    ]
+    try:
+        config = LoraConfig(**{"target_modules": names, "bias": "none", **settings})
+    except TypeError as error:
+        raise SettingError(
+            f"backbone.lora has a setting that peft does not know: {error}.", "see peft.LoraConfig"
+        ) from error
+    wrapped: nn.Module = get_peft_model(model, config)
+    return wrapped
+
+
+def merge_lora(model: nn.Module) -> float:
+    """Fold every LoRA below ``model`` into its layer, computed in float32 and rounded once.
+
+    Returns:
+        The largest relative change of a weight matrix by that rounding; 0 in float32.
+    """
+    from peft.tuners.lora import Linear
+
+    drift = 0.0
+    for layer in model.modules():
+        if not isinstance(layer, Linear) or layer.merged:
+            continue
+        base = layer.get_base_layer()
+        with torch.no_grad():
+            exact = base.weight.float()
+            for adapter in layer.active_adapters:
+                exact = exact + layer.get_delta_weight(adapter).float()
+            rounded = exact.to(base.weight.dtype)
+            drift = max(drift, float((rounded.float() - exact).norm() / exact.norm().clamp_min(1e-30)))
+            base.weight.copy_(rounded)
+        layer.merged_adapters = list(layer.active_adapters)
+    return drift

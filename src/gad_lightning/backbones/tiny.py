@@ -1,0 +1,99 @@
+"""A small random decoder with a word tokenizer: for the demo, tests and notebooks; nothing to download."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from gad_lightning.backbones.causal_lm import CausalLM
+from gad_lightning.backbones.connector import Connector, MLPConnector
+
+SPARE = 64
+"""Tokens kept free, for words to come."""
+
+
+class TinyBackbone(CausalLM):
+    """A Llama of random weights, trained whole, whose words are those of the class names, goals and prompts.
+
+    Args:
+        hidden_size: H.
+        num_layers: decoder layers.
+        num_heads: attention heads; half as many for keys and values.
+        max_positions: positions the model can hold.
+        connector: factory ``(D, H) -> Connector``.
+        lora: as in :class:`CausalLM`; None trains the whole decoder, the sensible choice for random weights.
+        lora_on_head: as in :class:`CausalLM`.
+        seed: of the random weights: the base of a LoRA must be made again alike.
+    """
+
+    def __init__(
+        self,
+        hidden_size: int = 64,
+        num_layers: int = 2,
+        num_heads: int = 4,
+        max_positions: int = 2048,
+        connector: Callable[[int, int], Connector] = MLPConnector,
+        lora: dict[str, Any] | None = None,
+        lora_on_head: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__("tiny", lora=lora, lora_on_head=lora_on_head, connector=connector)
+        self.shape = (hidden_size, num_layers, num_heads, max_positions)
+        self.seed = seed
+
+    def load(self, texts: Sequence[str]) -> tuple[Any, Any]:
+        """Make the model and its tokenizer."""
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        tokenizer = word_tokenizer(texts)
+        hidden, layers, heads, positions = self.shape
+        config = LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=hidden,
+            intermediate_size=3 * hidden,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            num_key_value_heads=max(1, heads // 2),
+            max_position_embeddings=positions,
+            initializer_range=hidden**-0.5 / 2,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            attn_implementation="sdpa",
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            model = LlamaForCausalLM(config)
+        return model, tokenizer
+
+
+def word_tokenizer(texts: Sequence[str]) -> Any:
+    r"""Make a tokenizer whose tokens are the words and marks of ``texts``, in order of first use.
+
+    Unknown words become one ``<unk>``; ``SPARE`` tokens are left for a user's own.
+
+    Example:
+        >>> tokenizer = word_tokenizer(["add sugar", "add salt\n"])
+        >>> tokenizer.convert_ids_to_tokens(tokenizer.encode(" add salt"))
+        ['add', 'salt']
+    """
+    from tokenizers import Regex, Tokenizer, decoders
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Sequence as Chain
+    from tokenizers.pre_tokenizers import Split, WhitespaceSplit
+    from transformers import PreTrainedTokenizerFast
+
+    words = dict.fromkeys(word for text in texts for word in re.findall(r"\w+|[^\w\s]", text))
+    names = ["<unk>", "<s>", "</s>", *words, *(f"<spare{index}>" for index in range(SPARE))]
+    tokenizer = Tokenizer(WordLevel({name: index for index, name in enumerate(names)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = Chain([WhitespaceSplit(), Split(Regex(r"\w+|[^\w\s]"), "isolated")])
+    tokenizer.decoder = decoders.WordPiece()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        clean_up_tokenization_spaces=False,
+    )

@@ -1,0 +1,1 @@
+"""Heads: one slot state -> class logits. One file each."""

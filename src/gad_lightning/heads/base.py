@@ -1,0 +1,26 @@
+"""The contract of a head."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from gad_lightning.parts import Part
+from gad_lightning.schema import LabelSet
+
+
+class ClassifierHead(Part, nn.Module):
+    """Maps slot states to class logits; made by a factory ``(hidden_size, labels) -> ClassifierHead``.
+
+    Args:
+        hidden_size: H.
+        labels: the classes, background and ignored ones included.
+    """
+
+    def __init__(self, hidden_size: int, labels: LabelSet) -> None:
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.labels = labels
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Map states (Q, H) to logits (Q, C); Q may be 0."""
+        raise NotImplementedError

@@ -1,0 +1,55 @@
+"""Class loss, token loss, background weight: pure functions that return a sum and its count."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from gad_lightning.types import IGNORED, Loss
+
+
+def query_weights(label: Tensor, background: Tensor, weight: float) -> Tensor:
+    """Weight of each query: ``weight`` where its label is the background, 1 elsewhere.
+
+    Args:
+        label: (Q,) int64.
+        background: (Q,) int64, background index of each query's label set, -1 for none.
+        weight: of background queries.
+    """
+    return torch.where(label == background, weight, 1.0)
+
+
+def class_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Loss:
+    """Weighted cross entropy over the scored queries, divided by their number and not by their weights.
+
+    Args:
+        logits: (Q, C).
+        label: (Q,) int64 with IGNORED, or multi-hot (Q, C) float, for which it is binary cross entropy over classes.
+        weight: (Q,) float.
+
+    Source: the published losses (PROTOCOL, section 3).
+    """
+    if label.dim() == 2:
+        each = binary_cross_entropy_with_logits(logits.float(), label.float(), reduction="none").sum(1)
+        return Loss((each * weight).sum(), weight.new_tensor(float(len(label))))
+    each = cross_entropy(logits.float(), label, ignore_index=IGNORED, reduction="none")
+    scored = label != IGNORED
+    return Loss((each * weight).sum(), scored.sum().to(each.dtype))
+
+
+def token_loss(logits: Tensor, target: Tensor, query: Tensor, weight: Tensor) -> Loss:
+    """Mean cross entropy of each query's tokens, summed over queries; the count is the number of queries.
+
+    Args:
+        logits: (n, V) of the supervised tokens only.
+        target: (n,) int64.
+        query: (n,) int64, the query each token belongs to, below ``len(weight)``.
+        weight: (Q,) float.
+
+    Source: the published losses (PROTOCOL, section 3): tokens first, then queries, so that long labels weigh no more.
+    """
+    each = cross_entropy(logits.float(), target, reduction="none")
+    number = each.new_zeros(len(weight)).index_add(0, query, torch.ones_like(each))
+    total = each.new_zeros(len(weight)).index_add(0, query, each)
+    return Loss((total / number.clamp(min=1) * weight).sum(), (number > 0).sum().to(each.dtype))

@@ -1,0 +1,1 @@
+"""Training objectives beside the class loss, never run by predict. One file each."""

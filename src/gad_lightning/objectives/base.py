@@ -1,0 +1,51 @@
+"""The contract of an objective."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from gad_lightning.backbones.base import Backbone
+from gad_lightning.parts import Part
+from gad_lightning.prompts.answers import AnswerWriter
+from gad_lightning.schema import DataSchema
+from gad_lightning.types import Batch, Loss, Tokens
+
+
+class Objective(Part, nn.Module):
+    """A training-only loss: ``(batch, tokens, states) -> Loss``.
+
+    Args:
+        weight: of this loss beside the class loss of weight 1.
+    """
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
+        """Reserve new tokens or make layers of one's own; called once, before the backbone is built.
+
+        Args:
+            schema: classes, tasks, goals.
+            backbone: prepared, not built; ask it for ``hidden_size`` and ``vocabulary``.
+            prefix: fixed text before a written answer.
+        """
+
+    def writer(self) -> AnswerWriter | None:
+        """What is written after the opener, if this objective wants an answer; at most one objective may."""
+        return None
+
+    def wanted(self, batch: Batch) -> Tensor:
+        """Which queries get an answer: (Q,) bool on the CPU."""
+        return batch.draw < 0
+
+    def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
+        """Compute the loss.
+
+        Args:
+            batch: integers on the CPU.
+            tokens: on the states' device.
+            states: (R, T, H) of the tokens.
+            backbone: for ``token_logits``.
+        """
+        raise NotImplementedError

@@ -1,0 +1,84 @@
+"""GAD's objective: write the label and its context after [CLS]."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gad_lightning.backbones.base import Backbone
+from gad_lightning.errors import SettingError
+from gad_lightning.losses import token_loss
+from gad_lightning.objectives.base import Objective
+from gad_lightning.prompts.answers import AnswerWriter
+from gad_lightning.prompts.contexts.base import AuxiliaryContext
+from gad_lightning.prompts.contexts.nothing import Nothing
+from gad_lightning.prompts.labels.base import LabelTokens
+from gad_lightning.prompts.labels.words import Words
+from gad_lightning.schema import DataSchema
+from gad_lightning.types import IGNORED, Batch, Loss, Tokens
+
+
+class WriteAnswer(Objective):
+    """Cross entropy of the answer's tokens; the slot sees nothing of them, they see the slot.
+
+    Args:
+        context: what is told beside the label; nothing by default.
+        labels: how a class is written; in words by default.
+        share: of the queries that are answered, in (0, 1].
+        weight: lambda of the paper.
+
+    Raises:
+        SettingError: if ``share`` lies outside (0, 1].
+
+    Source: Pang et al., ICLR 2026, generation-assisted discrimination.
+    """
+
+    def __init__(
+        self,
+        context: AuxiliaryContext | None = None,
+        labels: LabelTokens | None = None,
+        share: float = 1.0,
+        weight: float = 1.0,
+    ) -> None:
+        super().__init__(weight)
+        if not 0 < share <= 1:
+            raise SettingError(f"share is a part of the queries and must lie in (0, 1], got {share}.", "use 1 for all")
+        self.context = context or Nothing()
+        self.labels = labels or Words()
+        self.share = share
+
+    def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
+        """Encode the classes."""
+        self.answer_writer = AnswerWriter(schema, self.labels, self.context, backbone.vocabulary, prefix)
+
+    def writer(self) -> AnswerWriter | None:
+        """The answers of this objective."""
+        return self.answer_writer
+
+    def wanted(self, batch: Batch) -> Tensor:
+        """Queries whose own random number lies below the share."""
+        return batch.draw < self.share
+
+    def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
+        """Compute the head at supervised tokens only."""
+        return written_loss(tokens, states, backbone, torch.ones(len(batch.label), device=states.device))
+
+
+def written_loss(tokens: Tokens, states: Tensor, backbone: Backbone, weight: Tensor) -> Loss:
+    """Token loss of everything rendered as a target, a query's tokens averaged; ``weight`` (Q,) by query."""
+    target = tokens.target.reshape(-1)
+    supervised = (target != IGNORED).nonzero().squeeze(1)
+    # the token after a supervised one belongs to the query, also where the supervised one is the trunk's last
+    owner = tokens.query.reshape(-1)[supervised]
+    owner = torch.where(owner < 0, owners_of_trunk(tokens, supervised), owner)
+    logits = backbone.token_logits(states.reshape(-1, states.shape[-1])[supervised])
+    return token_loss(logits, target[supervised], owner, weight)
+
+
+def owners_of_trunk(tokens: Tokens, supervised: Tensor) -> Tensor:
+    """Query of a branch that begins right after a supervised trunk token: the first of its row at that frame."""
+    width = tokens.ids.shape[1]
+    row, frame = supervised // width, tokens.places.frame.reshape(-1)[supervised]
+    same = (tokens.query[row] >= 0) & (tokens.places.frame[row] == frame.unsqueeze(1))
+    first = same.int().argmax(1) if len(row) else row
+    return tokens.query[row, first].clamp(min=0)

@@ -1,0 +1,114 @@
+"""The texts that may be written after an opener: every class of every task, and the answers of a batch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gad_lightning.errors import SettingError
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, Moment
+from gad_lightning.prompts.labels.base import LabelTokens
+from gad_lightning.schema import DataSchema
+from gad_lightning.segments import Segment
+from gad_lightning.types import IGNORED, Batch, Vocabulary
+
+NO_ANSWER: list[int] = []
+"""The answer of a query that is not answered."""
+
+
+class Answer(NamedTuple):
+    """Token ids that follow an opener."""
+
+    ids: list[int]
+    template: int = 0  # how many of them are fixed and no target
+
+
+class AnswerWriter:
+    r"""Writes labels and contexts as token ids, every answer closed by the end token.
+
+    Args:
+        schema: classes, tasks and goals.
+        labels: how a class is written.
+        context: what is told beside it.
+        vocabulary: the backbone's.
+        prefix: fixed text before the answer, such as ``"\nAssistant:"``; empty if the opener says it.
+
+    Raises:
+        SettingError: if two classes of a task are written alike.
+    """
+
+    def __init__(
+        self,
+        schema: DataSchema,
+        labels: LabelTokens,
+        context: AuxiliaryContext,
+        vocabulary: Vocabulary,
+        prefix: str = "",
+    ) -> None:
+        self.schema = schema
+        self.context = context
+        self.vocabulary = vocabulary
+        self.prefix = vocabulary.encode(prefix) if prefix else []
+        self.comma = vocabulary.encode(",")
+        written = {labels_of: labels.tokens(labels_of.names, vocabulary) for labels_of in schema.label_sets}
+        self.label_ids = [written[task.labels] for task in schema.tasks]
+        for task, rows in zip(schema.tasks, self.label_ids, strict=True):
+            first: dict[tuple[int, ...], str] = {}
+            for name, ids in zip(task.labels.names, rows, strict=True):
+                other = first.setdefault(tuple(ids), name)
+                if other != name or not ids:
+                    raise SettingError(
+                        f"The classes {other!r} and {name!r} are written with the same tokens {ids}.",
+                        "use other label tokens, or class names that the tokenizer tells apart",
+                    )
+
+    @property
+    def longest(self) -> int:
+        """Tokens of an answer of two labels and a goal: what positions are kept free for."""
+        label = max(len(ids) for rows in self.label_ids for ids in rows)
+        goal = max((len(self.vocabulary.encode(f" {name}")) for name in self.schema.goals), default=0)
+        return len(self.prefix) + 2 * label + goal + 2 * len(self.comma) + 1
+
+    def label_answers(self, task: int) -> list[list[int]]:
+        """Per class of a task, its ids and the end token: what a readout may choose from."""
+        return [[*ids, self.vocabulary.end] for ids in self.label_ids[task]]
+
+    def answers(self, batch: Batch, wanted: Tensor) -> list[Answer]:
+        """Answer of every query of a batch; an empty one where not ``wanted`` (Q,) or the label is unknown."""
+        label, task, moment, sample = (part.tolist() for part in (batch.label, batch.task, batch.moment, batch.sample))
+        goals, wanted_list = batch.goal.tolist(), wanted.tolist()
+        segments: dict[int, list[Segment]] = {}
+        written = []
+        for query, chosen in enumerate(wanted_list):
+            if not chosen or label[query] == IGNORED:
+                written.append(Answer(NO_ANSWER))
+                continue
+            row = sample[query]
+            if row not in segments:
+                segments[row] = [Segment(*part) for part in batch.segments[row].tolist() if part[0] >= 0]
+            goal = self.schema.goals[goals[row]] if goals[row] >= 0 else None
+            parts = self.context.parts(Moment(label[query], moment[query], segments[row], goal))
+            written.append(self.write(parts, task[query]))
+        return written
+
+    def write(self, parts: list[int | str], task: int) -> Answer:
+        """Join the parts of an answer with commas and close it."""
+        ids: list[int] = []
+        for part in parts:
+            ids += self.comma if ids else []
+            ids += self.label_ids[task][part] if isinstance(part, int) else self.vocabulary.encode(f" {part}")
+        if not ids:
+            return Answer(NO_ANSWER)
+        return Answer([*self.prefix, *ids, self.vocabulary.end], len(self.prefix))
+
+
+def stack(answers: list[Answer]) -> tuple[Tensor, Tensor]:
+    """Pad answers on the right: ids (Q, L) with -1, and whether each is a target (Q, L)."""
+    longest = max((len(answer.ids) for answer in answers), default=0)
+    ids = torch.full((len(answers), longest), -1, dtype=torch.int64)
+    for row, answer in zip(ids, answers, strict=True):
+        row[: len(answer.ids)] = torch.tensor(answer.ids, dtype=torch.int64)
+    template = torch.tensor([answer.template for answer in answers]).reshape(-1, 1)
+    return ids, (ids >= 0) & (torch.arange(longest) >= template)

@@ -1,0 +1,1 @@
+"""Auxiliary contexts: what GAD writes after [CLS] while it trains. One file each."""

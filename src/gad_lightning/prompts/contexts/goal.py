@@ -1,0 +1,13 @@
+"""The goal of the procedure."""
+
+from __future__ import annotations
+
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, Moment
+
+
+class Goal(AuxiliaryContext):
+    """The goal that the video follows, as the paper's COIN models write it; nothing where it is unknown."""
+
+    def context(self, moment: Moment) -> list[int | str]:
+        """Name of the goal."""
+        return [] if moment.goal is None else [moment.goal]

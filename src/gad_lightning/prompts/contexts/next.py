@@ -1,0 +1,23 @@
+"""The next actions."""
+
+from __future__ import annotations
+
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, Moment
+
+
+class Next(AuxiliaryContext):
+    """The actions that begin after this moment, the nearest first.
+
+    Args:
+        num_actions: how many, at most.
+        with_label: see :class:`AuxiliaryContext`.
+    """
+
+    def __init__(self, num_actions: int = 1, with_label: bool = True) -> None:
+        super().__init__(with_label)
+        self.num_actions = num_actions
+
+    def context(self, moment: Moment) -> list[int | str]:
+        """Classes of the first segments that are still to come."""
+        coming = [segment.label for segment in moment.segments if segment.start > moment.frame]
+        return list(coming[: self.num_actions])

@@ -1,0 +1,26 @@
+"""The previous actions."""
+
+from __future__ import annotations
+
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, Moment
+
+
+class Previous(AuxiliaryContext):
+    """The actions that ended before this moment, the most recent first.
+
+    The published code means the same and does another thing: it takes the *first* occurrences within the short window
+    (see :class:`~gad_lightning.prompts.contexts.published_previous.PublishedPrevious`).
+
+    Args:
+        num_actions: how many, at most.
+        with_label: see :class:`AuxiliaryContext`.
+    """
+
+    def __init__(self, num_actions: int = 1, with_label: bool = True) -> None:
+        super().__init__(with_label)
+        self.num_actions = num_actions
+
+    def context(self, moment: Moment) -> list[int | str]:
+        """Classes of the last segments that are over."""
+        over = [segment.label for segment in moment.segments if segment.end <= moment.frame]
+        return list(reversed(over[-self.num_actions :]))

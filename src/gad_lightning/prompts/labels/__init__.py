@@ -1,0 +1,1 @@
+"""Label tokens: how a class is written. One file each."""

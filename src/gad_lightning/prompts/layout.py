@@ -1,0 +1,151 @@
+"""The arithmetic of the layout: which token stands in which row and column, and at which position."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gad_lightning.types import IGNORED, Kind, Places, Tokens
+
+
+class Trunk(NamedTuple):
+    """Prompt and frames of B samples."""
+
+    prompt_ids: Tensor  # (B, P) int64
+    prompt_lengths: Tensor  # (B,) int64
+    separator: Tensor  # (s,) ids before every frame but the first
+    tokens_per_frame: int
+    frame_counts: Tensor  # (B,)
+    begin: Tensor  # (B,) first frame laid out; -1: the prompt too
+    room: int  # F of the frame tensor, whose first frame is the first one laid out
+
+    @property
+    def group(self) -> int:
+        """Tokens of a frame."""
+        return self.tokens_per_frame + len(self.separator)
+
+    def end_of(self, frames: Tensor, sample: Tensor | None = None) -> Tensor:
+        """Position after the first ``frames`` frames of each sample, or of the samples named."""
+        lengths = self.prompt_lengths if sample is None else self.prompt_lengths[sample]
+        return lengths + (frames * self.group - len(self.separator)).clamp(min=0)
+
+
+class Branches(NamedTuple):
+    """Openers and answers of Q queries."""
+
+    ids: Tensor  # (Q, O + L), -1 after the end
+    supervised: Tensor  # (Q, O + L) bool: the token is a target
+    sample: Tensor  # (Q,)
+    anchor: Tensor  # (Q,)
+    opener: int  # O
+
+
+def empty_tokens(rows: int, width: int) -> Tokens:
+    """Rows of padding."""
+    none = torch.full((rows, width), -1, dtype=torch.int64)
+    kind = torch.full_like(none, int(Kind.PAD))
+    places = Places(kind, none.clone(), none.clone(), none.clone(), torch.zeros_like(none))
+    target = torch.full_like(none, IGNORED)
+    return Tokens(torch.zeros_like(none), none.clone(), places, none.clone(), target, none.new_zeros(0))
+
+
+def sum_before(length: Tensor, group: Tensor) -> Tensor:
+    """Sum the lengths of the earlier entries of the same group.
+
+    Example:
+        >>> sum_before(torch.tensor([2, 3, 4]), torch.tensor([1, 0, 1]))
+        tensor([0, 0, 2])
+    """
+    order = torch.argsort(group, stable=True)
+    total, grouped = length[order].cumsum(0) - length[order], group[order]
+    first = torch.ones_like(grouped, dtype=torch.bool)
+    first[1:] = grouped[1:] != grouped[:-1]
+    base = torch.where(first, total, 0).cummax(0).values if len(group) else total
+    before = torch.empty_like(total)
+    before[order] = total - base
+    return before
+
+
+def assemble(trunk: Trunk, branches: Branches) -> Tokens:
+    """Lay out trunks and branches, one row a sample: the trunk, then its branches in the order of the queries."""
+    rows = len(trunk.frame_counts)
+    first = torch.where(trunk.begin < 0, torch.zeros_like(trunk.begin), trunk.end_of(trunk.begin.clamp(min=0)))
+    length = trunk.end_of(trunk.frame_counts) - first
+    branch_length = (branches.ids >= 0).sum(1)
+    offset = length[branches.sample] + sum_before(branch_length, branches.sample)
+    totals = length.scatter_add(0, branches.sample, branch_length)
+    tokens = empty_tokens(rows, max(1, int(totals.max())))
+    lay_trunk(tokens, trunk, first, length)
+    slots = lay_branches(tokens, trunk, branches, first, length, offset)
+    return tokens._replace(slots=slots)
+
+
+def lay_trunk(tokens: Tokens, trunk: Trunk, first: Tensor, length: Tensor) -> None:
+    """Write prompt and frames into the first columns of each row."""
+    column = torch.arange(int(length.max())).expand(len(length), -1)
+    position = first.unsqueeze(1) + column
+    inside = column < length.unsqueeze(1)
+    in_prompt = inside & (position < trunk.prompt_lengths.unsqueeze(1))
+    separators = len(trunk.separator)
+    offset = position - trunk.prompt_lengths.unsqueeze(1) + separators
+    frame, within = offset // trunk.group, offset % trunk.group
+    in_frame = inside & ~in_prompt
+    width = column.shape[1]
+    sample = torch.arange(len(length)).unsqueeze(1).expand_as(column)
+    nothing = torch.full_like(position, -1)
+
+    kind = torch.where(in_prompt, int(Kind.PROMPT), torch.where(in_frame, int(Kind.FRAME), int(Kind.PAD)))
+    tokens.places.kind[:, :width] = kind
+    tokens.places.sample[:, :width] = torch.where(inside, sample, nothing)
+    tokens.places.frame[:, :width] = torch.where(in_frame, frame, nothing)
+    tokens.places.position[:, :width] = torch.where(inside, position, 0)
+    prompt = torch.nn.functional.pad(trunk.prompt_ids, (0, max(0, width - trunk.prompt_ids.shape[1])))
+    text = torch.where(in_prompt, prompt.gather(1, position.clamp(0, prompt.shape[1] - 1)), 0)
+    if separators:
+        text = torch.where(in_frame & (within < separators), trunk.separator[within.clamp(max=separators - 1)], text)
+    tokens.ids[:, :width] = text
+    shown = (sample * trunk.room + frame - trunk.begin.clamp(min=0).unsqueeze(1)) * trunk.tokens_per_frame
+    visual = in_frame & (within >= separators)
+    tokens.visual[:, :width] = torch.where(visual, shown + within - separators, nothing)
+
+
+def lay_branches(
+    tokens: Tokens, trunk: Trunk, branches: Branches, first: Tensor, length: Tensor, offset: Tensor
+) -> Tensor:
+    """Write openers and answers after the trunks; return the slots (Q,)."""
+    query, within = (branches.ids >= 0).nonzero(as_tuple=True)
+    sample, anchor = branches.sample, branches.anchor
+    base = trunk.end_of(anchor + 1, sample)
+    where = (sample[query], offset[query] + within)
+    put(tokens, where, branches.ids[query, within], anchor[query], query, base[query] + within)
+    last_visual = base - first[sample] - 1
+    before = torch.where(within > 0, offset[query] + within - 1, last_visual[query])
+    learned = branches.supervised[query, within]
+    tokens.target[sample[query][learned], before[learned]] = branches.ids[query, within][learned]
+    slot = offset + branches.opener - 1 if branches.opener else last_visual
+    return sample * tokens.ids.shape[1] + slot
+
+
+def lay_next(rows: int, sample: Tensor, anchor: Tensor, query: Tensor, ids: Tensor, position: Tensor) -> Tokens:
+    """Lay out the next tokens (n, L) of n branches that go on at ``position`` (n,); ``slots`` are their last ones."""
+    length = (ids >= 0).sum(1)
+    offset = sum_before(length, sample)
+    width = max(1, int((offset + length).max())) if len(sample) else 1
+    tokens = empty_tokens(rows, width)
+    branch, within = (ids >= 0).nonzero(as_tuple=True)
+    where = (sample[branch], offset[branch] + within)
+    put(tokens, where, ids[branch, within], anchor[branch], query[branch], position[branch] + within)
+    return tokens._replace(slots=sample * width + offset + length - 1)
+
+
+def put(
+    tokens: Tokens, where: tuple[Tensor, Tensor], ids: Tensor, anchor: Tensor, query: Tensor, position: Tensor
+) -> None:
+    """Write branch tokens at (row, column); a row is a sample."""
+    tokens.ids[where] = ids
+    tokens.query[where] = query
+    values = (torch.full_like(ids, int(Kind.BRANCH)), where[0], anchor, query, position)
+    for place, value in zip(tokens.places, values, strict=True):
+        place[where] = value

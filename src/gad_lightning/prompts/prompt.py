@@ -1,0 +1,157 @@
+"""Prompt: lays prompt, frames, openers and answers out as tokens; the only place that computes a position."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from torch import Tensor
+
+from gad_lightning.errors import SettingError
+from gad_lightning.parts import Part
+from gad_lightning.prompts.layout import Branches, Trunk, assemble, lay_next
+from gad_lightning.schema import DataSchema
+from gad_lightning.types import Tokens, Vocabulary
+
+LEARNED = re.compile(r"(<[a-z_]+>)")
+"""A learned vector among the text of an opener, such as ``<cls>``."""
+
+
+class Prompt(Part):
+    """The text around the frames.
+
+    Args:
+        question: what is asked, per task name if a mapping.
+        template: the prompt; ``{question}`` is replaced.
+        separator: text before every frame but the first, such as ``","``.
+        opener: text with which a branch begins; ``<name>`` is a learned vector. None takes the classifier's own.
+            Empty reads the last visual token.
+        answer_prefix: fixed text before a written answer.
+        supervise_prefix: whether fixed text before the answer is a target too, as in the published code.
+
+    Source: the published code's online prompt (PROTOCOL, section 2).
+    """
+
+    def __init__(
+        self,
+        question: str | dict[str, str] = "What is the action in the last frame?",
+        template: str = "{question}\n",
+        separator: str = "",
+        opener: str | None = None,
+        answer_prefix: str = "\nAssistant:",
+        supervise_prefix: bool = False,
+    ) -> None:
+        self.question = question
+        self.template = template
+        self.separator = separator
+        self.opener = opener
+        self.answer_prefix = answer_prefix
+        self.supervise_prefix = supervise_prefix
+
+    def texts(self, schema: DataSchema, opener: str) -> list[str]:
+        """All that this prompt may say, for backbones that make their tokenizer from it."""
+        return [*(self.text(task.name) for task in schema.tasks), self.separator, self.answer_prefix, opener, ","]
+
+    def text(self, task: str) -> str:
+        """The prompt of a task.
+
+        Raises:
+            SettingError: if the task has no question.
+        """
+        if isinstance(self.question, str):
+            return self.template.format(question=self.question)
+        if task not in self.question:
+            raise SettingError(
+                f"prompt.question has no question for the task {task!r}.", "add one, or give one for all"
+            )
+        return self.template.format(question=self.question[task])
+
+    def prepare(self, schema: DataSchema, vocabulary: Vocabulary, opener: str) -> None:
+        """Encode the fixed text and reserve the openers' learned vectors."""
+        begin = [] if vocabulary.begin is None else [vocabulary.begin]
+        prompts = [begin + vocabulary.encode(self.text(task.name)) for task in schema.tasks]
+        self.prompt_lengths = torch.tensor([len(ids) for ids in prompts])
+        self.prompt_ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(ids) for ids in prompts], batch_first=True)
+        self.separator_ids = torch.tensor(
+            vocabulary.encode(self.separator) if self.separator else [], dtype=torch.int64
+        )
+        pieces = [piece for piece in LEARNED.split(opener) if piece]
+        encoded = [
+            [vocabulary.new_token(piece)] if LEARNED.fullmatch(piece) else vocabulary.encode(piece) for piece in pieces
+        ]
+        self.opener_ids = torch.tensor([token for ids in encoded for token in ids], dtype=torch.int64)
+        self.tokens_per_frame = schema.features.tokens_per_frame
+
+    @property
+    def group(self) -> int:
+        """Tokens of a frame: its separator and its N visual tokens."""
+        return self.tokens_per_frame + len(self.separator_ids)
+
+    def trunk_length(self, frames: int, task: int = 0) -> int:
+        """Tokens of prompt and ``frames`` frames."""
+        return int(self.prompt_lengths[task]) + max(0, frames * self.group - len(self.separator_ids))
+
+    def render(
+        self,
+        frame_counts: Tensor,
+        room: int,
+        sample: Tensor,
+        anchor: Tensor,
+        task: Tensor,
+        answers: tuple[Tensor, Tensor] | None = None,
+        begin: Tensor | None = None,
+    ) -> Tokens:
+        """Lay out B samples and Q branches; all arguments on the CPU.
+
+        Args:
+            frame_counts: (B,) frames of each sample, those already in a cache included.
+            room: F, frames per sample in the tensor that will be embedded.
+            sample: (Q,) the sample of each branch.
+            anchor: (Q,) its frame, counted from the sample's first.
+            task: (B,) the task whose prompt each sample has.
+            answers: ids (Q, L) padded with -1, and which of them are targets (Q, L).
+            begin: (B,) first frame to lay out: the prompt and the frames before it are in a cache. -1 lays out all.
+
+        Returns:
+            One row a sample: the trunk, then its branches in the order of the queries.
+        """
+        begin = torch.full_like(frame_counts, -1) if begin is None else begin
+        trunk = Trunk(
+            prompt_ids=self.prompt_ids[task],
+            prompt_lengths=self.prompt_lengths[task],
+            separator=self.separator_ids,
+            tokens_per_frame=self.tokens_per_frame,
+            frame_counts=frame_counts,
+            begin=begin,
+            room=room,
+        )
+        ids = self.opener_ids.expand(len(sample), -1)
+        supervised = torch.full_like(ids, self.supervise_prefix, dtype=torch.bool)
+        if answers is not None:
+            written, target = answers
+            target = target | ((written >= 0) & self.supervise_prefix)
+            answered = (written >= 0).any(1, keepdim=True)
+            ids, supervised = torch.cat([ids, written], 1), torch.cat([supervised & answered, target], 1)
+        else:
+            supervised = torch.zeros_like(supervised)
+        branches = Branches(ids, supervised, sample, anchor, len(self.opener_ids))
+        return assemble(trunk, branches)
+
+    def extend(
+        self, sample: Tensor, anchor: Tensor, task: Tensor, query: Tensor, ids: Tensor, written: Tensor
+    ) -> Tokens:
+        """Lay out further tokens of some branches whose rows are in a cache; ``slots`` are the last ones.
+
+        Args:
+            sample: (n,) row of each branch.
+            anchor: (n,) its frame.
+            task: (B,) task of each sample.
+            query: (n,) its number in the batch.
+            ids: (n, L) the tokens, -1 after the end.
+            written: (n,) tokens written after the opener before these.
+        """
+        separators = len(self.separator_ids)
+        position = (
+            self.prompt_lengths[task][sample] + (anchor + 1) * self.group - separators + len(self.opener_ids) + written
+        )
+        return lay_next(len(task), sample, anchor, query, ids, position)

@@ -1,0 +1,98 @@
+"""The contract of a readout, and the branches it writes on."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from gad_lightning.backbones.base import Backbone
+from gad_lightning.backbones.cache import KeyValueRows
+from gad_lightning.parts import Part
+from gad_lightning.prompts.answers import AnswerWriter
+from gad_lightning.prompts.prompt import Prompt
+from gad_lightning.types import Tokens
+
+
+class OpenBranches:
+    """Q branches on shared trunks whose openers have been read, ready to be written on.
+
+    Args:
+        backbone: the language model.
+        prompt: computes positions.
+        tokens: trunks and openers, on the CPU.
+        frames: (B, F, N, D).
+        sample: (Q,) row of each branch.
+        anchor: (Q,) its frame.
+        sample_task: (B,) task of each sample.
+        room: most tokens a branch may be given.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        prompt: Prompt,
+        tokens: Tokens,
+        frames: Tensor,
+        sample: Tensor,
+        anchor: Tensor,
+        sample_task: Tensor,
+        room: int,
+    ) -> None:
+        self.backbone, self.prompt = backbone, prompt
+        self.sample, self.anchor, self.sample_task = sample, anchor, sample_task
+        rows, width = tokens.ids.shape
+        most = int(torch.bincount(sample, minlength=1).max())
+        self.used = torch.full((rows,), width)
+        self.written = torch.zeros_like(sample)
+        placed = backbone.place(tokens)
+        self.cache: KeyValueRows = backbone.make_cache(rows, width + (room + 1) * most)
+        at = torch.arange(width, device=placed.ids.device).expand(rows, -1)
+        self.slots = placed.at_slots(backbone(placed, frames, self.cache, at))
+        self.no_frames = frames[:, :0]
+
+    def __len__(self) -> int:
+        """Q."""
+        return len(self.sample)
+
+    def write(self, query: Tensor, ids: Tensor) -> Tensor:
+        """Write tokens on some branches and read them.
+
+        Args:
+            query: (n,) on the CPU, each at most once.
+            ids: (n, L) on the CPU, -1 after the end of a row.
+
+        Returns:
+            State of the last token of each branch, (n, H).
+        """
+        tokens = self.prompt.extend(
+            self.sample[query], self.anchor[query], self.sample_task, query, ids, self.written[query]
+        )
+        at = self.used.unsqueeze(1) + torch.arange(tokens.ids.shape[1])
+        self.written[query] += (ids >= 0).sum(1)
+        self.used += (tokens.query >= 0).sum(1)
+        placed = self.backbone.place(tokens)._replace(plain=False)
+        states = self.backbone(placed, self.no_frames, self.cache, at.to(placed.ids.device))
+        return placed.at_slots(states)
+
+
+class Readout(Part):
+    """Turns open branches into class scores. A subclass gives :meth:`scores`."""
+
+    def room(self, writer: AnswerWriter) -> int:
+        """Most tokens this readout writes on a branch; the longest label by default."""
+        return max(len(ids) for rows in writer.label_ids for ids in rows) + 1
+
+    @abstractmethod
+    def scores(self, branches: OpenBranches, writer: AnswerWriter, task: Tensor) -> Tensor:
+        """Score the classes of every query.
+
+        Args:
+            branches: Q of them.
+            writer: what each class is written as.
+            task: (Q,) on the CPU.
+
+        Returns:
+            (Q, C) float log-probabilities on the CPU; -inf where this readout has none.
+        """
