@@ -1,0 +1,21 @@
+"""Metrics as torchmetrics classes, exact on any number of processes; ``functional`` has them as pure functions."""
+
+from gad_lightning.metrics.accuracy import Top1, TopK
+from gad_lightning.metrics.calibration_error import CalibrationError
+from gad_lightning.metrics.detection_delay import DetectionDelay, FalseAlarmsPerHour
+from gad_lightning.metrics.error_diversity import ErrorDiversity
+from gad_lightning.metrics.frame_map import FrameMAP
+from gad_lightning.metrics.point_f1 import PointF1
+from gad_lightning.metrics.segment_f1 import SegmentF1
+
+__all__ = [
+    "CalibrationError",
+    "DetectionDelay",
+    "ErrorDiversity",
+    "FalseAlarmsPerHour",
+    "FrameMAP",
+    "PointF1",
+    "SegmentF1",
+    "Top1",
+    "TopK",
+]
