@@ -43,9 +43,10 @@ class Part(metaclass=PartMeta):
         kept = {name: given[name] for name in list(given)[supplied:] if name not in self.unrecorded}
         made = self.made()
         described = {
-            name: {"factory": made[name][0].spec(made[name][1])} if name in made else describe(value)
-            for name, value in kept.items()
+            name: describe(value) for name, value in kept.items() if name not in made
         }
+        # a factory left at its default is written down too: defaults may change
+        described |= {name: {"factory": part.spec(count)} for name, (part, count) in made.items()}
         return {"class_path": path_of(type(self)), "init_args": described}
 
     def settings(self) -> dict[str, Any]:

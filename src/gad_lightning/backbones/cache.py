@@ -28,38 +28,60 @@ class KeyValueRows:
         self.places = Places(torch.full_like(empty, int(Kind.PAD)), empty, empty.clone(), empty.clone(), empty.clone())
         self.keys: dict[int, Tensor] = {}
         self.values: dict[int, Tensor] = {}
-        self.row = torch.arange(rows, device=device).unsqueeze(1)
+        self.choose(None)
         self.at = empty[:, :0]
         self.alone = False
 
-    def admit(self, places: Places, at: Tensor, alone: bool = False) -> None:
+    def choose(self, rows: Tensor | None) -> None:
+        """Let the next forward passes be about some rows only, (r,) int64; None for all."""
+        self.rows = rows
+        every = torch.arange(len(self.places.kind), device=self.places.kind.device)
+        self.row = (every if rows is None else rows).unsqueeze(1)
+
+    def admit(self, places: Places, at: Tensor, alone: bool = False) -> Places:
         """Announce the tokens of the next forward pass.
 
         Args:
-            places: where they stand.
-            at: (R, T) room they are written to.
+            places: where they stand, one row for each chosen row.
+            at: (r, T) room they are written to.
             alone: whether they see one another by plain causal attention and nothing kept here.
+
+        Returns:
+            Places of all tokens in the chosen rows, (r, S) each; a row holds one sample, whatever its number was when
+            its earlier tokens came.
         """
         for kept, new in zip(self.places._asdict().values(), places._asdict().values(), strict=True):
             kept[self.row, at] = new
         self.at = at
         self.alone = alone
+        known = self.places if self.rows is None else Places(*(part[self.rows] for part in self.places))
+        return known._replace(sample=places.sample.amax(1, keepdim=True).expand_as(known.kind))
 
     def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *unused: Any) -> tuple[Tensor, Tensor]:
-        """Write one layer's new keys and values, (R, heads, T, width) each, and return all (R, heads, S, width)."""
+        """Write one layer's new keys and values, (r, heads, T, width) each, and return all (r, heads, S, width)."""
         for store, new in ((self.keys, key_states), (self.values, value_states)):
             if layer_idx not in store:
-                rows, heads, _, width = new.shape
-                store[layer_idx] = new.new_zeros(rows, heads, self.places.kind.shape[1], width)
+                rows, room = self.places.kind.shape
+                store[layer_idx] = new.new_zeros(rows, new.shape[1], room, new.shape[3])
             store[layer_idx][self.row, :, self.at] = new.transpose(1, 2)
         if self.alone:
             return key_states, value_states
-        return self.keys[layer_idx], self.values[layer_idx]
+        keys, values = self.keys[layer_idx], self.values[layer_idx]
+        return (keys, values) if self.rows is None else (keys[self.rows], values[self.rows])
 
-    def forget(self, rows: Tensor) -> None:
-        """Make room again: nobody sees the tokens of these rows any more."""
-        self.places.kind[rows] = int(Kind.PAD)
-        self.places.sample[rows] = -1
+    def forget(self, rows: Tensor, first: int = 0) -> None:
+        """Make room again: nobody sees the tokens of these rows any more, from room ``first`` on."""
+        for part in self.places:
+            part[rows, first:] = -1
+        self.places.kind[rows, first:] = int(Kind.PAD)
+
+    def copy_row(self, source: int, rows: Tensor, room: int) -> None:
+        """Copy the first ``room`` tokens of one row to others (a prompt that all of them share)."""
+        for part in [*self.places, *self.keys.values(), *self.values.values()]:
+            if part.dim() == 2:
+                part[rows, :room] = part[source, :room].clone()
+            else:
+                part[rows, :, :room] = part[source, :, :room].clone()
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Offset of the positions a model counts itself: it does so only for tokens that stand alone."""

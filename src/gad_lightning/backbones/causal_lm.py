@@ -150,19 +150,20 @@ class CausalLM(Backbone):
             vectors = torch.where(new.unsqueeze(-1), rows, vectors)
         shown = tokens.visual >= 0
         features = frames.reshape(-1, frames.shape[-1])[tokens.visual[shown]]
-        vectors = vectors.masked_scatter(shown.unsqueeze(-1), self.connector(features).to(vectors.dtype))
+        mapped = self.connector(features.to(next(self.connector.parameters()).dtype))
+        vectors = vectors.masked_scatter(shown.unsqueeze(-1), mapped.to(vectors.dtype))
         return vectors
 
     def forward(
         self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
     ) -> Tensor:
         """States after the last norm: (R, T, H)."""
-        mask, positions = None, None
+        mask, positions, known = None, None, tokens.places
         if cache is not None:
             assert at is not None, "a cache needs to know where the new tokens go"
-            cache.admit(tokens.places, at, alone=tokens.plain)
+            known = cache.admit(tokens.places, at, alone=tokens.plain)
         if not tokens.plain:
-            mask = visible(tokens.places, tokens.places if cache is None else cache.places, self.window).unsqueeze(1)
+            mask = visible(tokens.places, known, self.window).unsqueeze(1)
             positions = tokens.places.position
         output = self.causal_lm.model(
             inputs_embeds=self.embed(tokens, frames),

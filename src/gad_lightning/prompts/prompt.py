@@ -80,7 +80,7 @@ class Prompt(Part):
             [vocabulary.new_token(piece)] if LEARNED.fullmatch(piece) else vocabulary.encode(piece) for piece in pieces
         ]
         self.opener_ids = torch.tensor([token for ids in encoded for token in ids], dtype=torch.int64)
-        self.tokens_per_frame = schema.features.tokens_per_frame
+        self.tokens_per_frame, self.width = schema.features.tokens_per_frame, schema.features.width
 
     @property
     def group(self) -> int:

@@ -12,7 +12,7 @@ from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.parts import Part
 from gad_lightning.prompts.answers import AnswerWriter
 from gad_lightning.prompts.prompt import Prompt
-from gad_lightning.types import Tokens
+from gad_lightning.types import Batch, Tokens
 
 
 class OpenBranches:
@@ -21,36 +21,52 @@ class OpenBranches:
     Args:
         backbone: the language model.
         prompt: computes positions.
-        tokens: trunks and openers, on the CPU.
-        frames: (B, F, N, D).
-        sample: (Q,) row of each branch.
+        cache: key/value rows that hold the trunks and openers.
+        slots: (Q, H) states of the openers' last tokens.
+        sample: (Q,) row of each branch, among the chosen rows of the cache.
         anchor: (Q,) its frame.
-        sample_task: (B,) task of each sample.
-        room: most tokens a branch may be given.
+        sample_task: (B,) task of each row.
+        used: (B,) first free room of each row.
     """
 
     def __init__(
         self,
         backbone: Backbone,
         prompt: Prompt,
-        tokens: Tokens,
-        frames: Tensor,
+        cache: KeyValueRows,
+        slots: Tensor,
         sample: Tensor,
         anchor: Tensor,
         sample_task: Tensor,
-        room: int,
+        used: Tensor,
     ) -> None:
-        self.backbone, self.prompt = backbone, prompt
+        self.backbone, self.prompt, self.cache, self.slots = backbone, prompt, cache, slots
         self.sample, self.anchor, self.sample_task = sample, anchor, sample_task
-        rows, width = tokens.ids.shape
-        most = int(torch.bincount(sample, minlength=1).max())
-        self.used = torch.full((rows,), width)
+        self.used = used.clone()
         self.written = torch.zeros_like(sample)
+
+    @classmethod
+    def read(
+        cls, backbone: Backbone, prompt: Prompt, tokens: Tokens, frames: Tensor, batch: Batch, task: Tensor, room: int
+    ) -> OpenBranches:
+        """Read trunks and openers in one pass.
+
+        Args:
+            backbone: the language model.
+            prompt: computes positions.
+            tokens: trunks and openers of the batch, on the CPU.
+            frames: (B, F, N, D) standardised.
+            batch: the queries.
+            task: (B,) task of each sample.
+            room: most tokens a branch may be given.
+        """
+        rows, width = tokens.ids.shape
+        most = int(torch.bincount(batch.sample, minlength=1).max())
         placed = backbone.place(tokens)
-        self.cache: KeyValueRows = backbone.make_cache(rows, width + (room + 1) * most)
+        cache = backbone.make_cache(rows, width + (room + 1) * most)
         at = torch.arange(width, device=placed.ids.device).expand(rows, -1)
-        self.slots = placed.at_slots(backbone(placed, frames, self.cache, at))
-        self.no_frames = frames[:, :0]
+        slots = placed.at_slots(backbone(placed, frames, cache, at))
+        return cls(backbone, prompt, cache, slots, batch.sample, batch.anchor, task, torch.full((rows,), width))
 
     def __len__(self) -> int:
         """Q."""
@@ -73,7 +89,8 @@ class OpenBranches:
         self.written[query] += (ids >= 0).sum(1)
         self.used += (tokens.query >= 0).sum(1)
         placed = self.backbone.place(tokens)._replace(plain=False)
-        states = self.backbone(placed, self.no_frames, self.cache, at.to(placed.ids.device))
+        no_frames = self.slots.new_zeros(0, 0, 0, self.prompt.width)
+        states = self.backbone(placed, no_frames, self.cache, at.to(placed.ids.device))
         return placed.at_slots(states)
 
 

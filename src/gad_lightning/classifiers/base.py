@@ -1,0 +1,248 @@
+"""What the three classifiers share: steps, metrics, optimiser, reading of a batch."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Literal
+
+import torch
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from gad_lightning.backbones.base import Backbone
+from gad_lightning.classifiers.checkpoint import SavesTrainedWeights
+from gad_lightning.classifiers.evaluation import Evaluation
+from gad_lightning.classifiers.schedule import warm_up
+from gad_lightning.errors import SettingError
+from gad_lightning.prompts.prompt import Prompt
+from gad_lightning.readouts.base import OpenBranches
+from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
+from gad_lightning.types import IGNORED, Batch, Loss, Predictions, Tokens
+
+
+class Classifier(SavesTrainedWeights, LightningModule):
+    """Base: a subclass gives ``losses(batch)`` and ``scores(batch)``, and nothing else differs.
+
+    Args:
+        backbone: language model and connector.
+        schema: classes, tasks, features and windows; the command line links it from the data module.
+        class_names: shorthand for a schema of one task; give one of the two.
+        features: with ``class_names``, how the frames were made; by default the built-in encoder's.
+        prompt: text around the frames.
+        background_weight: weight of background queries in the loss, at least 0.
+        optimizer: factory ``parameters -> Optimizer``.
+        schedule: learning rate after the warm-up: cosine to 0, or constant.
+        warmup: share of all steps over which the learning rate rises from 0, in [0, 1).
+
+    Raises:
+        SettingError: if a setting cannot work with the backbone or the schema.
+    """
+
+    opener: ClassVar[str]
+    unrecorded = ("optimizer",)
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        schema: DataSchema | None = None,
+        class_names: list[str] | None = None,
+        features: FeatureSpec | None = None,
+        prompt: Prompt | None = None,
+        background_weight: float = 1.0,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = lambda p: AdamW(p, lr=1e-4, weight_decay=0.0),
+        schedule: Literal["cosine", "constant"] = "cosine",
+        warmup: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if (schema is None) == (class_names is None):
+            raise SettingError("A classifier needs either a schema or class_names.", "give one of the two")
+        self.schema = schema if schema is not None else schema_of(class_names or [], features=features)
+        if background_weight < 0:
+            raise SettingError(
+                f"background_weight must be at least 0, got {background_weight}.", "use 1 for no weighting"
+            )
+        self.background_weight = background_weight
+        self.make_optimizer, self.schedule, self.warmup = optimizer, schedule, warmup
+        self.backbone = backbone
+        self.prompt = prompt or Prompt()
+        opener = self.opener if self.prompt.opener is None else self.prompt.opener
+        classes = [name for labels in self.schema.label_sets for name in labels.names]
+        backbone.prepare(self.schema, [*self.prompt.texts(self.schema, opener), *classes, *self.schema.goals])
+        self.prompt.prepare(self.schema, backbone.vocabulary, opener)
+        self.prepare()
+        backbone.build()
+        self.evaluation = Evaluation(self.schema)
+        self.check_positions()
+        spec = self.schema.features
+        mean = (0.0,) * spec.width if spec.mean is None else spec.mean
+        std = (1.0,) * spec.width if spec.std is None else spec.std
+        self.register_buffer("mean", torch.tensor(mean), persistent=False)
+        self.register_buffer("std", torch.tensor(std), persistent=False)
+        background = [-1 if task.labels.background is None else task.labels.background for task in self.schema.tasks]
+        self.background = torch.tensor(background)
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make what the subclass needs, after the backbone is prepared and before it is built."""
+
+    @abstractmethod
+    def losses(self, batch: Batch) -> dict[str, Loss]:
+        """Weighted losses of a batch by name; their sum is minimised."""
+
+    @abstractmethod
+    def scores(self, batch: Batch) -> Predictions:
+        """Class scores of a batch; nothing is rendered but openers."""
+
+    @abstractmethod
+    def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores and logits, (Q, C) each, of branches that are open on a cache (a live stream's)."""
+
+    @property
+    def room(self) -> int:
+        """Tokens that ``judge`` may write on a branch."""
+        return 0
+
+    @property
+    def longest_branch(self) -> int:
+        """Most tokens a branch can have."""
+        return len(self.prompt.opener_ids)
+
+    def check_positions(self) -> None:
+        """Refuse a backbone whose positions or own sliding window cannot hold prompt, window, chunk and answer.
+
+        Raises:
+            SettingError: naming both numbers.
+        """
+        windows = self.schema.windows
+        frames = windows.frames if windows.mode == "window" else windows.frames - 1 + windows.chunk
+        needed = max(self.prompt.trunk_length(frames, task) for task in range(len(self.schema.tasks)))
+        needed += self.longest_branch
+        for what, limit in (
+            ("max_positions", self.backbone.max_positions),
+            ("own window", self.backbone.attention_span),
+        ):
+            if limit is not None and needed > limit:
+                raise SettingError(
+                    f"Prompt, {frames} frames of {self.prompt.group} tokens and an answer need {needed} positions; the "
+                    f"language model's {what} is {limit}.",
+                    "make data.window, data.long_memory or data.chunk smaller, or take another language model",
+                )
+
+    def forward(self, frames: Tensor, frame_counts: Tensor | None = None, task: int = 0) -> Tensor:
+        """Say what happens at the last frame of each sample.
+
+        Args:
+            frames: (B, F, N, D), or (B, F, D) where N is 1; as the features are, not standardised.
+            frame_counts: (B,) frames of each sample; all F by default.
+            task: index into the schema's tasks.
+
+        Returns:
+            (B, C) log-probabilities.
+        """
+        frames = frames.unsqueeze(2) if frames.dim() == 3 else frames
+        counts = torch.full((len(frames),), frames.shape[1]) if frame_counts is None else frame_counts.cpu()
+        return self.scores(self.last_frame_batch(frames.to(self.device), counts, task)).scores
+
+    @staticmethod
+    def last_frame_batch(frames: Tensor, counts: Tensor, task: int = 0) -> Batch:
+        """Ask at the last frame of each sample: frames (B, F, N, D), counts (B,)."""
+        size = len(frames)
+        zeros, every = torch.zeros(size, dtype=torch.int64), torch.arange(size)
+        return Batch(
+            frames=frames,
+            frame_counts=counts,
+            first_frame=zeros,
+            goal=zeros - 1,
+            segments=torch.zeros(size, 0, 3, dtype=torch.int64),
+            sample=every,
+            anchor=counts - 1,
+            moment=counts - 1,
+            horizon=zeros,
+            task=zeros + task,
+            label=torch.full_like(zeros, IGNORED),
+            video=every,
+            ordinal=zeros,
+            draw=torch.ones(size),
+        )
+
+    def render(self, batch: Batch, answers: tuple[Tensor, Tensor] | None = None) -> Tokens:
+        """Lay a batch out as tokens, on the CPU."""
+        return self.prompt.render(
+            batch.frame_counts, batch.frames.shape[1], batch.sample, batch.anchor, self.sample_task(batch), answers
+        )
+
+    def sample_task(self, batch: Batch) -> Tensor:
+        """Task whose prompt each sample has: that of its queries, (B,)."""
+        return torch.zeros_like(batch.frame_counts).index_copy(0, batch.sample, batch.task)
+
+    def frames(self, batch: Batch) -> Tensor:
+        """Check and standardise the frames of a batch: (B, F, N, D).
+
+        Raises:
+            SettingError: if they have another width or token count than the classifier was made for.
+        """
+        spec = self.schema.features
+        if batch.frames.shape[2:] != (spec.tokens_per_frame, spec.width):
+            raise SettingError(
+                f"The frames are (N, D) = {tuple(batch.frames.shape[2:])}; this classifier was made for "
+                f"({spec.tokens_per_frame}, {spec.width}) of the encoder {spec.encoder!r}.",
+                "encode with that encoder, or give features=FeatureSpec(width=..., tokens_per_frame=...)",
+            )
+        return self.standardise(batch.frames)
+
+    def standardise(self, frames: Tensor) -> Tensor:
+        """Give features (..., D) the training split's zero mean and unit spread."""
+        exact = torch.promote_types(self.mean.dtype, torch.float32)
+        scaled: Tensor = (frames.to(exact) - self.mean) / self.std
+        return scaled
+
+    def average(self, loss: Loss) -> Tensor:
+        """Divide a loss by its count over all processes, so that their averaged gradients are those of one process."""
+        count = loss.count.detach().clone()
+        if self._trainer is not None and self.trainer.world_size > 1:
+            torch.distributed.all_reduce(count)
+            count = count / self.trainer.world_size
+        return loss.total / count.clamp(min=1e-8)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Sum the losses and log each."""
+        averaged = {name: self.average(loss) for name, loss in self.losses(batch).items()}
+        total = torch.stack(list(averaged.values())).sum()
+        for name, value in {**averaged, "loss": total}.items():
+            self.log(f"train/{name}", value.detach(), batch_size=len(batch.label), prog_bar=name == "loss")
+        return total
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collect predictions for the validation metrics."""
+        self.evaluation.update(self.scores(batch))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collect predictions for the test metrics."""
+        self.evaluation.update(self.scores(batch))
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Predictions:
+        """Score a batch; no objective runs and nothing is generated beyond what the readout needs."""
+        scored = self.scores(batch)
+        return Predictions(*(part.cpu() for part in scored))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics."""
+        self.log_dict({f"val/{name}": value for name, value in self.evaluation.compute().items()}, prog_bar=True)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics."""
+        self.log_dict({f"test/{name}": value for name, value in self.evaluation.compute().items()})
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Move the frames only: the integers are laid out on the CPU, and no step waits for the device."""
+        return batch._replace(frames=batch.frames.to(device, non_blocking=True))
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Optimise what is trained, with warm-up and schedule in steps."""
+        optimizer = self.make_optimizer([weight for weight in self.parameters() if weight.requires_grad])
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = warm_up(optimizer, steps, self.warmup, self.schedule)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -1,0 +1,165 @@
+"""Checkpoints hold what was trained, and all that is needed to make the classifier again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from gad_lightning.errors import CheckpointError, MissingDataError
+from gad_lightning.parts import ALLOWED_PACKAGES, Part, describe, find_class, rebuild
+from gad_lightning.schema import DataSchema
+
+KEY = "gad_lightning"
+FORMAT = 1
+
+
+class SavesTrainedWeights(Part):
+    """Mixin of the classifiers: small checkpoints, rebuilt without a config, refused where they do not fit."""
+
+    strict_loading = False  # the frozen weights are not in the checkpoint; we check the trained ones ourselves
+    backbone: Any
+    schema: DataSchema
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments to record: the schema in place of its shorthand."""
+        return {**self.arguments, "schema": self.schema, "class_names": None, "features": None}
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """Trained weights by name."""
+        below = {f"backbone.{name}": weight for name, weight in self.backbone.trained_state().items()}
+        own = {name: weight for name, weight in self.named_parameters() if not name.startswith("backbone.")}  # type: ignore[attr-defined]  # a mixin of modules
+        return {**below, **own}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the trained weights only, and add what rebuilds the classifier."""
+        checkpoint["state_dict"] = {name: weight.detach() for name, weight in self.trained_state().items()}
+        checkpoint[KEY] = {
+            "format": FORMAT,
+            "spec": self.spec(),
+            "schema": describe(self.schema),
+            "fingerprint": self.backbone.fingerprint(),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another base, head, label order or set of trained weights.
+
+        Raises:
+            CheckpointError: naming the first thing that differs.
+        """
+        about = content_of(checkpoint, "the checkpoint")
+        self.check_schema(rebuild(about["schema"]))
+        if about["fingerprint"] != self.backbone.fingerprint():
+            raise CheckpointError(
+                "The checkpoint was trained on another base model: its fingerprint differs.",
+                "set backbone.language_model (and revision) to the one in the config.yaml beside the checkpoint",
+            )
+        wanted, found = self.trained_state(), checkpoint["state_dict"]
+        missing = [name for name in wanted if name not in found or found[name].shape != wanted[name].shape]
+        unknown = [name for name in found if name not in wanted]
+        if missing or unknown:
+            raise CheckpointError(
+                f"The checkpoint lacks {len(missing)} of the {len(wanted)} trained weights and has {len(unknown)} "
+                f"others, first {(missing or unknown)[0]!r}. It was probably saved with another head or LoRA.",
+                "pass the config.yaml that lies next to the checkpoint",
+            )
+
+    def check_schema(self, stored: DataSchema) -> None:
+        """Compare label sets, goals and features with a checkpoint's.
+
+        Raises:
+            CheckpointError: naming the first class that differs.
+        """
+        mine, theirs = self.schema.label_sets, stored.label_sets
+        for own, other in zip(mine, theirs, strict=False):
+            for index, (here, there) in enumerate(zip(own.names, other.names, strict=False)):
+                if here != there:
+                    raise CheckpointError(
+                        f"Class {index} is {there!r} in the checkpoint and {here!r} here.",
+                        "use the class list and order it was trained with",
+                    )
+        sizes, stored_sizes = [len(own.names) for own in mine], [len(other.names) for other in theirs]
+        if sizes != stored_sizes:
+            raise CheckpointError(
+                f"The checkpoint has label sets of {stored_sizes} classes, this classifier of {sizes}.",
+                "use the class list it was trained with",
+            )
+        if self.schema.features != stored.features:
+            raise CheckpointError(
+                f"The checkpoint was trained on other features: encoder {stored.features.encoder!r}, "
+                f"{stored.features.fps} fps, width {stored.features.width}, or other statistics.",
+                "encode with that encoder, and keep the training split that the statistics are of",
+            )
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]  # nothing but the path is needed
+        cls,
+        checkpoint_path: str | Path,
+        map_location: str | torch.device = "cpu",
+        allowed: Sequence[str] = ALLOWED_PACKAGES,
+    ) -> Self:
+        """Make the classifier that a checkpoint describes, with its trained weights.
+
+        Args:
+            checkpoint_path: file.
+            map_location: device.
+            allowed: packages whose classes the checkpoint may name; add your own package's for your own parts.
+
+        Raises:
+            MissingDataError: if there is no such file.
+            CheckpointError: if it is damaged, or describes a classifier of another class than this one.
+        """
+        checkpoint = read_checkpoint(checkpoint_path)
+        about = content_of(checkpoint, str(checkpoint_path))
+        found = find_class(about["spec"]["class_path"], allowed)
+        if not issubclass(found, cls):
+            raise CheckpointError(
+                f"{checkpoint_path} holds a {found.__name__}, not a {cls.__name__}.",
+                f"call {found.__name__}.load_from_checkpoint",
+            )
+        classifier: Self = rebuild(about["spec"], allowed)
+        classifier.on_load_checkpoint(checkpoint)
+        classifier.load_state_dict(checkpoint["state_dict"], strict=False)  # type: ignore[attr-defined]  # a mixin of modules
+        classifier.to(map_location)  # type: ignore[attr-defined]  # a mixin of modules
+        classifier.eval()  # type: ignore[attr-defined]  # a mixin of modules
+        return classifier
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint file without running any code in it.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        CheckpointError: if it is cut short, no checkpoint, or holds more than plain data.
+    """
+    if not Path(path).is_file():
+        raise MissingDataError(f"No checkpoint at {path}.", "give the path of a .ckpt file")
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}", "use the checkpoint before it") from error
+    except UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is damaged or holds more than plain data, which could run code: {error}",
+            "use the checkpoint before it, or one from people you trust",
+        ) from error
+    return content
+
+
+def content_of(checkpoint: dict[str, Any], path: str) -> dict[str, Any]:
+    """Our own part of a checkpoint.
+
+    Raises:
+        CheckpointError: if it has none, or one of a later format.
+    """
+    about = checkpoint.get(KEY)
+    if about is None:
+        raise CheckpointError(f"{path} was not saved by this library.", "use a checkpoint of one of its classifiers")
+    if about["format"] > FORMAT:
+        raise CheckpointError(f"{path} has format {about['format']}; this version reads up to {FORMAT}.", "upgrade")
+    found: dict[str, Any] = about
+    return found

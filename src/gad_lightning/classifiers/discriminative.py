@@ -1,0 +1,116 @@
+"""The discriminative classifier: a learned [CLS] and a head, one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.errors import SettingError
+from gad_lightning.heads.base import ClassifierHead
+from gad_lightning.heads.linear import LinearHead
+from gad_lightning.losses import class_loss, query_weights
+from gad_lightning.objectives.base import Objective
+from gad_lightning.parts import Part
+from gad_lightning.prompts.answers import stack
+from gad_lightning.readouts.base import OpenBranches
+from gad_lightning.schema import LabelSet
+from gad_lightning.types import Batch, Loss, Predictions
+
+
+class DiscriminativeClassifier(Classifier):
+    """Reads the class off the slot: the state of a learned [CLS] after the anchor frame.
+
+    Args:
+        head: factory ``(hidden_size, labels) -> ClassifierHead``, called once per label set.
+        objectives: further training losses; predict never runs them.
+        **shared: see :class:`Classifier`.
+
+    Source: Pang et al., ICLR 2026, discriminative classifier.
+    """
+
+    opener: ClassVar[str] = "<cls>"
+
+    def __init__(
+        self,
+        head: Callable[[int, LabelSet], ClassifierHead] = LinearHead,
+        objectives: list[Objective] | None = None,
+        **shared: Any,
+    ) -> None:
+        self.make_head, self.given = head, objectives or []
+        super().__init__(**shared)
+
+    def prepare(self) -> None:
+        """Make the heads and prepare the objectives."""
+        size = self.backbone.hidden_size
+        self.heads = nn.ModuleList(self.make_head(size, labels) for labels in self.schema.label_sets)
+        self.objectives = nn.ModuleList(self.given)
+        for objective in self.given:
+            objective.prepare(self.schema, self.backbone, self.prompt.answer_prefix)
+        writing = [objective for objective in self.given if objective.writer() is not None]
+        if len(writing) > 1:
+            raise SettingError(
+                f"{len(writing)} objectives want to write an answer; a branch has room for one.", "keep one of them"
+            )
+        self.writing = writing[0] if writing else None
+
+    def made(self) -> dict[str, tuple[Part, int]]:
+        """The head, of whatever class the factory makes."""
+        head = self.heads[0]
+        assert isinstance(head, ClassifierHead), "heads holds what the factory made"
+        return {"head": (head, 2)}
+
+    @property
+    def longest_branch(self) -> int:
+        """Opener and answer."""
+        writer = None if self.writing is None else self.writing.writer()
+        return super().longest_branch + (0 if writer is None else writer.longest)
+
+    def losses(self, batch: Batch) -> dict[str, Loss]:
+        """Class loss at the slot, and every objective's."""
+        answers = None
+        if self.writing is not None:
+            writer = self.writing.writer()
+            assert writer is not None, "it said that it writes"
+            answers = stack(writer.answers(batch, self.writing.wanted(batch)))
+        tokens = self.backbone.place(self.render(batch, answers))
+        states = self.backbone(tokens, self.frames(batch))
+        weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
+        logits = self.classify(tokens.at_slots(states), batch.task)
+        losses = {"classification": class_loss(logits, batch.label.to(logits.device), weight.to(logits.device))}
+        for objective in self.given:
+            total, count = objective(batch, tokens, states, self.backbone)
+            losses[type(objective).__name__] = Loss(objective.weight * total, count)
+        return losses
+
+    def classify(self, states: Tensor, task: Tensor) -> Tensor:
+        """Logits of each query's own head: states (Q, H), task (Q,) -> (Q, C), finite; lowest beyond its classes."""
+        if len(self.heads) == 1:
+            only: Tensor = self.heads[0](states)
+            return only
+        of_task = torch.tensor(self.schema.head_of_task)[task]
+        parts = [head(states[of_task == index]) for index, head in enumerate(self.heads)]
+        logits = parts[0].new_full((len(states), self.schema.num_classes), torch.finfo(parts[0].dtype).min)
+        for index, part in enumerate(parts):
+            # every head takes part in every step, if only with no rows: distributed training waits for all of them
+            logits[(of_task == index).nonzero(), torch.arange(part.shape[1])] = part
+        return logits
+
+    def scores(self, batch: Batch) -> Predictions:
+        """Head at the slot; no objective, no language-model head, no answer."""
+        tokens = self.backbone.place(self.render(batch))
+        slots = tokens.at_slots(self.backbone(tokens, self.frames(batch)))
+        scores, logits = self.score(slots, batch.task)
+        return Predictions(batch.video, batch.ordinal, batch.task, batch.moment, batch.label, scores, logits, slots)
+
+    def score(self, slots: Tensor, task: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities and logits of slot states, (Q, C) float32 each."""
+        logits = self.classify(slots, task).float()
+        return logits.log_softmax(1).masked_fill(logits == torch.finfo(logits.dtype).min, -torch.inf), logits
+
+    def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
+        """Head at the slots; nothing is written."""
+        return self.score(branches.slots, task)

@@ -1,0 +1,59 @@
+"""The metrics of a validation or test run, per task."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torchmetrics import Metric
+
+from gad_lightning.metrics import PointF1, SegmentF1, Top1
+from gad_lightning.schema import DataSchema, Task
+from gad_lightning.types import IGNORED, Predictions
+
+
+class Evaluation(nn.Module):
+    """Segment-F1 at IoU 0.1, point-F1 at 1 s and Top-1, each exact on any number of processes.
+
+    Args:
+        schema: tasks and fps. With one task the names are plain, with several ``<task>_<metric>``; tasks that are
+            asked once a clip have Top-1 only.
+    """
+
+    def __init__(self, schema: DataSchema) -> None:
+        super().__init__()
+        self.schema = schema
+        self.metrics = nn.ModuleList(nn.ModuleDict(self.of_task(task)) for task in schema.tasks)
+
+    def of_task(self, task: Task) -> dict[str, Metric]:
+        """Metrics by name."""
+        size, background = len(task.labels.names), task.labels.background
+        metrics: dict[str, Metric] = {"top1": Top1(size, ignore_index=IGNORED)}
+        if task.per_frame:
+            metrics["segment_f1"] = SegmentF1(size, background=background, ignore_index=IGNORED)
+            fps = self.schema.features.fps
+            metrics["point_f1"] = PointF1(size, fps=fps, background=background, ignore_index=IGNORED)
+        return metrics
+
+    def update(self, predictions: Predictions) -> None:
+        """Add scored queries; multi-hot targets count as their first class."""
+        target = predictions.target
+        if target.dim() == 2:
+            target = target.argmax(1)
+        for number, metrics in enumerate(self.metrics):
+            asked = (predictions.task == number).nonzero().squeeze(1)
+            if not len(asked):
+                continue
+            size = len(self.schema.tasks[number].labels.names)
+            preds = predictions.scores[asked.to(predictions.scores.device), :size].argmax(1)
+            frame = predictions.moment if self.schema.tasks[number].per_frame else predictions.ordinal
+            for metric in metrics.values():
+                columns = (preds, target[asked], predictions.video[asked], frame[asked])
+                metric.update(*(column.to(metric.device) for column in columns))
+
+    def compute(self) -> dict[str, Tensor]:
+        """Values by name, and forget everything."""
+        values: dict[str, Tensor] = {}
+        for task, metrics in zip(self.schema.tasks, self.metrics, strict=True):
+            for name, metric in metrics.items():
+                values[name if len(self.schema.tasks) == 1 else f"{task.name}_{name}"] = metric.compute()
+                metric.reset()
+        return values

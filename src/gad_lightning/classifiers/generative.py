@@ -1,0 +1,93 @@
+"""The generative classifier: it writes the label."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.losses import query_weights
+from gad_lightning.objectives.write_answer import written_loss
+from gad_lightning.prompts.answers import AnswerWriter, stack
+from gad_lightning.prompts.contexts.base import AuxiliaryContext
+from gad_lightning.prompts.contexts.nothing import Nothing
+from gad_lightning.prompts.labels.base import LabelTokens
+from gad_lightning.prompts.labels.words import Words
+from gad_lightning.readouts.base import OpenBranches, Readout
+from gad_lightning.readouts.trie import Trie
+from gad_lightning.types import Batch, Loss, Predictions
+
+
+class GenerativeClassifier(Classifier):
+    r"""Writes the label after the opener ``"\nAssistant:"``; a readout turns that into class scores.
+
+    Args:
+        labels: how a class is written; in words by default.
+        context: what is written after the label in training; nothing by default.
+        readout: how scores are found at test; greedy among the class names by default, :class:`Nearest` is the paper's.
+        answered_share: share of the queries that are answered, and so trained on, in (0, 1].
+        **shared: see :class:`Classifier`.
+
+    Source: Pang et al., ICLR 2026, generative classifier.
+    """
+
+    opener: ClassVar[str] = "\nAssistant:"
+
+    def __init__(
+        self,
+        labels: LabelTokens | None = None,
+        context: AuxiliaryContext | None = None,
+        readout: Readout | None = None,
+        answered_share: float = 1.0,
+        **shared: Any,
+    ) -> None:
+        self.labels, self.context, self.readout = labels or Words(), context or Nothing(), readout or Trie()
+        self.answered_share = answered_share
+        super().__init__(**shared)
+
+    def prepare(self) -> None:
+        """Encode the classes."""
+        self.writer = AnswerWriter(self.schema, self.labels, self.context, self.backbone.vocabulary)
+
+    @property
+    def room(self) -> int:
+        """Tokens the readout may write."""
+        return self.readout.room(self.writer)
+
+    @property
+    def longest_branch(self) -> int:
+        """Opener and the longest text written in training or by the readout."""
+        return super().longest_branch + max(self.writer.longest, self.room)
+
+    def losses(self, batch: Batch) -> dict[str, Loss]:
+        """Token loss of the answers."""
+        answers = stack(self.writer.answers(batch, batch.draw < self.answered_share))
+        tokens = self.backbone.place(self.render(batch, answers))
+        states = self.backbone(tokens, self.frames(batch))
+        weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
+        return {"generation": written_loss(tokens, states, self.backbone, weight.to(states.device))}
+
+    @torch.no_grad()
+    def scores(self, batch: Batch) -> Predictions:
+        """Let the readout write on the open branches."""
+        branches = OpenBranches.read(
+            self.backbone,
+            self.prompt,
+            self.render(batch),
+            self.frames(batch),
+            batch,
+            self.sample_task(batch),
+            self.room,
+        )
+        scores, _ = self.judge(branches, batch.task)
+        return Predictions(
+            batch.video, batch.ordinal, batch.task, batch.moment, batch.label, scores, scores, branches.slots
+        )
+
+    @torch.no_grad()
+    def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
+        """Let the readout write."""
+        scores = self.readout.scores(branches, self.writer, task)
+        return scores, scores

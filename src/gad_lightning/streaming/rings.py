@@ -1,0 +1,119 @@
+"""What a stream keeps: key/value rings of its current and next chunk, or the raw frames of its window."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.data.windows import window_frames
+from gad_lightning.readouts.base import OpenBranches
+from gad_lightning.types import Kind, Tokens
+
+Scored = tuple[Tensor, Tensor, Tensor]
+"""Scores, logits and slot states of the streams pushed."""
+
+
+class ChunkRings:
+    """Key/value rows for ``one_pass`` mode: per stream a row for every chunk that can be read at a time.
+
+    Room of a row: the prompt, a ring of ``window`` frames, then scratch for opener and answer, which the next frame
+    overwrites. A chunk's row is read from its first context frame on, ``window - 1`` frames before its first label.
+
+    Args:
+        classifier: gives backbone, prompt and windows.
+        num_streams: S.
+        task: whose prompt is read.
+    """
+
+    def __init__(self, classifier: Classifier, num_streams: int, task: int) -> None:
+        self.classifier, self.task = classifier, task
+        windows, prompt = classifier.schema.windows, classifier.prompt
+        self.window, self.chunk = windows.frames, windows.chunk
+        self.per_stream = -(-(self.window - 1) // self.chunk) + 1
+        self.prompt_room = prompt.trunk_length(0, task)
+        self.scratch = self.prompt_room + self.window * prompt.group
+        rows = num_streams * self.per_stream
+        room = self.scratch + len(prompt.opener_ids) + classifier.room + 1
+        self.cache = classifier.backbone.make_cache(rows, room)
+        self.read_prompt(rows)
+
+    @torch.inference_mode()
+    def read_prompt(self, rows: int) -> None:
+        """Read the prompt once and give it to every row."""
+        backbone, one = self.classifier.backbone, torch.zeros(1, dtype=torch.int64)
+        none = one[:0]
+        tokens = backbone.place(self.classifier.prompt.render(one, 0, none, none, one + self.task))._replace(
+            plain=False
+        )
+        at = torch.arange(self.prompt_room, device=tokens.ids.device).unsqueeze(0)
+        self.cache.choose(one.to(tokens.ids.device))
+        backbone(tokens, self.classifier.mean.new_zeros(1, 0, 1, self.classifier.prompt.width), self.cache, at)
+        self.cache.copy_row(0, torch.arange(rows), self.prompt_room)
+
+    def step(self, streams: Tensor, moment: Tensor, frames: Tensor) -> Scored:
+        """Read one frame of each stream into its chunks and ask at the current one.
+
+        Args:
+            streams: (n,) int64.
+            moment: (n,) number of the frame.
+            frames: (n, N, D) as the features are.
+        """
+        frames = self.classifier.standardise(frames)
+        ahead = torch.arange(self.per_stream)
+        chunk = (moment // self.chunk).unsqueeze(1) + ahead
+        first = (chunk * self.chunk - (self.window - 1)).clamp(min=0)
+        stream, which = (first <= moment.unsqueeze(1)).nonzero(as_tuple=True)
+        row = streams[stream] * self.per_stream + chunk[stream, which] % self.per_stream
+        local = moment[stream] - first[stream, which]
+        if bool((local == 0).any()):
+            self.cache.forget(row[local == 0], self.prompt_room)
+        self.cache.forget(row, self.scratch)
+        asked = (which == 0).nonzero().squeeze(1)
+        task = torch.full_like(row, self.task)
+        prompt, backbone = self.classifier.prompt, self.classifier.backbone
+        tokens = prompt.render(local + 1, 1, asked, local[asked], task, begin=local)
+        at = self.rooms(tokens, local)
+        placed = backbone.place(tokens)._replace(plain=False)
+        self.cache.choose(row.to(placed.ids.device))
+        states = backbone(placed, frames[stream].unsqueeze(1), self.cache, at.to(placed.ids.device))
+        slots = placed.at_slots(states)
+        used = torch.full_like(row, self.scratch + len(prompt.opener_ids))
+        branches = OpenBranches(backbone, prompt, self.cache, slots, asked, local[asked], task, used)
+        scores, logits = self.classifier.judge(branches, task[asked])
+        return scores, logits, slots
+
+    def rooms(self, tokens: Tokens, local: Tensor) -> Tensor:
+        """Room of each new token: frame tokens in the ring, the rest in the scratch; (r, T)."""
+        column = torch.arange(tokens.ids.shape[1]).expand(len(local), -1)
+        in_frame = tokens.places.kind == Kind.FRAME
+        size = in_frame.sum(1, keepdim=True)
+        ring = self.prompt_room + (local % self.window).unsqueeze(1) * self.classifier.prompt.group + column
+        return torch.where(in_frame, ring, self.scratch + column - size)
+
+
+class WindowRings:
+    """Raw frames for ``window`` mode: the last ones of each stream, read again for every frame.
+
+    Args:
+        classifier: scores windows.
+        num_streams: S.
+        task: what is asked.
+    """
+
+    def __init__(self, classifier: Classifier, num_streams: int, task: int) -> None:
+        self.classifier, self.task = classifier, task
+        windows, spec = classifier.schema.windows, classifier.schema.features
+        self.room = windows.short + windows.long
+        self.kept = torch.zeros(num_streams, self.room, spec.tokens_per_frame, spec.width, device=classifier.device)
+
+    def step(self, streams: Tensor, moment: Tensor, frames: Tensor) -> Scored:
+        """Keep one frame of each stream and score its window."""
+        self.kept[streams, moment % self.room] = frames
+        windows = self.classifier.schema.windows
+        shown = [torch.from_numpy(window_frames(end + 1, windows)) for end in moment.tolist()]
+        counts = torch.tensor([len(rows) for rows in shown])
+        places = torch.nn.utils.rnn.pad_sequence([rows % self.room for rows in shown], batch_first=True)
+        window = self.kept[streams.unsqueeze(1), places]
+        predictions = self.classifier.scores(self.classifier.last_frame_batch(window, counts, self.task))
+        return predictions.scores, predictions.logits, predictions.slots

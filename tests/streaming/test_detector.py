@@ -1,0 +1,126 @@
+"""A live stream is the same function as offline prediction in chunks."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
+from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.classifiers.generative import GenerativeClassifier
+from gad_lightning.data.windows import chunk_bounds, chunk_frames, window_frames
+from gad_lightning.errors import SettingError
+from gad_lightning.prompts.prompt import Prompt
+from gad_lightning.readouts.nearest import Nearest
+from gad_lightning.streaming.detector import OnlineDetector
+from tests.classifiers.making import WIDTH, batch, make, random_frames, schema
+
+KINDS = pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        pytest.param(DiscriminativeClassifier, {}, id="disc"),
+        pytest.param(GADClassifier, {"prompt": Prompt(separator=",")}, id="gad, separators"),
+        pytest.param(GenerativeClassifier, {}, id="gen, trie"),
+        pytest.param(GenerativeClassifier, {"readout": Nearest(max_tokens=6)}, id="gen, nearest"),
+    ],
+)
+
+
+def offline(classifier: Classifier, frames: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores and slots of every frame of one video (F, N, D), chunk by chunk."""
+    windows = classifier.schema.windows
+    bounds = chunk_bounds(len(frames), windows.chunk).tolist()
+    scores, slots = [], []
+    for start, end in pairwise(bounds):
+        shown = chunk_frames(start, end, windows.frames)
+        asked = list(range(start - int(shown[0]), end - int(shown[0])))
+        with torch.inference_mode():
+            scored = classifier.scores(batch(frames[shown].unsqueeze(0), [asked]))
+        scores.append(scored.scores)
+        slots.append(scored.slots)
+    return torch.cat(scores), torch.cat(slots)
+
+
+def live(detector: OnlineDetector, frames: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores and slots of a video pushed frame by frame."""
+    pushed = [detector.push(frame.unsqueeze(0), [0]) for frame in frames]
+    return torch.cat([scored.scores for scored in pushed]), torch.cat([scored.slots for scored in pushed])
+
+
+def close(first: Tensor, second: Tensor, tolerance: float) -> bool:
+    """Whether two tensors of states agree, relative to the largest one."""
+    return bool((first - second).abs().max() <= tolerance * second.abs().max())
+
+
+@KINDS
+@pytest.mark.parametrize(("window", "chunk"), [(5, 7), (5, 3), (5, 1), (1, 4)])
+def test_stream_equals_chunks_across_seams(
+    kind: type[Classifier], more: dict[str, Any], window: int, chunk: int
+) -> None:
+    classifier = make(kind, schema=schema(mode="one_pass", short=window, chunk=chunk), **more).double().eval()
+    frames = random_frames(1, 30)[0].double()
+    expected_scores, expected_slots = offline(classifier, frames)
+    scores, slots = live(OnlineDetector(classifier), frames)
+    # the input vectors are standardised in float32, whatever comes after
+    assert close(slots, expected_slots, 1e-10)
+    assert torch.allclose(scores.exp(), expected_scores.exp(), atol=1e-6)
+
+
+def test_window_mode_stream_equals_one_window_a_query() -> None:
+    settings = schema(mode="window", short=5, long=4, long_stride=2)
+    classifier = make(GADClassifier, schema=settings).eval()
+    frames = random_frames(1, 20)[0]
+    detector = OnlineDetector(classifier)
+    for end, frame in enumerate(frames, start=1):
+        shown = frames[window_frames(end, settings.windows)]
+        with torch.inference_mode():
+            expected = classifier(shown.unsqueeze(0))
+        assert torch.allclose(detector.push(frame).scores, expected, atol=1e-5)
+
+
+def test_streams_start_stall_and_restart_by_themselves() -> None:
+    classifier = make(GADClassifier, schema=schema(mode="one_pass", short=5, chunk=7)).eval()
+    videos = random_frames(3, 25)
+    alone = [live(OnlineDetector(classifier), video)[1] for video in videos]
+    detector = OnlineDetector(classifier, num_streams=3)
+    generator, at = torch.Generator().manual_seed(1), [0, 0, 0]
+    for _ in range(40):
+        ready = [s for s in range(3) if at[s] < 25 and torch.rand(1, generator=generator) < 0.6]
+        if not ready:
+            continue
+        scored = detector.push(torch.stack([videos[s, at[s]] for s in ready]), ready)
+        for row, stream in enumerate(ready):
+            assert close(scored.slots[row], alone[stream][at[stream]], 1e-5)
+            at[stream] += 1
+    detector.restart([1])
+    assert close(detector.push(videos[1, :1], [1]).slots, alone[1][:1], 1e-5)
+
+
+def test_memory_is_the_same_after_many_frames() -> None:
+    classifier = make(GADClassifier, schema=schema(mode="one_pass", short=5, chunk=7)).eval()
+    detector = OnlineDetector(classifier)
+    sizes = []
+    for frame in random_frames(1, 100)[0]:
+        detector.push(frame)
+        sizes.append(detector.rings.cache.nbytes)
+    assert len(set(sizes)) == 1
+
+
+@pytest.mark.parametrize(
+    ("frames", "streams", "message"),
+    [
+        (torch.zeros(2, WIDTH), None, "push wants frames of shape"),
+        (torch.zeros(1, WIDTH + 1), None, "push wants frames of shape"),
+        (torch.zeros(2, WIDTH), [0, 0], "different numbers below 1"),
+        (torch.zeros(1, WIDTH), [1], "different numbers below 1"),
+    ],
+)
+def test_bad_frames_and_streams_are_named(frames: Tensor, streams: list[int] | None, message: str) -> None:
+    detector = OnlineDetector(make(GADClassifier))
+    with pytest.raises(SettingError, match=message):
+        detector.push(frames, streams)
