@@ -1,0 +1,1 @@
+"""Pixels and features at given times; no labels, no text."""

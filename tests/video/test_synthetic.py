@@ -1,0 +1,141 @@
+"""The kitchen: what its scripts promise, and that its files hold what the scripts say."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from gad_lightning.errors import SettingError
+from gad_lightning.video.base import Picture
+from gad_lightning.video.kitchen import KITCHEN_CLASSES, KITCHEN_GOALS, look_of, write_scripts
+from gad_lightning.video.synthetic import Kitchen, draw_video, render_kitchen, write_video
+
+SMALL = {"num_videos": 4, "fps": 4, "size": 32}
+
+
+@pytest.fixture(scope="module")
+def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Kitchen:
+    """Four small videos."""
+    return render_kitchen(tmp_path_factory.mktemp("kitchen"), **SMALL)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """Read a CSV."""
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_there_are_at_least_24_classes_that_share_their_words() -> None:
+    verbs, things = zip(*(name.split() for name in KITCHEN_CLASSES[1:]), strict=True)
+    assert KITCHEN_CLASSES[0] == "background"
+    assert len(KITCHEN_CLASSES) - 1 >= 24
+    assert len(KITCHEN_GOALS) >= 6
+    assert len(set(verbs)) <= 6
+    assert len(set(things)) < len(things)
+
+
+def test_goal_and_previous_action_tell_apart_what_looks_alike() -> None:
+    by_look: dict[object, set[str]] = defaultdict(set)
+    by_history: dict[object, set[str]] = defaultdict(set)
+    for script in write_scripts(300, seed=0, fps=8):
+        before = "nothing"
+        for step in script.steps:
+            by_look[look_of(step.name)].add(step.name)
+            by_history[script.goal, before, look_of(step.name)].add(step.name)
+            before = step.name
+    alike = {name for names in by_look.values() if len(names) > 1 for name in names}
+    assert len(alike) > 15
+    assert {name for names in by_look.values() for name in names} == set(KITCHEN_CLASSES[1:])
+    assert all(len(names) == 1 for names in by_history.values())
+
+
+def test_sugar_and_salt_are_drawn_with_the_same_pixels() -> None:
+    script = write_scripts(7, seed=0, fps=2)[3]
+    assert "add salt" in [step.name for step in script.steps]
+    sweet = script._replace(steps=tuple(s._replace(name=s.name.replace("salt", "sugar")) for s in script.steps))
+    pairs = zip(draw_video(script, 0, 2, 32), draw_video(sweet, 0, 2, 32), strict=True)
+    assert all((one == other).all() for one, other in pairs)
+
+
+def test_pixels_are_a_function_of_the_seed() -> None:
+    def first(seed: int) -> Picture:
+        return np.stack(list(islice(draw_video(write_scripts(4, seed, 8)[0], seed, 8, 64), 40)))
+
+    assert first(1).shape == (40, 64, 64, 3)
+    assert (first(1) == first(1)).all()
+    assert (first(1) != first(2)).any()
+
+
+def test_videos_are_h264_and_as_long_as_their_scripts(kitchen: Kitchen) -> None:
+    for script in write_scripts(4, seed=0, fps=4):
+        with av.open(str(kitchen.videos / f"{script.video}.mp4")) as container:
+            stream = container.streams.video[0]
+            assert (stream.codec_context.name, stream.width, stream.height) == ("h264", 32, 32)
+            times = [frame.time for frame in container.decode(stream)]
+        assert times == pytest.approx([index / 4 for index in range(script.num_frames)])
+
+
+def test_tables_have_the_columns_and_seconds_of_own_data(kitchen: Kitchen) -> None:
+    segments, splits = rows(kitchen.segments), rows(kitchen.splits)
+    assert list(segments[0]) == ["video", "start", "end", "label"]
+    assert list(splits[0]) == ["video", "split", "goal", "group"]
+    assert {row["label"] for row in segments} <= set(KITCHEN_CLASSES[1:])
+    assert {row["goal"] for row in splits} <= set(KITCHEN_GOALS)
+    for script in write_scripts(4, seed=0, fps=4):
+        own = [(float(r["start"]), float(r["end"])) for r in segments if r["video"] == script.video]
+        edges = [edge for pair in own for edge in pair]
+        assert edges == sorted(edges)
+        assert 0 < edges[0] < edges[-1] < script.num_frames / 4
+
+
+@pytest.mark.parametrize("num_videos", [4, 7, 20, 60])
+def test_no_cook_is_in_both_splits_and_training_has_two(num_videos: int) -> None:
+    cooks = defaultdict(set)
+    for script in write_scripts(num_videos, seed=0, fps=8):
+        cooks[script.split].add(script.cook)
+    assert not cooks["train"] & cooks["test"]
+    assert len(cooks["train"]) >= 2
+
+
+def test_a_second_call_renders_only_what_is_missing(kitchen: Kitchen) -> None:
+    kept, lost = kitchen.videos / "kitchen_000.mp4", kitchen.videos / "kitchen_001.mp4"
+    before, bytes_before = kept.stat().st_mtime_ns, lost.read_bytes()
+    lost.unlink()
+    render_kitchen(kitchen.videos.parent, **SMALL)
+    assert kept.stat().st_mtime_ns == before
+    assert lost.read_bytes() == bytes_before
+
+
+def test_a_folder_of_another_kitchen_is_refused(kitchen: Kitchen) -> None:
+    with pytest.raises(SettingError, match=r"(?s)holds a kitchen of other settings.*'seed': 5.*another folder"):
+        render_kitchen(kitchen.videos.parent, **SMALL, seed=5)
+
+
+def test_too_few_videos_and_odd_sizes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="num_videos >= 4"):
+        render_kitchen(tmp_path, num_videos=3)
+    with pytest.raises(SettingError, match="even size >= 32"):
+        render_kitchen(tmp_path, size=97)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(SettingError, match=r"taken.*cannot be made"):
+        render_kitchen(tmp_path / "taken", **SMALL)
+
+
+def test_ctrl_c_leaves_no_half_video(tmp_path: Path) -> None:
+    def interrupted() -> Iterator[Picture]:
+        yield np.zeros((32, 32, 3), np.uint8)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_video(tmp_path / "video.mp4", interrupted(), fps=8)
+    assert not list(tmp_path.iterdir())
