@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -14,6 +16,7 @@ from torch.optim import AdamW, Optimizer
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.checkpoint import SavesTrainedWeights
+from gad_lightning.classifiers.detection import Detection, detect
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.schedule import warm_up
 from gad_lightning.errors import SettingError
@@ -23,7 +26,7 @@ from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
 from gad_lightning.types import IGNORED, Batch, Loss, Predictions, Tokens
 
 
-class Classifier(SavesTrainedWeights, LightningModule):
+class Classifier(SavesTrainedWeights, LightningModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
     """Base: a subclass gives ``losses(batch)`` and ``scores(batch)``, and nothing else differs.
 
     Args:
@@ -43,6 +46,8 @@ class Classifier(SavesTrainedWeights, LightningModule):
 
     opener: ClassVar[str]
     unrecorded = ("optimizer",)
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
@@ -145,6 +150,23 @@ class Classifier(SavesTrainedWeights, LightningModule):
         frames = frames.unsqueeze(2) if frames.dim() == 3 else frames
         counts = torch.full((len(frames),), frames.shape[1]) if frame_counts is None else frame_counts.cpu()
         return self.scores(self.last_frame_batch(frames.to(self.device), counts, task)).scores
+
+    def detect(self, video: str | Path | np.ndarray | Tensor, fps: float | None = None, **how: Any) -> Detection:
+        """Label every frame of one video, as ``gad-lightning predict`` would.
+
+        Args:
+            video: path of a video file, which is decoded and encoded; or features, (F, D) or (F, N, D), as an array or
+                the path of a .npy file, not standardised.
+            fps: rate of features given, to be checked against the classifier's.
+            **how: ``task`` (index), ``batch_size``, ``encoder`` (for video files; needed if it is not the built-in).
+
+        Returns:
+            Labels, times, scores of every frame, and the segments.
+
+        Raises:
+            MissingDataError, DataError, SettingError: if the video cannot be read or is of another kind.
+        """
+        return detect(self, video, fps, **how)
 
     @staticmethod
     def last_frame_batch(frames: Tensor, counts: Tensor, task: int = 0) -> Batch:

@@ -96,7 +96,7 @@ class SavesTrainedWeights(Part):
             )
 
     @classmethod
-    def load_from_checkpoint(  # type: ignore[override]  # nothing but the path is needed
+    def load_from_checkpoint(
         cls,
         checkpoint_path: str | Path,
         map_location: str | torch.device = "cpu",

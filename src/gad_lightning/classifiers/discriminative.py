@@ -82,15 +82,15 @@ class DiscriminativeClassifier(Classifier):
         logits = self.classify(tokens.at_slots(states), batch.task)
         losses = {"classification": class_loss(logits, batch.label.to(logits.device), weight.to(logits.device))}
         for objective in self.given:
-            total, count = objective(batch, tokens, states, self.backbone)
-            losses[type(objective).__name__] = Loss(objective.weight * total, count)
+            loss: Loss = objective(batch, tokens, states, self.backbone)
+            losses[type(objective).__name__] = loss._replace(total=objective.weight * loss.total)
         return losses
 
     def classify(self, states: Tensor, task: Tensor) -> Tensor:
         """Logits of each query's own head: states (Q, H), task (Q,) -> (Q, C), finite; lowest beyond its classes."""
         if len(self.heads) == 1:
-            only: Tensor = self.heads[0](states)
-            return only
+            logits: Tensor = self.heads[0](states)
+            return logits
         of_task = torch.tensor(self.schema.head_of_task)[task]
         parts = [head(states[of_task == index]) for index, head in enumerate(self.heads)]
         logits = parts[0].new_full((len(states), self.schema.num_classes), torch.finfo(parts[0].dtype).min)

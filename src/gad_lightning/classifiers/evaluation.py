@@ -21,7 +21,8 @@ class Evaluation(nn.Module):
     def __init__(self, schema: DataSchema) -> None:
         super().__init__()
         self.schema = schema
-        self.metrics = nn.ModuleList(nn.ModuleDict(self.of_task(task)) for task in schema.tasks)
+        self.metrics = [self.of_task(task) for task in schema.tasks]
+        self.held = nn.ModuleList(metric for metrics in self.metrics for metric in metrics.values())
 
     def of_task(self, task: Task) -> dict[str, Metric]:
         """Metrics by name."""
