@@ -1,0 +1,1 @@
+"""Which frames, which questions: records of videos become batches. No text, no network."""

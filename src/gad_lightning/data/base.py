@@ -1,0 +1,268 @@
+"""ActionDataModule: everything about data that is the same for all data sets."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from lightning import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_info
+from torch.utils.data import DataLoader
+
+from gad_lightning.data.checks import check_features, check_settings, distinct, warn_of_absent
+from gad_lightning.data.dataset import WindowDataset
+from gad_lightning.data.plans import Chunks, EveryQuery, Plans, PublishedWindows, StridedQueries
+from gad_lightning.data.records import Queries, VideoRecord, timeline
+from gad_lightning.data.sampling import EpochSampler
+from gad_lightning.data.splits import group_of, hold_out
+from gad_lightning.data.statistics import feature_statistics
+from gad_lightning.errors import DataError
+from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Mode, Task, Windows, check_names
+from gad_lightning.types import Batch
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+class ActionDataModule(LightningDataModule, ABC):
+    """Loads labelled videos for any of the classifiers; a data set says only what its classes and records are.
+
+    Nothing is read before :attr:`schema` is asked for or a loader is made, and ``fit`` never asks for the records of
+    the test split.
+
+    Args:
+        mode: ``window`` shows each query a window of its own (the paper); ``one_pass`` cuts videos into chunks and
+            asks at every frame of a chunk.
+        window: short memory of a query, in frames: the last ones up to its own.
+        long_memory: frames before those that it sees too.
+        short_stride: keep every n-th frame of the short memory, the newest always.
+        long_stride: keep every n-th frame of the long memory.
+        stride: in ``window`` mode, frames between the training queries of a video; ``window`` if None.
+        chunk: in ``one_pass`` mode, new frames of a chunk.
+        sampling: how training windows are chosen: ``uniform`` gives every frame the same chance,
+            ``published`` is the paper's rule.
+        background_limit: in ``window`` mode, thin background queries in training to this many times the number of
+            those of the most frequent other class; None keeps all.
+        multi_label: where frames have several labels, ask for all of them; otherwise for the one of lowest index.
+        batch_size: most training samples (windows or chunks) of a batch in one process.
+        eval_batch_size: the same for validation, test and prediction; ``batch_size`` if None.
+        num_workers: loader processes.
+        seed: of order and offsets in training, with the epoch.
+        val_share: share of the training videos held out for validation, by whole groups, if there is no ``val`` split.
+        standardise: put mean and spread of the training features into the schema.
+        predict_split: videos that ``predict`` runs on.
+    """
+
+    background: str | None = "background"
+    """Name of the class that means "nothing of interest"; None if frames outside segments are not to be scored."""
+    ignored: str | None = None
+    """Name of a class whose frames enter neither loss nor metrics."""
+
+    def __init__(
+        self,
+        mode: Mode = "window",
+        window: int = 32,
+        long_memory: int = 0,
+        short_stride: int = 1,
+        long_stride: int = 1,
+        stride: int | None = None,
+        chunk: int = 128,
+        sampling: Literal["uniform", "published"] = "uniform",
+        background_limit: float | None = None,
+        multi_label: bool = False,
+        batch_size: int = 16,
+        eval_batch_size: int | None = None,
+        num_workers: int = 0,
+        seed: int = 0,
+        val_share: float = 0.1,
+        standardise: bool = True,
+        predict_split: Split = "test",
+    ) -> None:
+        super().__init__()
+        self.windows = Windows(mode, window, long_memory, short_stride, long_stride, chunk)
+        self.stride = window if stride is None else stride
+        self.sampling = sampling
+        self.background_limit = background_limit
+        self.multi_label = multi_label
+        self.batch_size = batch_size
+        self.eval_batch_size = batch_size if eval_batch_size is None else eval_batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+        self.val_share = val_share
+        self.standardise = standardise
+        self.predict_split = predict_split
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # evaluation repeats no sample to fill a rank
+        self._listed: dict[Split, list[VideoRecord]] = {}
+        self._sets: dict[tuple[Split, bool], WindowDataset] = {}
+
+    @property
+    @abstractmethod
+    def class_names(self) -> Sequence[str]:
+        """Names of the classes in the order of their indices."""
+
+    @property
+    def goals(self) -> Sequence[str]:
+        """Names of the procedures that videos follow; none by default."""
+        return ()
+
+    @abstractmethod
+    def records(self, split: Split) -> list[VideoRecord]:
+        """List the videos of a split, in a fixed order; empty if there is none."""
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What is asked; by default one task over ``class_names``."""
+        names = check_names(self.class_names, "class_names")
+        background, ignored = (names.index(name) if name in names else None for name in (self.background, self.ignored))
+        return (Task("action", LabelSet(names, background, ignored)),)
+
+    @cached_property
+    def schema(self) -> DataSchema:
+        """All that a model must know of this data.
+
+        Raises:
+            DataError, SettingError: if the data or a setting cannot be used.
+        """
+        check_settings(self)
+        return DataSchema(self.tasks, tuple(self.goals), self.features, self.windows)
+
+    @cached_property
+    def features(self) -> FeatureSpec:
+        """Origin and shape of the frames, with the statistics of the training videos if ``standardise``."""
+        training = self.videos("train")
+        videos = training or self.videos("val") or self.videos("test")
+        if not videos:
+            raise self._empty("train")
+        spec = videos[0].frames.spec
+        check_features(videos, spec)
+        if not self.standardise or not training:
+            return spec
+        mean, std = feature_statistics([record.frames for record in training])
+        return spec._replace(mean=mean, std=std)
+
+    @cached_property
+    def held_out(self) -> list[str]:
+        """Groups of training videos that validation uses because there is no ``val`` split; stored in checkpoints."""
+        training = self.records("train")
+        return [] if self.records("val") or not training else hold_out(training, self.val_share)
+
+    def videos(self, split: Split) -> list[VideoRecord]:
+        """The videos of a split after the hold-out, names checked to be distinct."""
+        if split not in self._listed:
+            self._listed[split] = distinct(self._chosen(split), split)
+        return self._listed[split]
+
+    def _chosen(self, split: Split) -> list[VideoRecord]:
+        held = set() if split == "test" else set(self.held_out)
+        if split == "test" or (split == "val" and not held):
+            return self.records(split)
+        return [record for record in self.records("train") if (group_of(record) in held) == (split == "val")]
+
+    def first_video(self, split: Split) -> int:
+        """Global number of the first video of a split: those of the splits before it are counted."""
+        return sum(len(self.videos(earlier)) for earlier in SPLITS[: SPLITS.index(split)])
+
+    @property
+    def video_names(self) -> list[str]:
+        """Names by global number (``Batch.video``): training videos, then validation, then test."""
+        return [record.name for split in SPLITS for record in self.videos(split)]
+
+    def dataset(self, split: Split, training: bool = False) -> WindowDataset:
+        """The samples of a split, as training draws them or one query for every frame.
+
+        Raises:
+            DataError: if the split is empty, or its features are of another kind than the training videos'.
+        """
+        if (split, training) not in self._sets:
+            self._sets[split, training] = self._dataset(split, training)
+        return self._sets[split, training]
+
+    def _dataset(self, split: Split, training: bool) -> WindowDataset:
+        videos, published = self.videos(split), self.sampling == "published"
+        if not videos:
+            raise self._empty(split)
+        classes = self.schema.tasks[0].labels
+        check_features(videos, self.schema.features)
+        timelines = [timeline(record, classes, self.multi_label) for record in videos]
+        if training:
+            warn_of_absent(timelines, classes)
+        plans = self._plans(videos, [laid.queries for laid in timelines], training)
+        return WindowDataset(videos, timelines, plans, self.windows, self.first_video(split), training, published)
+
+    def _plans(self, videos: Sequence[VideoRecord], queries: Sequence[Queries], training: bool) -> Plans:
+        if self.windows.mode == "one_pass":
+            counts = [record.frames.num_frames for record in videos]
+            return Chunks(queries, self.seed, counts, self.windows.chunk, training)
+        if not training:
+            return EveryQuery(queries, self.seed)
+        classes = self.schema.tasks[0].labels
+        if self.sampling == "published":
+            return PublishedWindows(queries, self.seed, self.stride, self.windows, self.background_limit, classes)
+        return StridedQueries(queries, self.seed, self.stride, self.background_limit, classes)
+
+    def _empty(self, split: Split) -> DataError:
+        return DataError(
+            f"The {split} split of {type(self).__name__} has no videos.",
+            "check data.root and the annotations, or choose a split that has some",
+        )
+
+    def setup(self, stage: str) -> None:
+        """Read what the stage needs, so that bad data stops a run before it starts."""
+        if stage == "fit":
+            if self.held_out:
+                rank_zero_info(f"Held out of training for validation, by group: {', '.join(self.held_out)}")
+            self.dataset("train", training=True)
+        if stage == "validate" or (stage == "fit" and self.videos("val")):
+            self.dataset("val")
+        if stage in ("test", "predict"):
+            self.dataset("test" if stage == "test" else self.predict_split)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches of shuffled training samples."""
+        return self._loader(self.dataset("train", training=True), self.batch_size)
+
+    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+        """Every frame of the validation videos once; no loader at all if there are none."""
+        return self._loader(self.dataset("val"), self.eval_batch_size) if self.videos("val") else []
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """Every frame of the test videos once."""
+        return self._loader(self.dataset("test"), self.eval_batch_size)
+
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """Every frame of the videos of ``predict_split`` once."""
+        return self._loader(self.dataset(self.predict_split), self.eval_batch_size)
+
+    def _loader(self, dataset: WindowDataset, batch_size: int) -> DataLoader[Batch]:
+        processes, rank = (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
+        return DataLoader(
+            dataset,
+            batch_size=None,  # a key of the sampler names a whole batch
+            sampler=EpochSampler(dataset, batch_size, processes, rank),
+            collate_fn=as_is,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the data: the groups held out for validation."""
+        return {"held_out": self.held_out}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Warn if the checkpoint's run was validated on other videos: some may have been trained on."""
+        if state_dict["held_out"] != self.held_out:
+            warnings.warn(
+                f"The checkpoint's run held out {state_dict['held_out']} for validation, this one {self.held_out}: "
+                "its validation scores may be of videos it was trained on.",
+                stacklevel=2,
+            )
+
+
+def as_is(batch: Any) -> Any:
+    """Leave a batch as the data set made it."""
+    return batch

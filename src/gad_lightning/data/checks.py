@@ -1,0 +1,104 @@
+"""What is refused before a run starts: settings that cannot work, and records that do not fit together."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gad_lightning.data.records import Timeline, VideoRecord
+from gad_lightning.data.windows import check_windows
+from gad_lightning.errors import DataError, SettingError
+from gad_lightning.schema import FeatureSpec, LabelSet
+
+if TYPE_CHECKING:
+    from gad_lightning.data.base import ActionDataModule
+
+
+def check_settings(data: ActionDataModule) -> None:
+    """Refuse settings that cannot work.
+
+    Raises:
+        SettingError: naming the setting and its value.
+    """
+    check_windows(data.windows, data.stride)
+    for name in ("batch_size", "eval_batch_size"):
+        if getattr(data, name) < 1:
+            raise SettingError(f"data.{name} must be at least 1, got {getattr(data, name)}.", f"raise data.{name}")
+    if data.num_workers < 0:
+        raise SettingError(f"data.num_workers cannot be negative, got {data.num_workers}.", "set it to 0 or more")
+    if not 0 <= data.val_share < 1:
+        raise SettingError(
+            f"data.val_share is a share of the training videos in [0, 1), got {data.val_share}.", "0.1 is usual"
+        )
+    if data.background_limit is not None and data.background_limit <= 0:
+        raise SettingError(
+            f"data.background_limit is a multiple of a class count, above 0, got {data.background_limit}.",
+            "leave it out to keep all background",
+        )
+    one_pass = data.windows.mode == "one_pass"
+    if one_pass and data.sampling == "published":
+        raise SettingError(
+            "data.sampling published draws windows, and data.mode is one_pass.", "set data.mode to window"
+        )
+    if data.background_limit is not None and (one_pass or data.multi_label):
+        raise SettingError(
+            "data.background_limit thins single-label windows, and data.mode is one_pass or data.multi_label is set.",
+            "leave it out and lower the classifier's background weight instead",
+        )
+
+
+def distinct(records: list[VideoRecord], split: str) -> list[VideoRecord]:
+    """Return ``records``, refusing a name that stands twice or a video without frames.
+
+    Raises:
+        DataError: naming the video.
+    """
+    name, count = Counter(record.name for record in records).most_common(1)[0] if records else ("", 0)
+    if count > 1:
+        raise DataError(f"Video {name!r} stands {count} times in the {split} split.", "list every video once")
+    return records
+
+
+def check_features(records: Sequence[VideoRecord], expected: FeatureSpec) -> None:
+    """Refuse features of another encoder, fps, width or token count than ``expected``, and videos without a frame.
+
+    Raises:
+        DataError: naming the file, both values and what to do.
+    """
+    for record in records:
+        spec = record.frames.spec
+        where = record.frames.path or f"video {record.name!r}"
+        for field in ("encoder", "fps", "width", "tokens_per_frame"):
+            found, wanted = getattr(spec, field), getattr(expected, field)
+            if found != wanted:
+                raise DataError(
+                    f"The features of {where} have {field} {found}, those of the other videos {wanted}.",
+                    "make all features with one encoder and one setting: delete this file and encode the video again",
+                )
+        if record.frames.num_frames < 1:
+            raise DataError(f"The features of {where} hold no frame.", "encode the video again or leave it out")
+
+
+def warn_of_absent(timelines: Sequence[Timeline], classes: LabelSet) -> list[str]:
+    """Warn of classes that no training frame has: they are legal, but cannot be learned.
+
+    Returns:
+        Their names, in the order of the class list.
+    """
+    seen = np.zeros(len(classes.names), dtype=np.bool_)
+    for laid in timelines:
+        labels, first_task = laid.queries.label, laid.queries.task == 0
+        if labels.ndim == 2:
+            seen |= (labels[first_task] > 0).any(0)
+        else:
+            present = np.unique(labels[first_task])
+            seen[present[present >= 0]] = True
+    absent = [name for index, name in enumerate(classes.names) if not seen[index] and index != classes.ignore]
+    if absent:
+        some = ", ".join(map(repr, absent[:5])) + (", ..." if len(absent) > 5 else "")
+        warnings.warn(f"{len(absent)} of {len(classes.names)} classes have no training example: {some}", stacklevel=2)
+    return absent

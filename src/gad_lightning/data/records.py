@@ -1,0 +1,170 @@
+"""What a data set says of one video: where its frames are, what is labelled, what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gad_lightning.data.windows import IntArray
+from gad_lightning.errors import DataError
+from gad_lightning.schema import FeatureSpec, LabelSet
+from gad_lightning.segments import Segment, cut, paint
+from gad_lightning.types import IGNORED
+
+FloatArray = NDArray[np.float32]
+Labels = NDArray[np.int64] | NDArray[np.float32]
+
+
+class FrameSource(Protocol):
+    """The feature frames of one video, read by number. Making one reads nothing; it survives pickling to a worker."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file the frames come from; None for frames in memory."""
+
+    @property
+    def num_frames(self) -> int:
+        """F, frames of the video."""
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """Encoder, fps, D and N of the frames; no statistics."""
+
+    def rows(self, frames: IntArray) -> FloatArray:
+        """Read frames by number: (n,) int64 -> (n, N, D) float32, all finite.
+
+        Raises:
+            DataError: if a value is NaN or infinite, naming file and frame.
+        """
+
+
+class Queries(NamedTuple):
+    """The questions about one video as columns; row i is query number (ordinal) i."""
+
+    anchor: IntArray  # (Q,) frame of the video after which it is asked
+    label: Labels  # (Q,) int64 class or IGNORED; or (Q, C) float32 multi-hot, a row of IGNORED if it is not scored
+    task: IntArray  # (Q,) index into the schema's tasks
+    horizon: IntArray  # (Q,) 0: what happens at the anchor; h: the h-th segment after it
+    first: IntArray  # (Q,) first frame of the clip asked about, which is then all it sees; -1: as the windows say
+
+
+def every_frame(labels: Labels) -> Queries:
+    """Ask at every frame what happens there: (F,) or (F, C) labels -> F queries."""
+    frames = np.arange(len(labels))
+    none = np.zeros_like(frames)
+    return Queries(frames, labels, none, none, none - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class VideoRecord:
+    """One video of a split.
+
+    Args:
+        name: unique within the data set.
+        frames: where its feature frames are read from.
+        segments: labelled stretches in frames; where they overlap, later ones of the list win. A label of
+            :data:`~gad_lightning.types.IGNORED` marks frames that enter neither loss nor metrics.
+        labels: (F,) class indices or (F, C) 0/1 instead of painting ``segments``.
+        goal: index into the schema's goals, -1 if unknown.
+        group: videos of one group (a person, a kitchen) are never split between training and validation; its own name
+            if None.
+        queries: what is asked; None asks at every frame for the first task.
+    """
+
+    name: str
+    frames: FrameSource
+    segments: Sequence[Segment] = ()
+    labels: Labels | None = None
+    goal: int = -1
+    group: str | None = None
+    queries: Queries | None = None
+
+
+class Timeline(NamedTuple):
+    """The labels of one video, ready for training: what :func:`timeline` makes of a record."""
+
+    queries: Queries
+    segments: IntArray  # (S, 3) label, start, end; in time order, not overlapping, without background and ignored ones
+
+
+def timeline(record: VideoRecord, classes: LabelSet, multi_label: bool = False) -> Timeline:
+    """Lay the annotations of a video out on its frames.
+
+    Args:
+        record: the video.
+        classes: label set of the first task, which segments and frame labels count in.
+        multi_label: keep (F, C) labels as multi-hot rows; otherwise a frame has the lowest of its classes.
+
+    Raises:
+        DataError: if labels and features differ in length, or a label is no class.
+    """
+    num_frames = record.frames.num_frames
+    fill = IGNORED if classes.background is None else classes.background
+    flat = _flat(record.segments, num_frames)
+    if record.labels is None:
+        labels: Labels = paint(flat, num_frames, fill).numpy()
+    else:
+        labels = _given(record, num_frames, fill, multi_label)
+    labels = _without_ignored(labels, classes.ignore)
+    _check_range(record, labels, len(classes.names))
+    skip = {fill, IGNORED, classes.ignore}
+    kept = [row for row in (flat if record.segments else _cut_given(labels)) if row.label not in skip]
+    segments = np.array(kept, dtype=np.int64).reshape(-1, 3)
+    return Timeline(record.queries or every_frame(labels), segments)
+
+
+def _flat(segments: Sequence[Segment], num_frames: int) -> list[Segment]:
+    """Make segments disjoint, a later one of the list winning; two neighbours of one class stay two."""
+    numbered = [Segment(number, start, end) for number, (_, start, end) in enumerate(segments)]
+    return [Segment(segments[number].label, *span) for number, *span in cut(paint(numbered, num_frames, -1), skip=[-1])]
+
+
+def _given(record: VideoRecord, num_frames: int, fill: int, multi_label: bool) -> Labels:
+    labels = np.asarray(record.labels)
+    if len(labels) != num_frames:
+        raise DataError(
+            f"Video {record.name!r} has {len(labels)} frame labels and {num_frames} frames of features.",
+            "use labels and features that were made at the same fps from the same file",
+        )
+    if labels.ndim == 1:
+        return labels.astype(np.int64)
+    if multi_label:
+        return labels.astype(np.float32)
+    return np.where(labels.any(1), labels.argmax(1), fill).astype(np.int64)
+
+
+def _without_ignored(labels: Labels, ignore: int | None) -> Labels:
+    if ignore is None:
+        return labels
+    scored = labels != ignore if labels.ndim == 1 else labels[:, ignore] == 0
+    kept = labels.copy()
+    kept[~scored] = IGNORED
+    return kept
+
+
+def _check_range(record: VideoRecord, labels: Labels, num_classes: int) -> None:
+    if labels.ndim == 2:
+        wrong = labels.shape[1] != num_classes
+        value = labels.shape[1]
+    else:
+        out = labels[((labels < 0) | (labels >= num_classes)) & (labels != IGNORED)]
+        wrong, value = len(out) > 0, int(out[0]) if len(out) else 0
+    if wrong:
+        what = "columns of labels" if labels.ndim == 2 else "as a label"
+        raise DataError(
+            f"Video {record.name!r} has {value} {what}, and there are {num_classes} classes.",
+            "use the class list that the annotations were made with",
+        )
+
+
+def _cut_given(labels: Labels) -> list[Segment]:
+    """Segments of (F,) labels; of multi-hot rows, the runs of their lowest class."""
+    if labels.ndim == 1:
+        return cut(labels.tolist())
+    lowest = np.where((labels > 0).any(1), (labels > 0).argmax(1), IGNORED)
+    return cut(lowest.tolist())

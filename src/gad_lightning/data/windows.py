@@ -1,0 +1,136 @@
+"""Which frames a query sees: the paper's windows, clips, and chunks for one pass. Pure functions of integers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gad_lightning.errors import SettingError
+from gad_lightning.schema import Windows
+
+IntArray = NDArray[np.int64]
+
+
+def window_frames(end: int, windows: Windows, published: bool = False) -> IntArray:
+    """Frames of the window that ends before frame ``end``: long memory, then short memory, in time order.
+
+    The short memory is the last ``windows.short`` frames, thinned so that the newest frame always stays; the long
+    memory is the ``windows.long`` frames before those, thinned on a grid that hangs off the short memory. At the start
+    of a video a window is just shorter: nothing is padded or repeated.
+
+    Args:
+        end: frame after the newest one, at least 1.
+        windows: lengths and strides, in frames.
+        published: thin the short memory from its oldest frame instead, as the paper's code does. With a stride above 1
+            the newest frame can then be missing from its own window.
+
+    Returns:
+        (n,) int64 ascending, n at most ``windows.frames``.
+
+    Source: Pang et al., On Discriminative vs. Generative Classifier, ICLR 2026, public code.
+
+    Example:
+        >>> window_frames(8, Windows(short=3, long=4, short_stride=2, long_stride=2))
+        array([1, 3, 5, 7])
+        >>> window_frames(8, Windows(short=4, short_stride=2), published=True)
+        array([4, 6])
+    """
+    begin = max(0, end - windows.short)
+    oldest = begin - windows.long
+    if published:
+        short = np.arange(begin, end, windows.short_stride)
+        long = np.arange(oldest if oldest >= 0 else begin % windows.long_stride, begin, windows.long_stride)
+    else:
+        short = np.arange(end - 1, begin - 1, -windows.short_stride)[::-1]
+        long = np.arange(begin - windows.long_stride, max(oldest, 0) - 1, -windows.long_stride)[::-1]
+    return np.concatenate([long, short]).astype(np.int64)
+
+
+def clip_frames(first: int, last: int, most: int) -> IntArray:
+    """Frames ``first`` to ``last`` of a clip, both kept, evenly thinned to ``most`` where there are more.
+
+    Example:
+        >>> clip_frames(10, 16, most=4)
+        array([10, 12, 14, 16])
+    """
+    if last - first < most:
+        return np.arange(first, last + 1)
+    return np.round(np.linspace(first, last, most)).astype(np.int64)
+
+
+def strided_ends(num_queries: int, stride: int, offset: int) -> IntArray:
+    """Every ``stride``-th query from ``offset`` on, the last one included when it is met.
+
+    Example:
+        >>> strided_ends(10, stride=4, offset=1)
+        array([1, 5, 9])
+    """
+    return np.arange(offset, num_queries, stride)
+
+
+def published_ends(num_frames: int, stride: int, offset: int) -> IntArray:
+    """Window ends (exclusive) of the paper's code: the last frame of a video is never a target, ends 0 and 1 are equal.
+
+    Example:
+        >>> published_ends(10, stride=5, offset=0)
+        array([1, 5])
+        >>> published_ends(10, stride=5, offset=4)
+        array([4, 9])
+    """
+    return np.maximum(np.arange(offset, num_frames, stride), 1)
+
+
+def chunk_bounds(num_frames: int, chunk: int, first: int | None = None) -> IntArray:
+    """Cut ``num_frames`` frames into chunks of ``chunk`` new frames: (n + 1,) bounds from 0 to ``num_frames``.
+
+    Args:
+        num_frames: frames of the video.
+        chunk: new frames of a chunk; the last may have fewer.
+        first: new frames of the first chunk, 1 to ``chunk``; ``chunk`` if None.
+
+    Example:
+        >>> chunk_bounds(10, 4)
+        array([ 0,  4,  8, 10])
+        >>> chunk_bounds(10, 4, first=1)
+        array([ 0,  1,  5,  9, 10])
+    """
+    inner = np.arange(chunk if first is None else first, num_frames, chunk)
+    return np.concatenate([[0], inner, [num_frames]]).astype(np.int64)
+
+
+def chunk_frames(start: int, end: int, window: int) -> IntArray:
+    """Frames of the chunk with the new frames ``[start, end)``: up to ``window - 1`` frames of context, then those.
+
+    Example:
+        >>> chunk_frames(8, 11, window=3)
+        array([ 6,  7,  8,  9, 10])
+    """
+    return np.arange(max(0, start - (window - 1)), end)
+
+
+def check_windows(windows: Windows, stride: int) -> None:
+    """Refuse lengths and strides that cannot work.
+
+    Raises:
+        SettingError: naming the setting and its value.
+    """
+    sizes = {
+        "window": windows.short,
+        "chunk": windows.chunk,
+        "short_stride": windows.short_stride,
+        "long_stride": windows.long_stride,
+        "stride": stride,
+    }
+    for name, value in sizes.items():
+        if value < 1:
+            raise SettingError(f"data.{name} counts frames and must be at least 1, got {value}.", f"raise data.{name}")
+    if windows.long < 0:
+        raise SettingError(
+            f"data.long_memory counts frames and cannot be negative, got {windows.long}.", "set it to 0 for none"
+        )
+    if windows.mode == "one_pass" and (windows.short_stride, windows.long_stride) != (1, 1):
+        raise SettingError(
+            f"In one_pass mode every frame is read once, so memory strides must be 1, got short_stride "
+            f"{windows.short_stride} and long_stride {windows.long_stride}.",
+            "set both to 1, or data.mode to window",
+        )

@@ -1,0 +1,97 @@
+"""Mean and spread of the training features, and what is held out."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gad_lightning.data.arrays import ArrayFrames
+from gad_lightning.data.records import VideoRecord
+from gad_lightning.data.splits import hold_out
+from gad_lightning.data.statistics import feature_statistics, measure
+from gad_lightning.errors import DataError, SettingError
+
+
+class Stored(ArrayFrames):
+    """Frames in memory that claim to come from a file, and count how often they are read."""
+
+    def __init__(self, path: Path, array: np.ndarray) -> None:
+        super().__init__(array, fps=1.0)
+        self.path, self.reads = path, 0
+        path.write_bytes(array.tobytes())
+
+    def rows(self, frames: np.ndarray) -> np.ndarray:
+        """Count and read."""
+        self.reads += 1
+        return super().rows(frames)
+
+
+def test_statistics_are_those_of_all_frames_and_tokens_together() -> None:
+    rng = np.random.default_rng(0)
+    arrays = [(rng.normal(size=(n, 3, 5)) * [1, 2, 3, 4, 5] + 1000).astype(np.float32) for n in (1500, 1, 700)]
+    mean, std = measure([ArrayFrames(array, fps=1.0) for array in arrays])
+    rows = np.concatenate([array.reshape(-1, 5) for array in arrays]).astype(np.float64)
+    np.testing.assert_allclose(mean, rows.mean(0), rtol=1e-7)
+    np.testing.assert_allclose(std, rows.std(0), rtol=1e-5)
+
+
+def test_a_feature_that_never_varies_gets_a_floor() -> None:
+    array = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32) * [1.0, 0.0]
+    std = measure([ArrayFrames(array.astype(np.float32), fps=1.0)]).std
+    assert std[1] == pytest.approx(1e-3 * std[0] / np.sqrt(2), rel=1e-3)
+    assert measure([ArrayFrames(np.ones((4, 2), dtype=np.float32), fps=1.0)]).std == (1.0, 1.0)
+
+
+def test_values_too_large_to_square_are_refused() -> None:
+    with pytest.raises(DataError, match="too large"):
+        measure([ArrayFrames(np.array([[0.0], [1e30]], dtype=np.float32), fps=1.0)])
+
+
+def test_statistics_are_kept_beside_the_files_until_one_changes(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    files = [Stored(tmp_path / f"{name}.npy", array + i) for i, name in enumerate("ab")]
+    first = feature_statistics(files)
+    read = [file.reads for file in files]
+    assert feature_statistics(files) == first
+    assert [file.reads for file in files] == read
+    time.sleep(0.02)
+    assert feature_statistics([files[0], Stored(tmp_path / "b.npy", array + 7)]) != first
+    assert len(list(tmp_path.glob("statistics-*.json"))) == 2
+    assert all(json.loads(path.read_text()) for path in tmp_path.glob("statistics-*.json"))
+
+
+def test_a_folder_that_cannot_be_written_to_only_costs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = Stored(tmp_path / "a.npy", np.eye(4, dtype=np.float32))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere, so the mode bits cannot show it
+    with pytest.warns(UserWarning, match="cannot be written to"):
+        assert feature_statistics([file]) == measure([file])
+    assert not list(tmp_path.glob("statistics*"))
+
+
+def video(name: str, group: str | None = None) -> VideoRecord:
+    return VideoRecord(name, ArrayFrames(np.zeros((1, 1), dtype=np.float32), fps=1.0), group=group)
+
+
+def test_whole_groups_are_held_out_by_name_alone() -> None:
+    records = [video(f"v{number}", f"user{number % 7}") for number in range(42)]
+    held = hold_out(records, 0.2)
+    assert held == hold_out(records[::-1], 0.2) == hold_out(records[:21], 0.2)
+    assert len(held) == 2
+    assert set(hold_out(records, 0.1)) < set(held) < set(hold_out(records, 0.5))
+
+
+def test_at_least_one_group_is_held_out_and_one_stays() -> None:
+    records = [video("a"), video("b"), video("c")]
+    assert len(hold_out(records, 0.01)) == 1
+    assert len(hold_out(records, 0.99)) == 2
+    assert hold_out(records, 0.0) == []
+
+
+def test_one_group_cannot_be_divided() -> None:
+    with pytest.raises(SettingError, match=r"All 2 training videos belong to one group, 'kitchen'.*\n.*val_share"):
+        hold_out([video("a", "kitchen"), video("b", "kitchen")], 0.1)
