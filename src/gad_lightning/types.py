@@ -88,7 +88,7 @@ class Loss(NamedTuple):
     """A loss as a sum and the count it is divided by, so that it can be averaged over processes exactly."""
 
     total: Tensor  # () float
-    count: Tensor  # () float
+    number: Tensor  # () float
 
 
 class Predictions(NamedTuple):

@@ -34,7 +34,7 @@ def train(classifier: Classifier, steps: int) -> None:
         labels = torch.randint(len(NAMES), (6,), generator=torch.Generator().manual_seed(step))
         losses = classifier.losses(batch(random_frames(2, 8, step), [[1, 4, 7], [0, 2, 6]], labels))
         optimizer.zero_grad()
-        torch.stack([total / count for total, count in losses.values()]).sum().backward()
+        torch.stack([total / number for total, number in losses.values()]).sum().backward()
         optimizer.step()
 
 
@@ -116,7 +116,7 @@ def test_ignored_queries_leave_the_loss(kind: type[Classifier]) -> None:
     some = classifier.losses(batch(frames, [[1, 4, 7]], labels))
     kept = classifier.losses(batch(frames, [[1, 7]], labels[[0, 2]]))
     for name in kept:
-        assert some[name].count == kept[name].count == 2
+        assert some[name].number == kept[name].number == 2
         assert torch.allclose(some[name].total, kept[name].total, rtol=1e-4)
 
 
@@ -126,15 +126,15 @@ def test_background_weight_acts_on_background_queries_only() -> None:
     none = make(DiscriminativeClassifier, background_weight=0.0).losses(batch(frames, [[1, 7]], labels))
     alone = make(DiscriminativeClassifier).losses(batch(frames, [[7]], labels[1:]))["classification"]
     assert torch.allclose(none["classification"].total, alone.total, rtol=1e-4)
-    assert full.count == none["classification"].count == 2
+    assert full.number == none["classification"].number == 2
 
 
 def test_only_a_share_of_the_queries_is_answered() -> None:
     gad = make(GADClassifier, answered_share=0.25)
     draw = torch.tensor([0.1, 0.2, 0.3, 0.9])
     losses = gad.losses(batch(random_frames(1, 8), [[1, 2, 3, 4]], torch.ones(4, dtype=torch.int64), draw))
-    assert losses["WriteAnswer"].count == 2
-    assert losses["classification"].count == 4
+    assert losses["WriteAnswer"].number == 2
+    assert losses["classification"].number == 4
 
 
 @KINDS
@@ -148,7 +148,7 @@ def test_each_classifier_learns_what_frames_show(kind: type[Classifier]) -> None
     for _ in range(60):
         losses = classifier.losses(batch(frames, asked, labels))
         optimizer.zero_grad()
-        torch.stack([total / count for total, count in losses.values()]).sum().backward()
+        torch.stack([total / number for total, number in losses.values()]).sum().backward()
         optimizer.step()
     assert (classifier.eval()(frames).argmax(1) == labels).float().mean() > 0.95
 

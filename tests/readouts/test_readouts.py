@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
+from gad_lightning.readouts.likelihood import Likelihood
 from gad_lightning.readouts.nearest import Nearest, nearest
 from gad_lightning.readouts.trie import Trie, decisions
 from gad_lightning.types import Batch
@@ -66,6 +67,18 @@ def test_trie_takes_the_likeliest_allowed_token_at_every_decision() -> None:
             left = [c for c in left if answers[c][: len(ids)] == ids]
         assert int(scores[query].argmax()) == left[0]
         assert float(scores[query, left[0]]) == pytest.approx(total, abs=1e-4)
+
+
+def test_likelihood_is_the_softmax_of_the_names_log_probabilities() -> None:
+    gen = make(GenerativeClassifier, readout=Likelihood(at_once=2), seed=3).eval()
+    asked = asked_of(gen)
+    scores = gen.scores(asked).scores
+    expected = torch.zeros(5, len(NAMES))
+    for number, answer in enumerate(gen.writer.label_answers(0)):
+        for query in range(5):
+            for place, token in enumerate(answer):
+                expected[query, number] += logits_after(gen, asked, query, answer[:place])[token]
+    assert torch.allclose(scores, expected.log_softmax(1), atol=1e-4)
 
 
 def test_a_name_that_begins_another_one_can_be_chosen() -> None:

@@ -223,7 +223,7 @@ class Classifier(SavesTrainedWeights, LightningModule):  # type: ignore[misc]  #
 
     def average(self, loss: Loss) -> Tensor:
         """Divide a loss by its count over all processes, so that their averaged gradients are those of one process."""
-        count = loss.count.detach().clone()
+        count = loss.number.detach().clone()
         if self._trainer is not None and self.trainer.world_size > 1:
             torch.distributed.all_reduce(count)
             count = count / self.trainer.world_size

@@ -44,6 +44,7 @@ class OpenBranches:
         self.sample, self.anchor, self.sample_task = sample, anchor, sample_task
         self.used = used.clone()
         self.written = torch.zeros_like(sample)
+        self.numbered = len(sample)  # branches that have had a number
 
     @classmethod
     def read(
@@ -85,13 +86,24 @@ class OpenBranches:
         tokens = self.prompt.extend(
             self.sample[query], self.anchor[query], self.sample_task, query, ids, self.written[query]
         )
-        at = self.used.unsqueeze(1) + torch.arange(tokens.ids.shape[1])
+        states = self.read_aside(tokens)
         self.written[query] += (ids >= 0).sum(1)
         self.used += (tokens.query >= 0).sum(1)
+        return states.reshape(-1, states.shape[-1])[tokens.slots.to(states.device)]
+
+    def read_new(self, tokens: Tokens, number: int) -> Tensor:
+        """Read ``number`` branches that see the trunks and no other branch, as :meth:`read_aside` does."""
+        branch = tokens.places.branch
+        renamed = torch.where(branch >= 0, branch + self.numbered, branch)
+        self.numbered += number
+        return self.read_aside(tokens._replace(places=tokens.places._replace(branch=renamed)))
+
+    def read_aside(self, tokens: Tokens) -> Tensor:
+        """Read further branch tokens (R, T) in the free room, which stays free: their states (R, T, H)."""
+        at = self.used.unsqueeze(1) + torch.arange(tokens.ids.shape[1])
         placed = self.backbone.place(tokens)._replace(plain=False)
         no_frames = self.slots.new_zeros(0, 0, 0, self.prompt.width)
-        states = self.backbone(placed, no_frames, self.cache, at.to(placed.ids.device))
-        return placed.at_slots(states)
+        return self.backbone(placed, no_frames, self.cache, at.to(placed.ids.device))  # type: ignore[no-any-return]
 
 
 class Readout(Part):

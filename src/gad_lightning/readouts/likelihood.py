@@ -1,0 +1,67 @@
+"""The exact probability of every class name."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gad_lightning.prompts.answers import Answer, AnswerWriter, stack
+from gad_lightning.readouts.base import OpenBranches, Readout
+from gad_lightning.types import IGNORED
+
+ROWS = 256
+"""Rows of vocabulary logits held at once."""
+
+
+class Likelihood(Readout):
+    """Scores every class by the log-probability of its name and end token, renormalised over the classes.
+
+    Nothing is decoded: all names are read on branches of their own, ``at_once`` of them per query in one pass. Dear for
+    many classes, and the only readout that gives every class a score.
+
+    Args:
+        at_once: classes read in one pass per query.
+    """
+
+    def __init__(self, at_once: int = 32) -> None:
+        self.at_once = at_once
+
+    def room(self, writer: AnswerWriter) -> int:
+        """Openers and names of the classes read at once."""
+        return self.at_once * (super().room(writer) + OPENER_ROOM)
+
+    def scores(self, branches: OpenBranches, writer: AnswerWriter, task: Tensor) -> Tensor:
+        """Read all names on all queries, task by task."""
+        result = torch.full((len(branches), writer.schema.num_classes), -torch.inf)
+        for number in task.unique().tolist():
+            query = (task == number).nonzero().squeeze(1)
+            answers = writer.label_answers(number)
+            read = [
+                read_names(branches, query, answers[start : start + self.at_once])
+                for start in range(0, len(answers), self.at_once)
+            ]
+            result[query, : len(answers)] = torch.cat(read, 1).log_softmax(1)
+        return result
+
+
+OPENER_ROOM = 16
+"""Tokens of an opener that room is kept for."""
+
+
+def read_names(branches: OpenBranches, query: Tensor, names: list[list[int]]) -> Tensor:
+    """Log-probabilities of names (token ids) after the openers of some queries: (n, len(names))."""
+    every = query.repeat_interleave(len(names))
+    answers = stack([Answer(ids) for ids in names] * len(query))
+    rows = torch.ones_like(branches.sample_task)
+    tokens = branches.prompt.render(
+        rows, 0, branches.sample[every], branches.anchor[every], branches.sample_task, answers, begin=rows
+    )
+    states = branches.read_new(tokens, len(every)).reshape(-1, branches.slots.shape[1])
+    target = tokens.target.reshape(-1)
+    supervised = (target != IGNORED).nonzero().squeeze(1)
+    total = torch.zeros(len(every))
+    for part in supervised.split(ROWS):
+        logits = branches.backbone.token_logits(states[part.to(states.device)]).float()
+        each = logits.log_softmax(1).cpu().gather(1, target[part].unsqueeze(1)).squeeze(1)
+        total.index_add_(0, tokens.query.reshape(-1)[part], each)
+    return total.reshape(len(query), len(names))
