@@ -1,0 +1,121 @@
+"""Opens video files: that one file, as a video, and nothing that it points to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gad_lightning.errors import DataError, MissingDataError
+from gad_lightning.optional import need
+
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2",
+    "matroska,webm",
+    *("avi", "asf", "avif", "dv", "flv", "gif", "h264", "hevc", "ivf", "m4v", "mjpeg", "mpeg", "mpegts", "mpegvideo"),
+    *("mxf", "nut", "obu", "ogg", "rm", "yuv4mpegpipe"),
+)
+"""Formats that hold their pictures themselves: no playlists (HLS, DASH, concat, SDP ...) and no devices."""
+
+
+class VideoInfo(NamedTuple):
+    """What a file says of its first video stream; only size and rotation are checked against a decoded frame."""
+
+    width: int  # as shown, after rotation
+    height: int
+    rotation: int  # degrees against the clock by which decoded pictures are turned: 0, 90, 180 or -90
+    codec: str
+    pixel_format: str
+    container: str
+    stated_fps: float | None
+    stated_seconds: float | None
+    stated_frames: int | None
+    video_streams: int
+    has_audio: bool
+
+
+def open_video(path: Path | str) -> Any:
+    """Open a video file for reading; the caller closes it.
+
+    Only the protocol ``file`` and self-contained formats are allowed: a playlist that is named ``.mp4`` reads nothing.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A PyAV input container.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        DataError: if it is no video or of a format that refers to other files.
+    """
+    av = need("av", why="to read video files")
+    file = Path(path)
+    if not file.exists():
+        raise MissingDataError(f"There is no video {file}.", "check the path")
+    if not file.is_file():
+        raise DataError(f"{file} is not a file.", "give the path of a video file")
+    options = {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS)}
+    try:
+        return av.open("file:" + os.path.abspath(file), options=options, metadata_errors="replace")
+    except av.error.FFmpegError as error:
+        raise DataError(
+            f"{file} cannot be opened as a video: {error.strerror}.",
+            "check that the file is whole and a video itself; playlists and files that point to others are refused",
+        ) from error
+
+
+def first_video(container: Any, path: Path | str) -> Any:
+    """Pick the first video stream that is not a cover picture, set to decode with one thread.
+
+    Decoder threads and forked workers can wait for each other for ever; several videos at once are faster anyway.
+
+    Raises:
+        DataError: if there is no video stream.
+    """
+    av = need("av", why="to read video files")
+    cover = av.stream.Disposition.attached_pic
+    for stream in container.streams.video:
+        if not stream.disposition & cover and stream.codec_context is not None:
+            stream.codec_context.thread_count = 1
+            return stream
+    raise DataError(f"{path} has no video stream that can be decoded.", "check that the file is a video")
+
+
+def stated_seconds(container: Any, stream: Any) -> float | None:
+    """Length that the file claims, or None; used in messages only."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1e6 if container.duration else None
+
+
+def probe(path: Path | str) -> VideoInfo:
+    """Read what a file says of itself and decode one frame.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        DataError: if not even one frame can be decoded.
+    """
+    av = need("av", why="to read video files")
+    with open_video(path) as container:
+        stream = first_video(container, path)
+        try:
+            frame = next(container.decode(stream), None)
+        except av.error.FFmpegError:
+            frame = None
+        if frame is None:
+            raise DataError(f"{path} has no frame that can be decoded.", "check that the file is whole")
+        turned = frame.rotation % 180 != 0
+        return VideoInfo(
+            width=frame.height if turned else frame.width,
+            height=frame.width if turned else frame.height,
+            rotation=frame.rotation,
+            codec=stream.codec_context.codec.canonical_name,
+            pixel_format=frame.format.name,
+            container=container.format.name,
+            stated_fps=float(stream.average_rate) if stream.average_rate else None,
+            stated_seconds=stated_seconds(container, stream),
+            stated_frames=stream.frames or None,
+            video_streams=len(container.streams.video),
+            has_audio=bool(container.streams.audio),
+        )

@@ -1,0 +1,65 @@
+"""A file is opened as that file only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import pytest
+
+from gad_lightning.errors import DataError
+from gad_lightning.video.container import open_video, probe
+from gad_lightning.video.decode import read_frames
+from tests.video.clips import write_clip
+
+PLAYLISTS = {
+    "concat.mp4": "ffconcat version 1.0\nfile {other}.mp4\n",
+    "hls.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9.0,\n{other}.ts\n#EXT-X-ENDLIST\n",
+    "hls.mp4": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9.0,\n{other}.ts\n#EXT-X-ENDLIST\n",
+    "url.mp4": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9.0,\nhttp://127.0.0.1:9/x.ts\n#EXT-X-ENDLIST\n",
+    "session.mp4": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"
+    "a=rtpmap:96 H264/90000\n",
+    "dash.mp4": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
+    'mediaPresentationDuration="PT9S"><Period><AdaptationSet mimeType="video/mp4"><Representation id="1" '
+    'bandwidth="1"><BaseURL>{other}.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>',
+}
+
+
+@pytest.fixture
+def playlists(tmp_path: Path) -> Path:
+    """A folder with a video and files that point to it."""
+    for suffix in (".mp4", ".ts"):
+        write_clip(tmp_path / f"secret{suffix}", [0, 0.1, 0.2])
+    for name, text in PLAYLISTS.items():
+        (tmp_path / name).write_text(text.replace("{other}", "secret"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["concat.mp4", "hls.m3u8"])
+def test_the_danger_is_real(playlists: Path, name: str) -> None:
+    with av.open(str(playlists / name)) as container:
+        assert len(list(container.decode(video=0))) == 3
+
+
+@pytest.mark.parametrize("name", PLAYLISTS)
+def test_a_playlist_is_refused(playlists: Path, name: str) -> None:
+    with pytest.raises(DataError, match=rf"(?s){name} cannot be opened as a video.*playlists"):
+        open_video(playlists / name)
+
+
+@pytest.mark.parametrize("name", ["concat:a.mp4|b.mp4", "pipe:0", "subfile,,start,0,end,9,,:a.mp4", "a%03d.mp4"])
+def test_a_name_is_a_name_and_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_clip(tmp_path / "clip.mp4", [0, 0.1]).rename(tmp_path / name)
+    assert len(list(read_frames(name))) == 2
+
+
+def test_a_file_without_pictures_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame(format="s16", layout="mono", samples=800)
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+    with pytest.raises(DataError, match=r"sound.mkv has no video stream"):
+        probe(path)
