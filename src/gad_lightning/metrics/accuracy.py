@@ -109,7 +109,8 @@ class TopK(FrameMetric):
         tensor(0.5000)
     """
 
-    ranks: list[Tensor]
+    target: list[Tensor]
+    rank: list[Tensor]
 
     def __init__(
         self,
@@ -125,7 +126,8 @@ class TopK(FrameMetric):
             raise SettingError(f"k is {k}.", "give 1 class or more")
         self.k = k
         self.average = average
-        self.add_rows("ranks", torch.int32, 2)
+        self.add_rows("target", torch.int32)
+        self.add_rows("rank", torch.int32)
 
     def update(self, scores: Tensor, target: Tensor, video: Tensor, frame: Tensor) -> None:
         """Add frames, in any order and batching.
@@ -141,8 +143,7 @@ class TopK(FrameMetric):
         """
         target = self.classes.check(target, "target")
         check_score_rows(scores, len(target), video, frame, self.classes.num_classes)
-        self.append("keys", video, frame)
-        self.append("ranks", target, rank_of_target(scores, target))
+        self.append(target=target, rank=rank_of_target(scores, target), video=video, frame=frame)
 
     def compute(self) -> Tensor:
         """Top-k accuracy: () float32."""
@@ -163,7 +164,7 @@ class TopK(FrameMetric):
         }
 
     def _counts(self) -> FrameCounts:
-        order, ranks = self.order(), self.rows("ranks")
+        order = self.order()
         video_breaks(order.video, order.frame, self.gaps)
-        target = order.agreed(ranks[:, 0], "targets")
-        return top_k_counts(order.smallest(ranks[:, 1]), target, self.k, self.classes)
+        target = order.agreed(self.rows("target"), "targets")
+        return top_k_counts(order.smallest(self.rows("rank")), target, self.k, self.classes)

@@ -45,15 +45,17 @@ class CalibrationError(FrameMetric):
 
     higher_is_better = False
 
-    labels: list[Tensor]
+    preds: list[Tensor]
+    target: list[Tensor]
     confidence: list[Tensor]
 
     def __init__(self, num_classes: int, num_bins: int = 15, ignore_index: int | None = None, **frames: Any) -> None:
         super().__init__(num_classes, background=None, ignore_index=ignore_index, **frames)
         check_num_bins(num_bins)
         self.num_bins = num_bins
-        self.add_rows("labels", torch.int32, 2)
-        self.add_rows("confidence", torch.float32, 1)
+        self.add_rows("preds", torch.int32)
+        self.add_rows("target", torch.int32)
+        self.add_rows("confidence", torch.float32)
 
     def update(self, scores: Tensor, target: Tensor, video: Tensor, frame: Tensor) -> None:
         """Add frames, in any order and batching.
@@ -70,9 +72,7 @@ class CalibrationError(FrameMetric):
         target = self.classes.check(target, "target")
         check_score_rows(scores, len(target), video, frame, self.classes.num_classes)
         label, confidence = confidences(scores)
-        self.append("keys", video, frame)
-        self.append("labels", label, target)
-        self.append("confidence", confidence)
+        self.append(preds=label, target=target, confidence=confidence, video=video, frame=frame)
 
     def compute(self) -> Tensor:
         """Expected calibration error: () float32."""
@@ -84,8 +84,8 @@ class CalibrationError(FrameMetric):
         return details
 
     def _details(self) -> CalibrationDetails:
-        order, labels = self.order(), self.rows("labels")
+        order = self.order()
         video_breaks(order.video, order.frame, self.gaps)
-        confidence = order.close(self.rows("confidence")[:, 0], "confidence")
-        target = order.agreed(labels[:, 1], "targets")
-        return calibration_details(confidence, order.smallest(labels[:, 0]), target, self.classes, self.num_bins)
+        confidence = order.close(self.rows("confidence"), "confidence")
+        preds, target = order.smallest(self.rows("preds")), order.agreed(self.rows("target"), "targets")
+        return calibration_details(confidence, preds, target, self.classes, self.num_bins)

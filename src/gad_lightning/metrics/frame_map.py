@@ -81,9 +81,7 @@ class FrameMAP(FrameMetric):
         """
         hits = multi_hot(target, self.classes)
         check_score_rows(scores, len(hits), video, frame, self.classes.num_classes)
-        self.append("keys", video, frame)
-        self.append("scores", scores)
-        self.append("hits", hits)
+        self.append(scores=scores, hits=hits, video=video, frame=frame)
 
     def compute(self) -> Tensor:
         """Mean average precision: () float32."""

@@ -9,7 +9,16 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from gad_lightning.metrics.functional.frames import Conflicts, FrameOrder, FrameTable, Gaps, frame_table, order_frames
+from gad_lightning.metrics.functional.frames import (
+    Conflicts,
+    FrameOrder,
+    FrameTable,
+    Gaps,
+    check_choices,
+    frame_table,
+    order_frames,
+    picked,
+)
 from gad_lightning.metrics.functional.labels import LabelSpace, check_frames
 
 
@@ -41,7 +50,8 @@ class FrameMetric(Metric):
     plot_lower_bound: float | None = 0.0
     plot_upper_bound: float | None = 1.0
 
-    keys: list[Tensor]
+    video: list[Tensor]
+    frame: list[Tensor]
 
     def __init__(
         self,
@@ -54,41 +64,58 @@ class FrameMetric(Metric):
     ) -> None:
         super().__init__(**kwargs)
         self.classes = LabelSpace(num_classes, background, ignore_index).checked()
+        check_choices(gaps, conflicts)
         self.gaps: Gaps = gaps
         self.conflicts: Conflicts = conflicts
-        self._kinds: dict[str, tuple[torch.dtype, int]] = {}
-        self.add_rows("keys", torch.int64, 2)
+        self._kinds: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {}
+        self.add_rows("video", torch.int64)
+        self.add_rows("frame", torch.int64)
 
-    def add_rows(self, name: str, dtype: torch.dtype, width: int) -> None:
-        """Add a state of rows (N, ``width``), one row a frame."""
+    def add_rows(self, name: str, dtype: torch.dtype, *shape: int) -> None:
+        """Add a state of rows (N, ``*shape``), one row a frame."""
         self.add_state(name, [], dist_reduce_fx="cat")
-        self._kinds[name] = (dtype, width)
+        self._kinds[name] = (dtype, shape)
 
-    def append(self, name: str, *columns: Tensor) -> None:
-        """Add rows to a state: its columns, (N,) each, or one matrix."""
-        rows = columns[0] if columns[0].ndim == 2 else torch.stack(columns, 1)
-        getattr(self, name).append(rows.detach().to(self.device, self._kinds[name][0]))
+    def append(self, **rows: Tensor) -> None:
+        """Add rows to the states of these names."""
+        for name, values in rows.items():
+            dtype, _ = self._kinds[name]
+            getattr(self, name).append(values.detach().to(self.device, dtype, copy=True))
 
     def rows(self, name: str) -> Tensor:
-        """All rows of a state: (N, width), of its type also without any."""
+        """All rows of a state: (N, ...), of its type also without any."""
         state = getattr(self, name)
         if isinstance(state, Tensor):
             return state
         if not state:
-            dtype, width = self._kinds[name]
-            return torch.empty(0, width, dtype=dtype, device=self.device)
-        if len(state) > 1:
-            state[:] = [torch.cat(state)]  # in place: metrics of a collection share the list
+            dtype, shape = self._kinds[name]
+            return torch.empty(0, *shape, dtype=dtype, device=self.device)
+        self._replace(name, torch.cat(state) if len(state) > 1 else state[0])
         rows: Tensor = state[0]
         return rows
 
+    def _replace(self, name: str, rows: Tensor) -> None:
+        """Keep ``rows`` as the state; in place, as the metrics of a collection share their lists."""
+        state = getattr(self, name)
+        if isinstance(state, Tensor):
+            setattr(self, name, rows)
+        else:
+            state[:] = [rows]
+
     def order(self) -> FrameOrder:
-        """Sort the frames and find the repeats."""
-        keys = self.rows("keys")
-        return order_frames(keys[:, 0], keys[:, 1])
+        """Sort the rows of all states by video and frame, and find the repeats.
+
+        The rows stay sorted, so the next metric of a collection need not sort them again.
+        """
+        order = order_frames(self.rows("video"), self.rows("frame"))
+        if order.rows is None:
+            return order
+        for name in self._kinds:
+            self._replace(name, picked(self.rows(name), order.rows))
+        return order._replace(rows=None)
 
     def details(self) -> Any:
-        """Everything that was counted, over all processes: call it on every process, like ``compute``."""
+        """Everything that was counted, on the CPU, over all processes: call it on each of them, like ``compute``."""
         with self.sync_context(
             dist_sync_fn=self.dist_sync_fn, should_sync=self._to_sync, should_unsync=self._should_unsync
         ):
@@ -111,7 +138,7 @@ class FrameMetric(Metric):
         """
         if not self._is_synced:
             for name in self._kinds:
-                getattr(self, name)[:] = [self.rows(name)]
+                self._replace(name, self.rows(name))
         super().sync(dist_sync_fn, process_group, should_sync, distributed_available)
 
     def plot(self, val: Any = None, ax: Any = None) -> Any:
@@ -122,11 +149,13 @@ class FrameMetric(Metric):
 class LabelMetric(FrameMetric):
     """A metric of predicted against true classes."""
 
-    labels: list[Tensor]
+    preds: list[Tensor]
+    target: list[Tensor]
 
     def __init__(self, num_classes: int, **kwargs: Any) -> None:
         super().__init__(num_classes, **kwargs)
-        self.add_rows("labels", torch.int32, 2)
+        self.add_rows("preds", torch.int32)
+        self.add_rows("target", torch.int32)
 
     def update(self, preds: Tensor, target: Tensor, video: Tensor, frame: Tensor) -> None:
         """Add frames, in any order and batching.
@@ -141,8 +170,7 @@ class LabelMetric(FrameMetric):
             DataError: on another type or shape, or a label that is no class.
         """
         check_frames(preds, target, video, frame, self.classes)
-        self.append("keys", video, frame)
-        self.append("labels", preds, target)
+        self.append(preds=preds, target=target, video=video, frame=frame)
 
     def table(self) -> FrameTable:
         """All frames in order, each once.
@@ -150,5 +178,4 @@ class LabelMetric(FrameMetric):
         Raises:
             DataError: on a gap, or on repeats that differ.
         """
-        keys, labels = self.rows("keys"), self.rows("labels")
-        return frame_table(labels[:, 0], labels[:, 1], keys[:, 0], keys[:, 1], gaps=self.gaps, conflicts=self.conflicts)
+        return frame_table(self.order(), self.rows("preds"), self.rows("target"), self.gaps, self.conflicts)

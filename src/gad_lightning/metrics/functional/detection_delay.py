@@ -7,7 +7,7 @@ from typing import NamedTuple, TypedDict
 import torch
 from torch import Tensor
 
-from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table
+from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table, order_frames
 from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, keys_of
 from gad_lightning.metrics.functional.point_f1 import check_fps
 from gad_lightning.segments import Runs, cut_runs
@@ -112,7 +112,7 @@ def _detections_of(
     """Check what a user passes and find the detections."""
     video, frame = keys_of(preds.numel(), video, frame, preds.device)
     check_frames(preds, target, video, frame, labels.checked())
-    return detections(frame_table(preds, target, video, frame, gaps=gaps), labels)
+    return detections(frame_table(order_frames(video, frame), preds, target, gaps), labels)
 
 
 def detection_delay(

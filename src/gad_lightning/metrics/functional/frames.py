@@ -16,6 +16,18 @@ LAST_FRAME = 1 << 40
 """Frame numbers lie below this, so that twice a frame number and a video's index fit one integer."""
 
 
+def check_choices(gaps: str = "error", conflicts: str = "error") -> None:
+    """Refuse settings that are none of their values.
+
+    Raises:
+        SettingError: naming the setting and its values.
+    """
+    if gaps not in ("error", "cut"):
+        raise SettingError(f"gaps is {gaps!r}.", "set it to 'error' or 'cut'")
+    if conflicts not in ("error", "lowest"):
+        raise SettingError(f"conflicts is {conflicts!r}.", "set it to 'error' or 'lowest'")
+
+
 class FrameTable(NamedTuple):
     """Labels of M frames of any number of videos, sorted by video and frame, no frame twice."""
 
@@ -38,7 +50,7 @@ class FrameOrder(NamedTuple):
 
     def sorted(self, column: Tensor) -> Tensor:
         """Bring a column (N, ...) into the order of the frames, repeats still in it."""
-        return column if self.rows is None else column[self.rows]
+        return column if self.rows is None else picked(column, self.rows)
 
     def agreed(self, column: Tensor, name: str, remedy: str = "") -> Tensor:
         """One value a frame, (N,) integer -> (M,), refusing repeats that differ.
@@ -82,9 +94,9 @@ class FrameOrder(NamedTuple):
         """
         kept = self.largest(column)
         if self.group is not None:
-            near = torch.isclose(kept[self.group], self.sorted(column), rtol=tolerance, atol=tolerance)
-            if far := (~near).flatten(1).any(1).nonzero().flatten().tolist():
-                frame = int(self.group[far[0]])
+            apart = ~torch.isclose(kept[self.group], self.sorted(column), rtol=tolerance, atol=tolerance)
+            if rows := (apart.any(1) if apart.ndim > 1 else apart).nonzero().flatten().tolist():
+                frame = int(self.group[rows[0]])
                 raise DataError(
                     f"Frame {int(self.frame[frame])} of video {int(self.video[frame])} was given twice with "
                     f"{name} further apart than {tolerance}.",
@@ -120,7 +132,7 @@ def order_frames(video: Tensor, frame: Tensor) -> FrameOrder:
     rows = None
     if not _ascending(video, frame):
         rows = _lexicographic(video, frame)
-        video, frame = video[rows], frame[rows]
+        video, frame = picked(video, rows), picked(frame, rows)
     new = torch.ones_like(video, dtype=torch.bool)
     new[1:] = (video[1:] != video[:-1]) | (frame[1:] != frame[:-1])
     if bool(new.all()):
@@ -144,6 +156,11 @@ def _lexicographic(video: Tensor, frame: Tensor) -> Tensor:
     return rows[video[rows].argsort(stable=True)]
 
 
+def picked(column: Tensor, rows: Tensor) -> Tensor:
+    """``column[rows]``; of a contiguous vector this is eight times as fast as of a column of a matrix."""
+    return column.contiguous().index_select(0, rows)
+
+
 def video_breaks(video: Tensor, frame: Tensor, gaps: Gaps = "error") -> Tensor:
     """Mark where a run must begin: (M,) bool.
 
@@ -156,8 +173,7 @@ def video_breaks(video: Tensor, frame: Tensor, gaps: Gaps = "error") -> Tensor:
         DataError: naming the first video with a gap, if gaps are errors.
         SettingError: if ``gaps`` is neither.
     """
-    if gaps not in ("error", "cut"):
-        raise SettingError(f"gaps is {gaps!r}.", "set it to 'error' or 'cut'")
+    check_choices(gaps=gaps)
     breaks = torch.ones_like(video, dtype=torch.bool)
     breaks[1:] = video[1:] != video[:-1]
     skips = ~breaks
@@ -173,21 +189,14 @@ def video_breaks(video: Tensor, frame: Tensor, gaps: Gaps = "error") -> Tensor:
 
 
 def frame_table(
-    preds: Tensor,
-    target: Tensor,
-    video: Tensor,
-    frame: Tensor,
-    *,
-    gaps: Gaps = "error",
-    conflicts: Conflicts = "error",
+    order: FrameOrder, preds: Tensor, target: Tensor, gaps: Gaps = "error", conflicts: Conflicts = "error"
 ) -> FrameTable:
-    """Sort frames, count repeated ones once and find the gaps.
+    """Sort labels, count repeated frames once and find the gaps.
 
     Args:
+        order: see :func:`order_frames`.
         preds: (N,) integer, predicted class.
         target: (N,) integer, true class.
-        video: (N,) int64, number of the video, the same in every process.
-        frame: (N,) int64, number of the frame within its video.
         gaps: see :func:`video_breaks`.
         conflicts: what repeats of a frame with different predictions do: ``"error"``, or the ``"lowest"`` class counts.
             Different targets are always an error.
@@ -196,9 +205,7 @@ def frame_table(
         DataError: on a gap, or on repeats that differ.
         SettingError: if ``gaps`` or ``conflicts`` is none of its values.
     """
-    if conflicts not in ("error", "lowest"):
-        raise SettingError(f"conflicts is {conflicts!r}.", "set it to 'error' or 'lowest'")
-    order = order_frames(video, frame)
+    check_choices(conflicts=conflicts)
     truth = order.agreed(target, "targets")
     if conflicts == "lowest":
         found = order.smallest(preds)

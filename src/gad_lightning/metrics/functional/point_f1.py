@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gad_lightning.errors import SettingError
 from gad_lightning.metrics.functional.f1 import Average, Counts, averaged, count_classes
-from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table
+from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table, order_frames
 from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, keys_of
 from gad_lightning.segments import Runs, cut_runs
 
@@ -154,6 +154,6 @@ def point_f1(
     labels = LabelSpace(num_classes, background, ignore_index).checked()
     video, frame = keys_of(preds.numel(), video, frame, preds.device)
     check_frames(preds, target, video, frame, labels)
-    table = frame_table(preds, target, video, frame, gaps=gaps)
+    table = frame_table(order_frames(video, frame), preds, target, gaps)
     counts = point_counts(table, labels, tolerance_seconds * fps, reference)
     return averaged(counts, labels, average)["f1"].float()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gad_lightning.errors import SettingError
 from gad_lightning.metrics.functional.f1 import Average, Counts, averaged, count_classes
-from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table
+from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table, order_frames
 from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, keys_of
 from gad_lightning.segments import cut_runs
 
@@ -99,5 +99,5 @@ def segment_f1(
     labels = LabelSpace(num_classes, background, ignore_index).checked()
     video, frame = keys_of(preds.numel(), video, frame, preds.device)
     check_frames(preds, target, video, frame, labels)
-    counts = segment_counts(frame_table(preds, target, video, frame, gaps=gaps), labels, overlap)
+    counts = segment_counts(frame_table(order_frames(video, frame), preds, target, gaps), labels, overlap)
     return averaged(counts, labels, average)["f1"].float()
