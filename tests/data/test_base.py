@@ -41,11 +41,11 @@ class WithoutVal(ToyActions):
 class Listed(ToyActions):
     """The toy classes with records of the test's own."""
 
-    listed: dict[str, list[VideoRecord]]
+    given: dict[str, list[VideoRecord]]
 
     def records(self, split: Split) -> list[VideoRecord]:
         """What the test put there."""
-        return self.listed.get(split, [])
+        return self.given.get(split, [])
 
 
 class Probe(LightningModule):
@@ -188,18 +188,18 @@ def frames(num_frames: int = 4, width: int = 2, tokens: int = 1, fps: float = 1.
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (frames(width=3), "'b' have width 3, those of the other videos 2"),
-        (frames(tokens=2), "'b' have tokens_per_frame 2, those of the other videos 1"),
-        (frames(fps=2.0), "'b' have fps 2.0, those of the other videos 1.0"),
-        (frames(encoder="f"), "'b' have encoder f, those of the other videos e"),
+        (frames(width=3), "'b' have width 3.*; 2 is expected"),
+        (frames(tokens=2), "'b' have tokens_per_frame 2.*; 1 is expected"),
+        (frames(fps=2.0), r"'b' have fps 2\.0.*; 1\.0 is expected"),
+        (frames(encoder="f"), "'b' have encoder 'f'.*; 'e' is expected"),
         (frames(num_frames=0), "'b' hold no frame"),
     ],
 )
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_features_of_another_kind_are_refused(split: Split, other: ArrayFrames, message: str) -> None:
     data = Listed()
-    data.listed = {"train": [VideoRecord("a", frames())], "val": [VideoRecord("c", frames())]}
-    data.listed[split] = [*data.listed.get(split, []), VideoRecord("b", other)]
+    data.given = {"train": [VideoRecord("a", frames())], "val": [VideoRecord("c", frames())]}
+    data.given[split] = [*data.given.get(split, []), VideoRecord("b", other)]
     with pytest.raises(DataError, match=message):
         data.setup("fit" if split == "train" else "test")
 
@@ -207,14 +207,14 @@ def test_features_of_another_kind_are_refused(split: Split, other: ArrayFrames, 
 @pytest.mark.parametrize("stage", ["fit", "validate", "test", "predict"])
 def test_an_empty_split_is_refused(stage: str) -> None:
     data = Listed()
-    data.listed = {}
+    data.given = {}
     with pytest.raises(DataError, match=r"split of Listed has no videos.*\n.*data\.root"):
         data.setup(stage)
 
 
 def test_a_video_listed_twice_is_refused() -> None:
     data = Listed()
-    data.listed = {
+    data.given = {
         "train": [VideoRecord("a", frames()), VideoRecord("a", frames())],
         "val": [VideoRecord("b", frames())],
     }
@@ -224,7 +224,7 @@ def test_a_video_listed_twice_is_refused() -> None:
 
 def test_a_class_without_training_example_only_warns() -> None:
     data = Listed()
-    data.listed = {"train": [VideoRecord("a", frames())], "val": [VideoRecord("b", frames())]}
+    data.given = {"train": [VideoRecord("a", frames())], "val": [VideoRecord("b", frames())]}
     with pytest.warns(UserWarning, match=r"7 of 8 classes have no training example: 'add salt', .*\.\.\."):
         data.setup("fit")
 

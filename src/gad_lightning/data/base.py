@@ -13,7 +13,7 @@ from lightning import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
-from gad_lightning.data.checks import check_features, check_settings, distinct, warn_of_absent
+from gad_lightning.data.checks import check_same_kind, check_settings, distinct, warn_of_absent
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.plans import Chunks, EveryQuery, Plans, PublishedWindows, StridedQueries
 from gad_lightning.data.records import Queries, VideoRecord, timeline
@@ -138,7 +138,7 @@ class ActionDataModule(LightningDataModule, ABC):
         if not videos:
             raise self._empty("train")
         spec = videos[0].frames.spec
-        check_features(videos, spec)
+        check_same_kind(videos, spec)
         if not self.standardise or not training:
             return spec
         mean, std = feature_statistics([record.frames for record in training])
@@ -147,20 +147,21 @@ class ActionDataModule(LightningDataModule, ABC):
     @cached_property
     def held_out(self) -> list[str]:
         """Groups of training videos that validation uses because there is no ``val`` split; stored in checkpoints."""
-        training = self.records("train")
-        return [] if self.records("val") or not training else hold_out(training, self.val_share)
+        training = self.listed("train")
+        return [] if self.listed("val") or not training else hold_out(training, self.val_share)
 
-    def videos(self, split: Split) -> list[VideoRecord]:
-        """The videos of a split after the hold-out, names checked to be distinct."""
+    def listed(self, split: Split) -> list[VideoRecord]:
+        """The records of a split before the hold-out, asked for once; names checked to be distinct."""
         if split not in self._listed:
-            self._listed[split] = distinct(self._chosen(split), split)
+            self._listed[split] = distinct(self.records(split), split)
         return self._listed[split]
 
-    def _chosen(self, split: Split) -> list[VideoRecord]:
+    def videos(self, split: Split) -> list[VideoRecord]:
+        """The videos of a split after the hold-out."""
         held = set() if split == "test" else set(self.held_out)
         if split == "test" or (split == "val" and not held):
-            return self.records(split)
-        return [record for record in self.records("train") if (group_of(record) in held) == (split == "val")]
+            return self.listed(split)
+        return [record for record in self.listed("train") if (group_of(record) in held) == (split == "val")]
 
     def first_video(self, split: Split) -> int:
         """Global number of the first video of a split: those of the splits before it are counted."""
@@ -186,7 +187,7 @@ class ActionDataModule(LightningDataModule, ABC):
         if not videos:
             raise self._empty(split)
         classes = self.schema.tasks[0].labels
-        check_features(videos, self.schema.features)
+        check_same_kind(videos, self.schema.features)
         timelines = [timeline(record, classes, self.multi_label) for record in videos]
         if training:
             warn_of_absent(timelines, classes)

@@ -13,6 +13,7 @@ from gad_lightning.data.records import Timeline, VideoRecord
 from gad_lightning.data.windows import check_windows
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.schema import FeatureSpec, LabelSet
+from gad_lightning.video.features import check_features
 
 if TYPE_CHECKING:
     from gad_lightning.data.base import ActionDataModule
@@ -63,22 +64,15 @@ def distinct(records: list[VideoRecord], split: str) -> list[VideoRecord]:
     return records
 
 
-def check_features(records: Sequence[VideoRecord], expected: FeatureSpec) -> None:
+def check_same_kind(records: Sequence[VideoRecord], expected: FeatureSpec) -> None:
     """Refuse features of another encoder, fps, width or token count than ``expected``, and videos without a frame.
 
     Raises:
         DataError: naming the file, both values and what to do.
     """
     for record in records:
-        spec = record.frames.spec
         where = record.frames.path or f"video {record.name!r}"
-        for field in ("encoder", "fps", "width", "tokens_per_frame"):
-            found, wanted = getattr(spec, field), getattr(expected, field)
-            if found != wanted:
-                raise DataError(
-                    f"The features of {where} have {field} {found}, those of the other videos {wanted}.",
-                    "make all features with one encoder and one setting: delete this file and encode the video again",
-                )
+        check_features(record.frames.spec, expected, where)
         if record.frames.num_frames < 1:
             raise DataError(f"The features of {where} hold no frame.", "encode the video again or leave it out")
 

@@ -37,10 +37,11 @@ def collate(samples: Sequence[Sample]) -> Batch:
         samples: at least one, all with the same N and D.
     """
     counts = [len(sample.frames) for sample in samples]
-    frames = torch.zeros(len(samples), max(counts), *samples[0].frames.shape[1:])
+    frames = torch.empty(len(samples), max(counts), *samples[0].frames.shape[1:])
     segments = torch.full((len(samples), max(len(sample.segments) for sample in samples), 3), -1)
     for row, sample in enumerate(samples):
-        frames[row, : len(sample.frames)] = torch.from_numpy(sample.frames)
+        frames[row, : counts[row]] = torch.from_numpy(sample.frames)
+        frames[row, counts[row] :] = 0.0
         segments[row, : len(sample.segments)] = torch.from_numpy(sample.segments)
     num_queries = torch.tensor([len(sample.anchor) for sample in samples])
     columns = {name: _joined(samples, name) for name in Sample._fields[4:]}
