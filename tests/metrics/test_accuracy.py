@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import DataError, SettingError
 from gad_lightning.metrics import Top1, TopK
 from gad_lightning.metrics.functional import top1, top_k
 
@@ -45,6 +45,11 @@ def test_top_k_per_class() -> None:
     assert details["per_class"].tolist() == [1, 1, 0]
     assert details["frames"].tolist() == [1, 1, 1]
     assert torch.equal(details["mean_class_accuracy"], metric.compute())
+
+
+def test_scores_and_targets_of_different_length_are_refused() -> None:
+    with pytest.raises(DataError, match="2 rows of scores and 1 targets"):
+        top_k(torch.rand(2, 3), torch.tensor([1]))
 
 
 def test_settings_out_of_range_are_refused() -> None:

@@ -14,23 +14,14 @@ from gad_lightning.metrics.functional.accuracy import (
     FrameCounts,
     accuracy_details,
     averaged_accuracy,
+    check_accuracy_average,
     frame_counts,
     rank_of_target,
     top_k_counts,
 )
 from gad_lightning.metrics.functional.f1 import ratio
 from gad_lightning.metrics.functional.frames import video_breaks
-from gad_lightning.metrics.functional.labels import check_score_rows
-
-
-def check_accuracy_average(average: str) -> None:
-    """Refuse an unknown average.
-
-    Raises:
-        SettingError: naming the two that exist.
-    """
-    if average not in ("micro", "macro"):
-        raise SettingError(f"average is {average!r}.", "set it to 'micro' or 'macro'")
+from gad_lightning.metrics.functional.labels import check_keys, check_score_rows
 
 
 class Top1(LabelMetric):
@@ -142,7 +133,8 @@ class TopK(FrameMetric):
             DataError: on another type or shape, a label that is no class, or a readout without scores.
         """
         target = self.classes.check(target, "target")
-        check_score_rows(scores, len(target), video, frame, self.classes.num_classes)
+        check_score_rows(scores, len(target), self.classes.num_classes)
+        check_keys(video, frame, len(scores))
         self.append(target=target, rank=rank_of_target(scores, target), video=video, frame=frame)
 
     def compute(self) -> Tensor:

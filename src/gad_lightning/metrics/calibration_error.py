@@ -15,7 +15,7 @@ from gad_lightning.metrics.functional.calibration import (
     confidences,
 )
 from gad_lightning.metrics.functional.frames import video_breaks
-from gad_lightning.metrics.functional.labels import check_score_rows
+from gad_lightning.metrics.functional.labels import check_keys, check_score_rows
 
 
 class CalibrationError(FrameMetric):
@@ -70,7 +70,8 @@ class CalibrationError(FrameMetric):
             DataError: on another type or shape, a label that is no class, raw logits, or a readout without scores.
         """
         target = self.classes.check(target, "target")
-        check_score_rows(scores, len(target), video, frame, self.classes.num_classes)
+        check_score_rows(scores, len(target), self.classes.num_classes)
+        check_keys(video, frame, len(scores))
         label, confidence = confidences(scores)
         self.append(preds=label, target=target, confidence=confidence, video=video, frame=frame)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from gad_lightning.metrics.frame_metric import FrameMetric
 from gad_lightning.metrics.functional.frame_map import IgnoredFrames, MapRule, frame_precisions, multi_hot
 from gad_lightning.metrics.functional.frames import video_breaks
-from gad_lightning.metrics.functional.labels import check_score_rows
+from gad_lightning.metrics.functional.labels import check_keys, check_score_rows
 
 
 class FrameMAP(FrameMetric):
@@ -80,7 +80,8 @@ class FrameMAP(FrameMetric):
             DataError: on another type or shape, a label that is no class, or a readout without scores.
         """
         hits = multi_hot(target, self.classes)
-        check_score_rows(scores, len(hits), video, frame, self.classes.num_classes)
+        check_score_rows(scores, len(hits), self.classes.num_classes)
+        check_keys(video, frame, len(scores))
         self.append(scores=scores, hits=hits, video=video, frame=frame)
 
     def compute(self) -> Tensor:
@@ -100,5 +101,5 @@ class FrameMAP(FrameMetric):
         order = self.order()
         breaks = video_breaks(order.video, order.frame, self.gaps)
         scores = order.close(self.rows("scores"), "scores")
-        hits = order.largest(self.rows("hits"))
+        hits = order.agreed(self.rows("hits"), "targets")
         return frame_precisions(scores, hits, breaks, self.classes, self.rule)

@@ -7,8 +7,9 @@ from typing import NamedTuple, TypedDict
 import torch
 from torch import Tensor
 
+from gad_lightning.errors import SettingError
 from gad_lightning.metrics.functional.f1 import Counts, f1_scores, ratio
-from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, check_integers, check_scores, keys_of
+from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, check_score_rows, keys_of
 
 
 class FrameCounts(NamedTuple):
@@ -44,6 +45,16 @@ class AccuracyDetails(TypedDict):
     mean_foreground_precision: Tensor
     mean_foreground_f1: Tensor
     per_class: ClassAccuracy
+
+
+def check_accuracy_average(average: str) -> None:
+    """Refuse an unknown average.
+
+    Raises:
+        SettingError: naming the two that exist.
+    """
+    if average not in ("micro", "macro"):
+        raise SettingError(f"average is {average!r}.", "set it to 'micro' or 'macro'")
 
 
 def frame_counts(preds: Tensor, target: Tensor, labels: LabelSpace) -> FrameCounts:
@@ -128,6 +139,7 @@ def top_k_counts(rank: Tensor, target: Tensor, k: int, labels: LabelSpace) -> Fr
 
 def averaged_accuracy(counts: FrameCounts, average: str = "micro") -> Tensor:
     """Share of right frames, or its mean over the classes that occur in the truth: () float32, ``nan`` for none."""
+    check_accuracy_average(average)
     if average == "micro":
         return _share(counts.hits.sum(), counts.true.sum())
     return _mean(ratio(counts.hits, counts.true), counts.true > 0)
@@ -182,8 +194,7 @@ def top_k(
         tensor(0.5000)
     """
     labels = LabelSpace(scores.shape[-1], None, ignore_index).checked()
-    check_scores(scores, labels.num_classes)
-    check_integers(labels.check(target, "target"), "target")
+    check_score_rows(scores, len(labels.check(target, "target")), labels.num_classes)
     return averaged_accuracy(top_k_counts(rank_of_target(scores, target), target, k, labels), average)
 
 

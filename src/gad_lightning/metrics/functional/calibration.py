@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.metrics.functional.labels import LabelSpace, check_scores
+from gad_lightning.metrics.functional.labels import LabelSpace, check_score_rows
 
 FIXED_POINT = 1 << 32
 """Confidences are added as integers of this resolution: exact in any order, up to two billion frames."""
@@ -102,6 +102,6 @@ def calibration_error(scores: Tensor, target: Tensor, *, num_bins: int = 15, ign
     """
     check_num_bins(num_bins)
     labels = LabelSpace(scores.shape[-1], None, ignore_index).checked()
-    check_scores(scores, labels.num_classes)
+    check_score_rows(scores, len(labels.check(target, "target")), labels.num_classes)
     label, confidence = confidences(scores)
-    return calibration_details(confidence, label, labels.check(target, "target"), labels, num_bins)["error"]
+    return calibration_details(confidence, label, target, labels, num_bins)["error"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.metrics.functional.labels import LabelSpace, check_scores
+from gad_lightning.metrics.functional.labels import LabelSpace, check_score_rows
 
 IgnoredFrames = Literal["drop", "keep"]
 
@@ -186,7 +186,8 @@ def frame_map(
         tensor(0.8333)
     """
     labels = LabelSpace(scores.shape[-1], background, ignore_index).checked()
-    check_scores(scores, labels.num_classes)
+    hits = multi_hot(target, labels)
+    check_score_rows(scores, len(hits), labels.num_classes)
     rule = (rule or MapRule()).checked(labels.num_classes)
     breaks = torch.zeros(len(scores), dtype=torch.bool, device=scores.device)
-    return frame_precisions(scores, multi_hot(target, labels), breaks, labels, rule).nanmean().float()
+    return frame_precisions(scores, hits, breaks, labels, rule).nanmean().float()

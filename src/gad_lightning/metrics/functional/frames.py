@@ -42,9 +42,7 @@ class FrameOrder(NamedTuple):
     """How N rows in any order, repeats among them, become M frames in order."""
 
     rows: Tensor | None  # (N,) int64, the rows sorted by video and frame; None if they are
-    group: (
-        Tensor | None
-    )  # (N,) int64, the frame in 0..M-1 that each sorted row belongs to; None if no frame is repeated
+    group: Tensor | None  # (N,) int64, the frame in 0..M-1 of each sorted row; None if no frame is repeated
     video: Tensor  # (M,) int64
     frame: Tensor  # (M,) int64
 
@@ -53,10 +51,10 @@ class FrameOrder(NamedTuple):
         return column if self.rows is None else picked(column, self.rows)
 
     def agreed(self, column: Tensor, name: str, remedy: str = "") -> Tensor:
-        """One value a frame, (N,) integer -> (M,), refusing repeats that differ.
+        """One value a frame, (N, ...) integer -> (M, ...), refusing repeats that differ.
 
         Args:
-            column: (N,) integer.
+            column: (N, ...) integer.
             name: what the column holds, for the error.
             remedy: a way out beside the one that always helps, ending in ``, or ``.
 
@@ -67,13 +65,10 @@ class FrameOrder(NamedTuple):
         if self.group is None:
             return column
         kept = self._first(column)
-        if differs := (kept[self.group] != column).nonzero().flatten().tolist():
-            row, frame = differs[0], int(self.group[differs[0]])
-            raise DataError(
-                f"Frame {int(self.frame[frame])} of video {int(self.video[frame])} was given twice with different "
-                f"{name}, {int(kept[frame])} and {int(column[row])} ({len(differs)} such repeats).",
-                f"{remedy}give every video its own number in all processes and every frame once",
-            )
+        if rows := _true_rows(kept[self.group] != column):
+            frame = int(self.group[rows[0]])
+            values = f", {int(kept[frame])} and {int(column[rows[0]])}" if column.ndim == 1 else ""
+            self._refuse(frame, f"different {name}{values} ({len(rows)} such repeats)", remedy)
         return kept
 
     def smallest(self, column: Tensor) -> Tensor:
@@ -95,14 +90,16 @@ class FrameOrder(NamedTuple):
         kept = self.largest(column)
         if self.group is not None:
             apart = ~torch.isclose(kept[self.group], self.sorted(column), rtol=tolerance, atol=tolerance)
-            if rows := (apart.any(1) if apart.ndim > 1 else apart).nonzero().flatten().tolist():
-                frame = int(self.group[rows[0]])
-                raise DataError(
-                    f"Frame {int(self.frame[frame])} of video {int(self.video[frame])} was given twice with "
-                    f"{name} further apart than {tolerance}.",
-                    "give every video its own number in all processes and every frame once",
-                )
+            if rows := _true_rows(apart):
+                self._refuse(int(self.group[rows[0]]), f"{name} further apart than {tolerance}")
         return kept
+
+    def _refuse(self, frame: int, what: str, remedy: str = "") -> None:
+        """Say that a frame was given twice with ``what``."""
+        raise DataError(
+            f"Frame {int(self.frame[frame])} of video {int(self.video[frame])} was given twice with {what}.",
+            f"{remedy}give every video its own number in all processes and every frame once",
+        )
 
     def _first(self, column: Tensor) -> Tensor:
         """The first row of each group."""
@@ -120,6 +117,12 @@ class FrameOrder(NamedTuple):
             return column
         index = self.group.reshape(-1, *[1] * (column.ndim - 1)).expand_as(column)
         return self._first(column).scatter_reduce(0, index, column, how)
+
+
+def _true_rows(cells: Tensor) -> list[int]:
+    """The rows with a True in them: (N, ...) bool."""
+    rows: list[int] = (cells.any(1) if cells.ndim > 1 else cells).nonzero().flatten().tolist()
+    return rows
 
 
 def order_frames(video: Tensor, frame: Tensor) -> FrameOrder:

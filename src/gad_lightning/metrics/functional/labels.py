@@ -163,14 +163,13 @@ def check_scores(scores: Tensor, num_classes: int) -> None:
         )
 
 
-def check_score_rows(scores: Tensor, num_targets: int, video: Tensor, frame: Tensor, num_classes: int) -> None:
-    """Refuse anything but (N, C) finite scores with as many targets and keys.
+def check_score_rows(scores: Tensor, num_targets: int, num_classes: int) -> None:
+    """Refuse anything but (N, C) finite scores with as many targets.
 
     Raises:
         DataError: saying what does not fit.
     """
     check_scores(scores, num_classes)
-    check_keys(video, frame, len(scores))
     if num_targets != len(scores):
         raise DataError(f"There are {len(scores)} rows of scores and {num_targets} targets.", "pass one target a row")
 
