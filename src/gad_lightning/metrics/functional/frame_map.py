@@ -36,22 +36,22 @@ def average_precision(scores: Tensor, hits: Tensor, *, calibrated: bool = False)
 
 
 def _columns_precision(scores: Tensor, hits: Tensor, calibrated: bool) -> Tensor:
-    """:func:`average_precision` of columns that are sorted together."""
-    scores, order = scores.sort(0, descending=True)
-    true = hits.gather(0, order).cumsum(0)
-    positives = true[-1]
-    false = torch.arange(1, len(scores) + 1, device=scores.device).unsqueeze(1) - true
-    ends = torch.ones_like(hits)
-    ends[:-1] = scores[1:] != scores[:-1]
+    """:func:`average_precision` of columns that are sorted together, as rows: strided sorts are slow."""
+    scores, order = scores.t().contiguous().sort(-1, descending=True)  # (K, M)
+    true = hits.t().gather(-1, order).cumsum(-1)
+    positives, frames = true[:, -1:], true.shape[1]
+    false = torch.arange(1, frames + 1, device=scores.device) - true
+    ends = torch.ones_like(scores, dtype=torch.bool)
+    ends[:, :-1] = scores[:, 1:] != scores[:, :-1]
     at_end = true * ends
     gained = at_end.clone()
-    gained[1:] -= at_end.cummax(0).values[:-1]
+    gained[:, 1:] -= at_end.cummax(-1).values[:, :-1]
     gained *= ends
     weighed = false.double()
     if calibrated:
-        weighed = weighed * positives / (len(scores) - positives).clamp(min=1)
+        weighed = weighed * positives / (frames - positives).clamp(min=1)
     precision = true.double() / (true + weighed).clamp(min=torch.finfo(torch.float64).tiny)
-    return (precision * gained).sum(0) / positives  # 0 / 0 without a positive
+    return (precision * gained).sum(-1) / positives[:, 0]  # 0 / 0 without a positive
 
 
 def smoothed(scores: Tensor, breaks: Tensor, frames: int) -> Tensor:
