@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.streaming.rings import ChunkRings, WindowRings
 from gad_lightning.types import IGNORED, Predictions
 
@@ -91,3 +91,37 @@ class OnlineDetector:
     def restart(self, streams: Sequence[int] | None = None) -> None:
         """Forget what some streams have shown: their next frame is frame 0."""
         self.seen[list(range(self.num_streams)) if streams is None else list(streams)] = 0
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copy all that the streams have left behind, on the CPU: tensors only, fit for ``torch.save``."""
+        return {name: part.detach().to("cpu", copy=True) for name, part in self._state().items()}
+
+    @torch.inference_mode()
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on where another detector stopped, with the very scores that it would have given.
+
+        Args:
+            state: of a detector with as many streams and the same classifier, merged or not as this one is.
+
+        Raises:
+            CheckpointError: if it was saved by a detector of other streams, windows or weights.
+        """
+        mine = self._state()
+        for name in [*mine, *state]:
+            here, there = (shape_of(parts.get(name)) for parts in (mine, state))
+            if here != there:
+                raise CheckpointError(
+                    f"The saved streams have {there} for {name!r}; this detector has {here}.",
+                    "make the detector with the classifier, num_streams and precision that the state was saved with",
+                )
+        self.rings.check(state)
+        for name, part in mine.items():
+            part.copy_(state[name])
+
+    def _state(self) -> dict[str, Tensor]:
+        return {"seen": self.seen, **self.rings.state()}
+
+
+def shape_of(part: Tensor | None) -> str:
+    """Describe shape and precision, to be compared and read."""
+    return "nothing" if part is None else f"{tuple(part.shape)} {str(part.dtype).removeprefix('torch.')}"

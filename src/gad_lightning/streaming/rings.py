@@ -7,11 +7,14 @@ from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.data.windows import window_frames
+from gad_lightning.errors import CheckpointError
 from gad_lightning.readouts.base import OpenBranches
 from gad_lightning.types import Kind, Tokens
 
 Scored = tuple[Tensor, Tensor, Tensor]
 """Scores, logits and slot states of the streams pushed."""
+SAME_PROMPT = 1e-3
+"""Share of its largest key by which a prompt may differ that was read by the same weights on another machine."""
 
 
 class ChunkRings:
@@ -91,6 +94,27 @@ class ChunkRings:
         ring = self.prompt_room + (local % self.window).unsqueeze(1) * self.classifier.prompt.group + column
         return torch.where(in_frame, ring, self.scratch + column - size)
 
+    def state(self) -> dict[str, Tensor]:
+        """All that the streams have left behind, by name; to be written to in place."""
+        places = {f"places.{name}": part for name, part in self.cache.places._asdict().items()}
+        keys = {f"keys.{layer}": part for layer, part in self.cache.keys.items()}
+        return {**places, **keys, **{f"values.{layer}": part for layer, part in self.cache.values.items()}}
+
+    def check(self, state: dict[str, Tensor]) -> None:
+        """Refuse what other weights left behind: they read the prompt otherwise.
+
+        Raises:
+            CheckpointError: if they did.
+        """
+        for layer, keys in self.cache.keys.items():
+            mine = keys[0, :, : self.prompt_room].float().cpu()
+            theirs = state[f"keys.{layer}"][0, :, : self.prompt_room].float().cpu()
+            if bool((mine - theirs).abs().max() > SAME_PROMPT * mine.abs().max()):
+                raise CheckpointError(
+                    "The saved streams were read by other weights: the prompt's keys differ.",
+                    "load the checkpoint that the state was saved with, merged as it was then",
+                )
+
 
 class WindowRings:
     """Raw frames for ``window`` mode: the last ones of each stream, read again for every frame.
@@ -117,3 +141,10 @@ class WindowRings:
         window = self.kept[streams.unsqueeze(1), places]
         predictions = self.classifier.scores(self.classifier.last_frame_batch(window, counts, self.task))
         return predictions.scores, predictions.logits, predictions.slots
+
+    def state(self) -> dict[str, Tensor]:
+        """The frames kept, to be written to in place."""
+        return {"kept": self.kept}
+
+    def check(self, state: dict[str, Tensor]) -> None:
+        """Frames are frames, whatever the weights are."""
