@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,6 +60,11 @@ class Encoder(Part, nn.Module):
     def label(self) -> str:
         """Name and revision, as :class:`~gad_lightning.schema.FeatureSpec` stores them."""
         return f"{self.name}@{self.revision}" if self.revision else self.name
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What is done to pictures beforehand, as plain data: features of another recipe are not mixed with these."""
+        return {"shrink": None if self.shrink is None else self.shrink._asdict()}
 
     def feature_spec(self, fps: float) -> FeatureSpec:
         """Describe the features this encoder makes at ``fps`` frames a second."""

@@ -1,0 +1,95 @@
+"""Videos -> features: one file a video, decoded and encoded at the same time, never half written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gad_lightning.errors import DataError, MissingDataError
+from gad_lightning.video.ahead import Piece, Task, decode_pieces
+from gad_lightning.video.encode_report import EncodeReport, carry_over, merge, read_report
+from gad_lightning.video.encode_run import PIECE, Batches, Run, Settings
+from gad_lightning.video.encoders import Encoder
+from gad_lightning.video.video_files import claim, find_videos
+
+REPORT = "encode_report.json"
+"""Name of the report in the folder of features."""
+DEFAULTS = Settings()
+
+
+def encode_video(
+    path: Path | str, encoder: Encoder, fps: float, dtype: Literal["float16", "float32"] = "float16"
+) -> NDArray[np.float32]:
+    """Encode one video in memory: (F, N, D) float32, with the numbers that its feature file would have.
+
+    Args:
+        path: the video.
+        encoder: runs where it is.
+        fps: feature frames a second; frame i is what is shown at ``i / fps`` seconds.
+        dtype: number type of the file, to whose precision the features are rounded.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        DataError: if nothing of it can be decoded.
+    """
+    if not Path(path).exists():
+        raise MissingDataError(f"There is no video {path}.", "check the path")
+    encoder.load()
+    blocks: list[NDArray[np.float32]] = []
+    batches = Batches(encoder, DEFAULTS.batch_size, lambda _, block: blocks.append(block))
+    for message in decode_pieces(Task(0, Path(path), fps, encoder.shrink, "keep", PIECE), encoder.prepare):
+        if isinstance(message, Piece):
+            batches.add(message)
+        elif message.why is not None:
+            raise DataError(message.why, "check the file")
+    batches.flush()
+    return np.concatenate(blocks).astype(dtype).astype(np.float32)
+
+
+def encode_videos(
+    videos: Path | str | Sequence[Path | str],
+    output: Path | str,
+    encoder: Encoder,
+    settings: Settings = DEFAULTS,
+    progress: bool = False,
+    shard: tuple[int, int] = (0, 1),
+) -> EncodeReport:
+    """Encode videos to ``output/<video>.npy``; those that are there already are kept, broken ones stop nothing.
+
+    May be killed at any point and called again. ``features.json`` beside the features says how they were made, and
+    other settings are refused; ``encode_report.json`` says what became of every video.
+
+    Args:
+        videos: a folder, a text file with a path a line, or paths.
+        output: folder of the features.
+        encoder: runs where it is; ``encoder.to("cuda")`` before, for a GPU.
+        settings: rate, number type, batches, workers.
+        progress: show a bar.
+        shard: ``(i, n)`` encodes every n-th video from the i-th on. Parts may run at once, in processes or on machines
+            that share ``output``; each adds what it did to the report.
+
+    Raises:
+        MissingDataError: if there is no video.
+        DataError: if ``output`` holds features made in another way.
+        SettingError: if ``output`` cannot be written.
+    """
+    found, folder = find_videos(videos), Path(output)
+    encoder.load()
+    claim(folder, encoder, settings.fps, settings.dtype)
+    before = read_report(folder / REPORT).videos
+    run = Run(folder, encoder, settings)
+    try:
+        run.encode(dict(list(found.items())[shard[0] :: shard[1]]), progress)
+    finally:
+        mine = carry_over(run.report(), before)
+        if shard[1] == 1:
+            mine.write(folder / REPORT)
+        else:
+            mine.write(folder / f".{REPORT}.{shard[0]}of{shard[1]}")
+            parts = [read_report(path) for path in sorted(folder.glob(f".{REPORT}.*of{shard[1]}"))]
+            merge(parts).write(folder / REPORT)
+    return mine
