@@ -75,11 +75,13 @@ def test_training_gives_every_process_as_many_batches_and_every_sample_once(proc
         assert len(lengths) == 1
 
 
-def test_training_step_by_step_reads_the_same_samples_whatever_the_number_of_processes() -> None:
-    plans = StridedQueries(TABLES, 0, 1)
-    assert plans.most == 80
-    alone, four = keys(plans, True, 16, 1)[0], keys(plans, True, 4, 4)
-    assert [sum((batches[step] for batches in four), ()) for step in range(5)] == alone
+@pytest.mark.parametrize("stride", [1, 3])
+def test_training_step_by_step_reads_the_same_samples_whatever_the_number_of_processes(stride: int) -> None:
+    plans = StridedQueries(TABLES, 0, stride)
+    alone = keys(plans, True, 12, 1)[0]
+    for processes in (2, 3, 4):
+        dealt = keys(plans, True, 12 // processes, processes)
+        assert [sum((batches[step] for batches in dealt), ()) for step in range(len(alone))] == alone
 
 
 def test_order_differs_between_epochs() -> None:

@@ -87,10 +87,10 @@ class BatchKey(NamedTuple):
 class EpochSampler(DistributedSampler[BatchKey]):
     """Yields the keys of this process's batches; a pure function of (seed, epoch, processes, rank).
 
-    *Training:* the epoch's samples are shuffled and dealt to ``processes * len(self)`` batches, whose sizes differ by
-    one at most and are at most ``batch_size``. So every process has the same number of batches in every epoch, and no
-    sample is dropped or repeated (but see :func:`deal` for fewer samples than batches). Step ``i`` of all processes
-    together is a contiguous piece of the order.
+    *Training:* the epoch's samples are shuffled and dealt to ``len(self)`` steps, and each step to the processes; sizes
+    differ by one at most within each, and no batch exceeds ``batch_size``. So every process has the same number of
+    batches in every epoch, no sample is dropped or repeated (but see :func:`deal` for fewer samples than batches), and
+    what step ``i`` of all processes together reads depends on ``processes * batch_size`` only.
 
     *Evaluation:* the samples in the order of the videos, each process a contiguous share, none repeated; a process can
     have fewer batches, or none, only if there are fewer samples than batches.
@@ -116,7 +116,7 @@ class EpochSampler(DistributedSampler[BatchKey]):
         num_samples = len(self.windows.plan(epoch).video)
         if self.windows.training:
             order = shuffled(num_samples, self.windows.seed, epoch)
-            return deal(order, self.steps * self.processes)[self.rank :: self.processes]
+            return [deal(step, self.processes)[self.rank] for step in deal(order, self.steps)]
         pieces = np.array_split(np.arange(num_samples), self.steps * self.processes)
         return [piece for piece in pieces[self.rank * self.steps : (self.rank + 1) * self.steps] if len(piece)]
 
