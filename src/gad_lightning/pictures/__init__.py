@@ -1,0 +1,1 @@
+"""Pictures of what classifiers say; drawn without a screen."""
