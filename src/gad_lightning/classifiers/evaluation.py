@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 from torchmetrics import Metric
 
@@ -27,12 +29,15 @@ class Evaluation(nn.Module):
     def of_task(self, task: Task) -> dict[str, Metric]:
         """Metrics by name."""
         size, background = len(task.labels.names), task.labels.background
-        metrics: dict[str, Metric] = {"top1": Top1(size, ignore_index=IGNORED)}
-        if task.per_frame:
-            metrics["segment_f1"] = SegmentF1(size, background=background, ignore_index=IGNORED)
-            fps = self.schema.features.fps
-            metrics["point_f1"] = PointF1(size, fps=fps, background=background, ignore_index=IGNORED)
-        return metrics
+        # a query that two processes score may fall to either side by rounding: the lower class counts, everywhere alike
+        rules: dict[str, Any] = {"ignore_index": IGNORED, "conflicts": "lowest"}
+        if not task.per_frame:
+            return {"top1": Top1(size, gaps="cut", **rules)}
+        return {
+            "top1": Top1(size, **rules),
+            "segment_f1": SegmentF1(size, background=background, **rules),
+            "point_f1": PointF1(size, fps=self.schema.features.fps, background=background, **rules),
+        }
 
     def update(self, predictions: Predictions) -> None:
         """Add scored queries; multi-hot targets count as their first class."""
