@@ -1,0 +1,149 @@
+"""Make features of a folder or list of videos, with any vision encoder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from gad_lightning.errors import DataError, SettingError
+from gad_lightning.video.decode import Broken
+from gad_lightning.video.encode import REPORT, encode_videos
+from gad_lightning.video.encode_report import EncodeReport, read_report
+from gad_lightning.video.encode_run import Settings
+from gad_lightning.video.encoders import Encoder, SmallEncoder
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+
+
+def main(
+    videos: Path,
+    output: Path,
+    encoder: Encoder | None = None,
+    fps: float = 4.0,
+    dtype: Literal["float16", "float32"] = "float16",
+    broken: Broken = "keep",
+    batch_size: int = 64,
+    workers: int = 1,
+    patience: float = 120.0,
+    accelerator: str = "auto",
+    devices: int | str = "auto",
+    part: str = "1/1",
+    progress: bool = True,
+) -> None:
+    """Encode videos to ``output/<video>.npy``, one row of features per frame at ``fps``.
+
+    A run that was stopped or killed goes on where it was; broken videos stop nothing. ``encode_report.json`` says what
+    became of every video, ``features.json`` how the features were made.
+
+    Args:
+        videos: folder of videos, text file with one path a line, or one video.
+        output: folder of the features.
+        encoder: class of a vision encoder and its arguments; the built-in small one by default.
+        fps: feature frames a second; frame i is what is shown at i / fps seconds.
+        dtype: number type on disk.
+        broken: of a damaged video, keep what comes before the damage, skip the damage and go on, or refuse the video.
+        batch_size: pictures encoded together.
+        workers: processes that decode, for each device; 0 decodes in a thread.
+        patience: seconds without a picture after which a decoding process is killed and its video counts as broken.
+        accelerator: cpu, cuda, mps ... or auto.
+        devices: how many of them, or auto for all; each video is encoded by one.
+        part: 2/3 encodes the second third of the videos, for several machines that share ``output``.
+        progress: show a bar.
+    """
+    settings = Settings(fps, dtype, broken, batch_size, workers, patience)
+    if not (fps > 0 and batch_size > 0 and workers >= 0 and patience > 0):
+        raise SettingError(
+            f"fps, batch_size and patience must be above 0 and workers not below, got {fps:g}, {batch_size}, "
+            f"{patience:g} and {workers}.",
+            "correct the one that is not",
+        )
+    chosen = SmallEncoder() if encoder is None else encoder
+    report = on_devices(videos, output, chosen, settings, progress, accelerator, devices, read_part(part))
+    sys.stdout.write(f"{report.summary()}\nfeatures and {REPORT} are in {output}\n")
+    broken_ones = report.names("broken")
+    for name in broken_ones:
+        sys.stdout.write(f"broken: {name}: {report.videos[name].problem}\n")
+    if len(broken_ones) == len(report.videos):
+        raise DataError(f"None of the {len(broken_ones)} videos could be encoded.", f"see {output / REPORT}")
+
+
+def read_part(part: str) -> tuple[int, int]:
+    """Turn ``"2/3"`` into (1, 3).
+
+    Raises:
+        SettingError: if it is no such share.
+
+    Example:
+        >>> read_part("2/3")
+        (1, 3)
+    """
+    first, _, total = part.partition("/")
+    if not (first.isdigit() and total.isdigit() and 1 <= int(first) <= int(total)):
+        raise SettingError(f"part is a share of the videos such as 2/3, got {part!r}.", "give 1/1 for all videos")
+    return int(first) - 1, int(total)
+
+
+def on_devices(
+    videos: Path,
+    output: Path,
+    encoder: Encoder,
+    settings: Settings,
+    progress: bool,
+    accelerator: str,
+    devices: int | str,
+    part: tuple[int, int],
+) -> EncodeReport:
+    """Share the videos out among devices, a process each, and join their reports.
+
+    The processes do not wait for each other: a collective call would give up after half an hour.
+
+    Raises:
+        SettingError: if there are no such devices.
+    """
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
+    if on_cpu and devices in (1, "1", "auto"):  # Lightning takes seconds to import
+        return encode_videos(videos, output, encoder, settings, progress, part)
+    fabric = make_fabric(accelerator, devices)
+    fabric.launch(partial(encode_part, videos, output, encoder, settings, progress, part))
+    return read_report(output / REPORT)
+
+
+def make_fabric(accelerator: str, devices: int | str) -> Fabric:
+    """Choose devices as Lightning does; processes are started here unless torchrun or SLURM has started them.
+
+    Raises:
+        SettingError: if there are no such devices.
+    """
+    from lightning.fabric import Fabric
+
+    outside = "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_NTASKS" in os.environ
+    try:
+        fabric = Fabric(accelerator=accelerator, devices=devices)
+        if fabric.world_size > 1 and not outside:
+            fabric = Fabric(accelerator=accelerator, devices=devices, strategy="ddp_spawn")
+    except (RuntimeError, ValueError, ImportError) as error:
+        raise SettingError(
+            f"accelerator {accelerator!r} with devices {devices!r} cannot be used: {error}", "set accelerator to cpu"
+        ) from error
+    return fabric
+
+
+def encode_part(
+    videos: Path,
+    output: Path,
+    encoder: Encoder,
+    settings: Settings,
+    progress: bool,
+    part: tuple[int, int],
+    fabric: Fabric,
+) -> None:
+    """Encode the share of one device."""
+    shard = (part[0] * fabric.world_size + fabric.global_rank, part[1] * fabric.world_size)
+    encoder.load()
+    encode_videos(videos, output, encoder.to(fabric.device), settings, progress and fabric.is_global_zero, shard)
