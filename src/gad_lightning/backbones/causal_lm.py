@@ -16,6 +16,7 @@ from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.connector import Connector, MLPConnector
 from gad_lightning.backbones.lora import add_lora, merge_lora
 from gad_lightning.backbones.new_tokens import NewTokens
+from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.parts import Part
@@ -36,6 +37,11 @@ class CausalLM(Backbone):
         connector: factory ``(D, H) -> Connector``.
         dtype: number format of the frozen decoder; what is trained stays float32.
         revision: of the hub repository.
+        quantization: of the frozen decoder (QLoRA); the head and the embedding keep ``dtype``.
+        gradient_checkpointing: compute each layer again in the backward pass instead of keeping its activations.
+
+    Raises:
+        SettingError: if the decoder is to be quantised and trained.
 
     Source: Pang et al., ICLR 2026, section 4: Llama-3.2-1B-Instruct, LoRA r 128, alpha 256, dropout 0.05.
     """
@@ -48,14 +54,19 @@ class CausalLM(Backbone):
         connector: Callable[[int, int], Connector] = MLPConnector,
         dtype: Literal["float32", "bfloat16"] = "float32",
         revision: str | None = None,
+        quantization: Quantization | None = None,
+        gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
+        check_quantization(quantization, lora)
         self.language_model = language_model
         self.lora = lora
         self.lora_on_head = lora_on_head
         self.make_connector = connector
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.revision = revision
+        self.quantization = quantization
+        self.gradient_checkpointing = gradient_checkpointing
         self.new_tokens = NewTokens()
         self.merged = False
 
@@ -85,11 +96,18 @@ class CausalLM(Backbone):
     def prepare(self, schema: DataSchema, texts: Sequence[str]) -> None:
         """Load the language model and its tokenizer."""
         model, tokenizer = self.load(texts)
+        model.train()  # it comes in eval mode, in which Lightning would leave it and nothing is checkpointed
         self.width = schema.features.width
         self.window = schema.windows.frames
         self.model: Any = model
         self._vocabulary = TokenizerVocabulary(tokenizer, model.get_input_embeddings().num_embeddings, self.new_tokens)
         self._fingerprint = "" if self.lora is None else digest(model)
+        if self.quantization is not None:
+            quantize(self.decoder, self.quantization, self.dtype)
+            mark_quantized(model, self.quantization)
+        if self.gradient_checkpointing:
+            older = model.gradient_checkpointing_enable  # its name before activation_checkpointing_enable
+            getattr(model, "activation_checkpointing_enable", older)({"use_reentrant": False})
 
     def build(self) -> None:
         """Make connector, new tokens and LoRA; freeze the rest."""
@@ -111,6 +129,11 @@ class CausalLM(Backbone):
     def causal_lm(self) -> Any:
         """The Hugging Face model itself, LoRA inside its layers."""
         return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    @property
+    def decoder(self) -> Any:
+        """The layers between embedding and head, last norm included."""
+        return self.causal_lm.model
 
     @property
     def config(self) -> Any:
@@ -165,7 +188,7 @@ class CausalLM(Backbone):
         if not tokens.plain:
             mask = visible(tokens.places, known, self.window).unsqueeze(1)
             positions = tokens.places.position
-        output = self.causal_lm.model(
+        output = self.decoder(
             inputs_embeds=self.embed(tokens, frames),
             attention_mask=mask,
             position_ids=positions,
@@ -190,7 +213,13 @@ class CausalLM(Backbone):
         return rows
 
     def merge(self) -> float:
-        """Fold the LoRA into the weights; see :meth:`Backbone.merge`."""
+        """Fold the LoRA into the weights; see :meth:`Backbone.merge`.
+
+        Raises:
+            SettingError: on a quantised base: the sum would be rounded to 4 or 8 bits again.
+        """
+        if self.quantization is not None:
+            raise cannot("a LoRA cannot be merged into it", self.quantization)
         self.merged = True
         return merge_lora(self.model) if self.lora is not None else 0.0
 
