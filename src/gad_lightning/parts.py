@@ -45,8 +45,10 @@ class Part(metaclass=PartMeta):
         described = {
             name: describe(value) for name, value in kept.items() if name not in made
         }
-        # a factory left at its default is written down too: defaults may change
-        described |= {name: {"factory": part.spec(count)} for name, (part, count) in made.items()}
+        # a factory left at its default is written down too, as defaults may change; a subclass may have hidden it
+        described |= {
+            name: {"factory": part.spec(count)} for name, (part, count) in made.items() if accepts(type(self), name)
+        }
         return {"class_path": path_of(type(self)), "init_args": described}
 
     def settings(self) -> dict[str, Any]:
@@ -70,6 +72,12 @@ def bound_arguments(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any]) -
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             named.pop(parameter.name)
     return named
+
+
+def accepts(cls: type, argument: str) -> bool:
+    """Tell whether a constructor takes an argument of this name."""
+    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]  # the class is given
+    return argument in parameters or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
 
 
 def path_of(cls: type) -> str:

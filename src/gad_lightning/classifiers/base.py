@@ -10,19 +10,21 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from lightning import LightningModule
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.checkpoint import SavesTrainedWeights
 from gad_lightning.classifiers.detection import Detection, detect
 from gad_lightning.classifiers.evaluation import Evaluation
-from gad_lightning.classifiers.schedule import warm_up
+from gad_lightning.classifiers.schedule import PaperAdamW, warm_up
 from gad_lightning.errors import SettingError
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.base import OpenBranches
 from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
+from gad_lightning.training.exact_resume import ExactResume
 from gad_lightning.types import IGNORED, Batch, Loss, Predictions, Tokens
 
 
@@ -57,7 +59,7 @@ class Classifier(SavesTrainedWeights, LightningModule):  # type: ignore[misc]  #
         features: FeatureSpec | None = None,
         prompt: Prompt | None = None,
         background_weight: float = 1.0,
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = lambda p: AdamW(p, lr=1e-4, weight_decay=0.0),
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = PaperAdamW,
         schedule: Literal["cosine", "constant"] = "cosine",
         warmup: float = 0.1,
     ) -> None:
@@ -261,6 +263,10 @@ class Classifier(SavesTrainedWeights, LightningModule):  # type: ignore[misc]  #
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Move the frames only: the integers are laid out on the CPU, and no step waits for the device."""
         return batch._replace(frames=batch.frames.to(device, non_blocking=True))
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Bring along what makes a stopped run go on exactly, unless the trainer has it."""
+        return [] if any(isinstance(own, ExactResume) for own in self.trainer.callbacks) else [ExactResume()]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimise what is trained, with warm-up and schedule in steps."""

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Literal
 
-from torch.optim import Optimizer
+from torch import nn
+from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+
+class PaperAdamW(AdamW):
+    """AdamW with the published settings.
+
+    Args:
+        params: what is trained.
+        lr: learning rate.
+        weight_decay: decoupled decay; the published one is none.
+
+    Source: the published recipe (PROTOCOL, section 3).
+    """
+
+    def __init__(self, params: Iterable[nn.Parameter], lr: float = 1e-4, weight_decay: float = 0.0) -> None:
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
 
 
 def warm_up(optimizer: Optimizer, steps: int, share: float, then: Literal["cosine", "constant"]) -> LambdaLR:
