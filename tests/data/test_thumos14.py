@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.data.official_roots import real_root, write_features, write_lines
 
 from gad_lightning.data.records import timeline
 from gad_lightning.data.thumos14 import THUMOS14, UNSCORABLE
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.types import IGNORED
-from tests.data.official_roots import real_root, write_features, write_lines
 
 TRAIN, TEST = "video_validation_0000001", "video_test_0000001"
 
@@ -43,47 +43,46 @@ def labels(data: THUMOS14, split: str) -> list[str]:
     return ["-" if label == IGNORED else classes.names[label] for label in frames[::4].tolist()]
 
 
-class TestRealFiles:
-    """Counts of the real annotation files."""
+def test_videos_and_segments_are_those_of_the_challenge(real: Path) -> None:
+    data = THUMOS14(real, features=None)
+    train, test = data.records("train"), data.records("test")
+    assert (len(train), len(data.records("val")), len(test)) == (200, 0, 213)
+    assert [sum(len(record.segments) for record in part) for part in (train, test)] == [3096, 3457]
+    ambiguous = data.class_names.index("ambiguous")
+    clear = [[s for record in part for s in record.segments if s.label != ambiguous] for part in (train, test)]
+    assert [len(part) for part in clear] == [3007, 3358]
 
-    def test_videos_and_segments_are_those_of_the_challenge(self, real: Path) -> None:
-        data = THUMOS14(real, features=None)
-        train, test = data.records("train"), data.records("test")
-        assert (len(train), len(data.records("val")), len(test)) == (200, 0, 213)
-        assert [sum(len(record.segments) for record in part) for part in (train, test)] == [3096, 3457]
-        ambiguous = data.class_names.index("ambiguous")
-        clear = [[s for record in part for s in record.segments if s.label != ambiguous] for part in (train, test)]
-        assert [len(part) for part in clear] == [3007, 3358]
 
-    def test_212_test_videos_can_be_scored(self, real: Path) -> None:
-        scorable = THUMOS14(real, features=None, test_videos="scorable").sessions("test")
-        assert len(scorable) == 212
-        assert set(THUMOS14(real, features=None).sessions("test")) - set(scorable) == {UNSCORABLE}
+def test_212_test_videos_can_be_scored(real: Path) -> None:
+    scorable = THUMOS14(real, features=None, test_videos="scorable").sessions("test")
+    assert len(scorable) == 212
+    assert set(THUMOS14(real, features=None).sessions("test")) - set(scorable) == {UNSCORABLE}
 
-    def test_classes_are_those_of_the_published_head_cleaned_by_the_published_rule(
-        self, real: Path, shared: Path
-    ) -> None:
-        stored = json.loads((shared / "golden" / "windows_public" / "label_cleaning.json").read_text())
-        names = THUMOS14(real, features=None).class_names
-        assert names == [after for _, after in stored["datasets"]["THUMOS"]["changed"]]
-        assert (len(names), names[0], names[21]) == (22, "background", "ambiguous")
 
-    def test_without_data_info_classes_and_videos_are_the_same(self, real: Path, shared: Path, tmp_path: Path) -> None:
-        bare = THUMOS14(real_root(shared, tmp_path, "thumos14", info=False), features=None)
-        data = THUMOS14(real, features=None)
-        assert bare.info is None
-        assert bare.class_names == data.class_names
-        assert [set(bare.sessions(split)) for split in ("train", "test")] == [
-            set(data.sessions(split)) for split in ("train", "test")
-        ]
+def test_classes_are_those_of_the_published_head_cleaned_by_the_published_rule(real: Path, shared: Path) -> None:
+    stored = json.loads((shared / "golden" / "windows_public" / "label_cleaning.json").read_text())
+    names = THUMOS14(real, features=None).class_names
+    assert names == [after for _, after in stored["datasets"]["THUMOS"]["changed"]]
+    assert (len(names), names[0], names[21]) == (22, "background", "ambiguous")
 
-    def test_the_corrected_json_files_say_the_same_but_for_the_ambiguous_video(
-        self, real: Path, shared: Path, tmp_path: Path
-    ) -> None:
-        other = THUMOS14(real_root(shared, tmp_path, "thumos14", without=".tar"), features=None).annotations
-        texts = THUMOS14(real, features=None).annotations
-        assert set(texts) - set(other) == {UNSCORABLE}
-        assert all(sorted(other[video].segments) == sorted(texts[video].segments) for video in other)
+
+def test_without_data_info_classes_and_videos_are_the_same(real: Path, shared: Path, tmp_path: Path) -> None:
+    bare = THUMOS14(real_root(shared, tmp_path, "thumos14", info=False), features=None)
+    data = THUMOS14(real, features=None)
+    assert bare.info is None
+    assert bare.class_names == data.class_names
+    assert [set(bare.sessions(split)) for split in ("train", "test")] == [
+        set(data.sessions(split)) for split in ("train", "test")
+    ]
+
+
+def test_the_corrected_json_files_say_the_same_but_for_the_ambiguous_video(
+    real: Path, shared: Path, tmp_path: Path
+) -> None:
+    other = THUMOS14(real_root(shared, tmp_path, "thumos14", without=".tar"), features=None).annotations
+    texts = THUMOS14(real, features=None).annotations
+    assert set(texts) - set(other) == {UNSCORABLE}
+    assert all(sorted(other[video].segments) == sorted(texts[video].segments) for video in other)
 
 
 def test_a_cliff_dive_is_the_lower_of_its_classes_and_doubt_is_not_scored(root: Path) -> None:
