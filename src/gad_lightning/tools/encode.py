@@ -16,9 +16,13 @@ from gad_lightning.video.encode import REPORT, encode_videos
 from gad_lightning.video.encode_report import EncodeReport, read_report
 from gad_lightning.video.encode_run import Settings
 from gad_lightning.video.encoders import Encoder, SmallEncoder
+from gad_lightning.video.huggingface import HuggingFaceEncoder
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
+
+SHORT_NAMES = (SmallEncoder, HuggingFaceEncoder)
+"""Encoders that the command line knows by their class name alone; others need their whole path."""
 
 
 def main(

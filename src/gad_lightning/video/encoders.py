@@ -89,7 +89,7 @@ class SmallEncoder(Encoder):
     """The built-in encoder that needs no download: 3 colour maps and 3 edge maps on a 4 x 4 grid, 96 numbers a frame.
 
     Values lie in about [0, 1]. It tells the drawn kitchen's actions apart and knows nothing of real videos: use
-    :class:`HuggingFaceEncoder` for those.
+    :class:`~gad_lightning.video.huggingface.HuggingFaceEncoder` for those.
 
     Args:
         seed: the edge filters are a pure function of it.
