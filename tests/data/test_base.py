@@ -105,6 +105,7 @@ def test_fit_never_asks_for_the_test_split() -> None:
     data.setup("fit")
     assert next(iter(data.train_dataloader()))
     assert next(iter(data.val_dataloader()))
+    assert data.video_names == [record.name for split in ("train", "val") for record in data.videos(split)]
 
 
 def test_videos_are_numbered_over_all_splits() -> None:
@@ -137,7 +138,7 @@ def test_a_model_learns_from_it_through_lightning_with_workers(mode: Any) -> Non
     torch.manual_seed(0)
     data = ToyActions(mode=mode, window=6, chunk=7, stride=2, batch_size=8, num_workers=1)
     probe = Probe()
-    trainer(max_epochs=12).fit(probe, datamodule=data)
+    trainer(max_epochs=12, limit_val_batches=1).fit(probe, datamodule=data)
     batch = next(iter(data.train_dataloader()))
     right = probe.map(batch.frames[batch.sample, batch.anchor, 0]).argmax(1) == batch.label
     assert right.float().mean() > 0.75  # salt and sugar look alike
@@ -253,6 +254,10 @@ class Noting(Probe):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
+
+    def setup(self, stage: str) -> None:
+        """Compute in one thread: a forked process cannot use the pool that its parent started."""
+        torch.set_num_threads(1)
 
     def on_train_epoch_end(self) -> None:
         """Note and forget the keys of an epoch."""

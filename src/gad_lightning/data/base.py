@@ -169,8 +169,12 @@ class ActionDataModule(LightningDataModule, ABC):
 
     @property
     def video_names(self) -> list[str]:
-        """Names by global number (``Batch.video``): training videos, then validation, then test."""
-        return [record.name for split in SPLITS for record in self.videos(split)]
+        """Names by global number (``Batch.video``): training videos, then validation, then test.
+
+        Once loaders were made, only as far as they go, so that prediction on ``val`` does not look for test videos.
+        """
+        last = max((SPLITS.index(split) for split, _ in self._sets), default=len(SPLITS) - 1)
+        return [record.name for split in SPLITS[: last + 1] for record in self.videos(split)]
 
     def dataset(self, split: Split, training: bool = False) -> WindowDataset:
         """The samples of a split, as training draws them or one query for every frame.

@@ -51,7 +51,7 @@ def feature_statistics(sources: Sequence[FrameSource]) -> Statistics:
         return measure(sources)
     cache = paths[0].parent / f"statistics-{fingerprint(paths)}.json"
     if not cache.is_file():
-        with FileLock(cache.with_suffix(".lock")):
+        with FileLock(cache.with_name(".lock")):
             if not cache.is_file():
                 with written_whole(cache) as part:
                     part.write_text(json.dumps(measure(sources)._asdict()))

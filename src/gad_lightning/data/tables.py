@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from gad_lightning.errors import DataError, MissingDataError
@@ -106,9 +106,8 @@ def _seconds(path: Path, line: int, column: str, text: str) -> float:
 
 
 def _video(path: Path, line: int, name: str) -> str:
-    parts = PurePosixPath(name).parts
-    if not parts or ".." in parts or name.startswith("/"):
+    if not name or name in (".", "..") or "/" in name or "\\" in name:
         raise DataError(
-            f"{path}, line {line}: {name!r} is no name of a video.", "write its file name without folder and extension"
+            f"{path}, line {line}: {name!r} is no name of a video.", "write its file name without folder and ending"
         )
     return name

@@ -1,16 +1,23 @@
-"""Data that needs nothing: tiny sequences made in memory, for tests of everything that is not data."""
+"""Data that needs nothing: tiny sequences made in memory, and the rendered kitchen."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.base import ActionDataModule, Split
+from gad_lightning.data.own import OwnVideos
 from gad_lightning.data.records import VideoRecord
 from gad_lightning.segments import Segment
+from gad_lightning.video.atomic import make_folder
+from gad_lightning.video.synthetic import KITCHEN_CLASSES, KITCHEN_GOALS, render_kitchen
 
 RECIPES = {
     "make tea": ("pour water", "add tea", "add sugar", "stir tea"),
@@ -80,3 +87,38 @@ class ToyActions(ActionDataModule):
         shape = (len(labels), self.tokens_per_frame, self.width)
         frames = (directions[labels] + self.noise * rng.normal(size=shape)).astype(np.float32)
         return VideoRecord(f"toy_{number:02d}", ArrayFrames(frames, FPS), segments, goal=goal)
+
+
+class KitchenVideos(OwnVideos):
+    """The rendered kitchen, through the way of your own videos: rendered at the first use, decoded and encoded once.
+
+    Args:
+        root: folder for the videos, their CSV files and their features.
+        num_videos: at least 4, of about 40 s each.
+        kitchen_seed: everything drawn is a pure function of it; ``seed`` only orders the training.
+        **own: ``fps``, ``encoder`` and all of :class:`~gad_lightning.data.base.ActionDataModule`.
+    """
+
+    def __init__(
+        self, root: Path | str = "runs/kitchen", num_videos: int = 60, kitchen_seed: int = 0, **own: Any
+    ) -> None:
+        super().__init__(root, **own)
+        self.num_videos = num_videos
+        self.kitchen_seed = kitchen_seed
+
+    @cached_property
+    def home(self) -> Path:
+        """The folder, rendered by one process while others wait."""
+        with FileLock(make_folder(self.root) / ".lock"):
+            render_kitchen(self.root, self.num_videos, self.kitchen_seed, progress=sys.stderr.isatty())
+        return self.root
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Background first, then the steps of all recipes, rendered or not."""
+        return KITCHEN_CLASSES
+
+    @property
+    def goals(self) -> Sequence[str]:
+        """The recipes."""
+        return KITCHEN_GOALS

@@ -1,0 +1,117 @@
+"""Where the features of own videos are: given as files, or encoded once from the videos."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+
+from gad_lightning.errors import DataError, MissingDataError, SettingError
+from gad_lightning.video.arrays_on_disk import READERS
+from gad_lightning.video.atomic import make_folder
+from gad_lightning.video.encode import encode_videos
+from gad_lightning.video.encode_run import Settings
+from gad_lightning.video.encoders import Encoder, SmallEncoder
+from gad_lightning.video.features import FeatureFile
+from gad_lightning.video.sidecar import read_sidecar
+from gad_lightning.video.video_files import VIDEO_ENDINGS
+
+FPS = 4.0
+"""Frames a second that videos are encoded at where nothing else is said."""
+
+
+class FeatureStore:
+    """Finds ``features/<video>.npy`` (.pt, .safetensors), or encodes ``videos/<video>.<ending>`` once and finds that.
+
+    Features made here stay in ``encoded/<encoder>-<fps>fps`` until that folder is deleted. They are made when a split's
+    records are asked for, so never in a loader process; of several processes that ask at once, one encodes.
+
+    Args:
+        root: folder of ``features`` and ``videos``.
+        fps: frames a second, of features that do not say and of those to be made.
+        encoder: makes features of videos; the built-in small one if None.
+    """
+
+    def __init__(self, root: Path, fps: float | None, encoder: Encoder | None) -> None:
+        self.root, self.fps, self.given_encoder = root, fps, encoder
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """As given, or the built-in small one."""
+        return self.given_encoder or SmallEncoder()
+
+    @property
+    def cache(self) -> Path:
+        """Folder of features made here: one for each encoder and rate."""
+        rate = FPS if self.fps is None else self.fps
+        return self.root / "encoded" / re.sub(r"[^\w.-]+", "_", f"{self.encoder.label}-{rate:g}fps")
+
+    @property
+    def given(self) -> Path:
+        """Folder of features that somebody else made."""
+        return self.root / "features"
+
+    def open(self, names: Sequence[str]) -> dict[str, FeatureFile]:
+        """Find the features of videos, encoding those that have none.
+
+        Raises:
+            MissingDataError: if a video has neither features nor a video file.
+            SettingError: if ``fps`` contradicts what is written beside the features.
+        """
+        stated = read_sidecar(self.given)
+        if stated is not None and self.fps not in (None, stated.fps):
+            raise SettingError(
+                f"data.fps is {self.fps:g}, and {self.given} says its features are at {stated.fps:g} a second.",
+                "leave data.fps out, or make the features at that rate",
+            )
+        paths = {name: self._given(name) for name in names}
+        left = [name for name, path in paths.items() if path is None]
+        paths.update(self._encoded(left))
+        return {name: FeatureFile(path, self.fps) for name, path in paths.items() if path is not None}
+
+    def _given(self, name: str) -> Path | None:
+        paths = (self.given / f"{name}{ending}" for ending in READERS)
+        return next((path for path in paths if path.is_file()), None)
+
+    def _encoded(self, names: Sequence[str]) -> dict[str, Path]:
+        if not names:
+            return {}
+        videos = {name: self._video(name) for name in names}
+        folder = make_folder(self.cache)
+        paths = {name: folder / f"{name}.npy" for name in names}
+        if not all(path.is_file() for path in paths.values()):
+            with FileLock(folder / ".lock"):
+                self._encode([videos[name] for name, path in paths.items() if not path.is_file()])
+        return paths
+
+    def _encode(self, videos: Sequence[Path]) -> None:
+        if not videos:
+            return
+        self.encoder.to("cuda" if torch.cuda.is_available() else "cpu")
+        settings = Settings(fps=FPS if self.fps is None else self.fps)
+        report = encode_videos(videos, self.cache, self.encoder, settings, progress=sys.stderr.isatty())
+        self.encoder.to("cpu")
+        broken = report.names("broken")
+        if broken:
+            raise DataError(
+                f"{len(broken)} of {len(videos)} videos cannot be encoded; {broken[0]}: "
+                f"{report.videos[broken[0]].problem}",
+                "replace them or take them out of the CSV files; the others are encoded and kept",
+            )
+
+    def _video(self, name: str) -> Path:
+        paths = [self.root / "videos" / f"{name}{ending}" for ending in sorted(VIDEO_ENDINGS)]
+        found = [path for path in paths if path.is_file()]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise DataError(f"{name!r} is the name of {found[0]} and of {found[1]}.", "keep one of them")
+        raise MissingDataError(
+            f"The video {name!r} has neither {self.given / name}.npy nor {self.root / 'videos' / name}.mp4.",
+            "put one of them there, or correct the name in the CSV files (a file's name without its ending)",
+        )

@@ -1,0 +1,180 @@
+"""OwnVideos: a folder of videos or features, and a CSV of what happens in them."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gad_lightning.data.base import ActionDataModule, Split
+from gad_lightning.data.feature_store import FeatureStore
+from gad_lightning.data.records import FrameSource, VideoRecord
+from gad_lightning.data.tables import SegmentRow, VideoRow, read_segments, read_videos
+from gad_lightning.errors import DataError
+from gad_lightning.schema import check_names
+from gad_lightning.segments import Segment, frames_between
+from gad_lightning.types import IGNORED
+from gad_lightning.video.encoders import Encoder
+
+IGNORE = "ignore"
+"""The label of stretches that enter neither loss nor metrics."""
+
+
+class OwnVideos(ActionDataModule):
+    """Your own videos: what happens when in a CSV, beside features or the videos themselves.
+
+    .. code-block:: text
+
+        root/
+          segments.csv           video,start,end,label     seconds; one labelled stretch a row
+          videos.csv             video,split,goal,group    optional; a video without a row in segments.csv is background
+          features/<video>.npy   (F, D) or (F, N, D)       and/or
+          videos/<video>.mp4     or any other ending; encoded once into root/encoded/
+
+    Without ``videos.csv`` all videos are for training; with it, every video must be listed, and an empty split means
+    ``train``. Frame ``i`` is at ``i / fps`` seconds and has the label of the segment with ``start <= i / fps < end``.
+    Where segments overlap, the one that starts later wins; of two that start together, the later row. The label
+    ``ignore`` marks stretches that are not scored. A segment may end up to one frame after its video, no more.
+
+    Args:
+        root: the folder.
+        class_names: classes in the order of their indices, the background among them; by default the background and
+            then the labels of ``segments.csv`` in alphabetical order.
+        background: what frames outside all segments are called; None leaves them out of loss and metrics.
+        fps: frames a second: of ``features`` if ``features/features.json`` does not say, and that videos are encoded
+            at (4 if None).
+        encoder: makes features of videos; the built-in small one by default.
+        **loading: see :class:`ActionDataModule`.
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        class_names: Sequence[str] | None = None,
+        background: str | None = "background",
+        fps: float | None = None,
+        encoder: Encoder | None = None,
+        **loading: Any,
+    ) -> None:
+        super().__init__(**loading)
+        self.root = Path(root)
+        self.given_names = class_names
+        self.background = background
+        self.fps = fps
+        self.encoder = encoder
+
+    @cached_property
+    def home(self) -> Path:
+        """The folder, once it can be read."""
+        return self.root
+
+    @cached_property
+    def store(self) -> FeatureStore:
+        """Where features are found or made."""
+        return FeatureStore(self.home, self.fps, self.encoder)
+
+    @property
+    def segments_file(self) -> Path:
+        """The CSV of labelled stretches."""
+        return self.home / "segments.csv"
+
+    @cached_property
+    def segment_rows(self) -> dict[str, list[SegmentRow]]:
+        """Rows of ``segments.csv`` by video, in the order in which later ones win."""
+        rows: dict[str, list[SegmentRow]] = {name: [] for name in self.listed_videos or ()}
+        for row in read_segments(self.segments_file):
+            if self.listed_videos is not None and row.video not in self.listed_videos:
+                raise DataError(
+                    f"{self.segments_file}, line {row.line}: the video {row.video!r} is not in videos.csv.",
+                    "add it there with its split, or correct the name",
+                )
+            rows.setdefault(row.video, []).append(row)
+        return {name: sorted(found, key=lambda row: (row.start, row.line)) for name, found in rows.items()}
+
+    @cached_property
+    def listed_videos(self) -> dict[str, VideoRow] | None:
+        """Rows of ``videos.csv`` by video; None if there is no such file."""
+        path = self.home / "videos.csv"
+        return read_videos(path) if path.is_file() else None
+
+    @cached_property
+    def class_names(self) -> Sequence[str]:
+        """As given, or the background and the labels in alphabetical order."""
+        if self.given_names is None:
+            found = {row.label for rows in self.segment_rows.values() for row in rows}
+            first = [] if self.background is None else [self.background]
+            return [*first, *sorted(found - {self.background, IGNORE})]
+        names = check_names(self.given_names, "data.class_names")
+        if self.background is not None and self.background not in names:
+            raise DataError(
+                f"data.class_names has no {self.background!r}, which frames outside all segments are.",
+                "add it, set data.background to its name in your list, or to null to leave those frames out",
+            )
+        if IGNORE in names:
+            raise DataError(f"data.class_names has {IGNORE!r}, the label of what is left out.", "take another name")
+        return names
+
+    @cached_property
+    def goals(self) -> Sequence[str]:
+        """The goals of ``videos.csv`` in alphabetical order."""
+        return sorted({row.goal for row in (self.listed_videos or {}).values()} - {""})
+
+    def records(self, split: Split) -> list[VideoRecord]:
+        """The videos of a split in the order of the files; videos without features are encoded first."""
+        rows = {name: (self.listed_videos or {}).get(name, VideoRow()) for name in self.segment_rows}
+        chosen = {name: row for name, row in rows.items() if row.split == split}
+        sources = self.store.open(list(chosen))
+        goals = {goal: index for index, goal in enumerate(self.goals)}
+        return [
+            VideoRecord(
+                name,
+                sources[name],
+                self.segments(name, sources[name]),
+                goal=goals.get(row.goal, -1),
+                group=row.group or None,
+            )
+            for name, row in chosen.items()
+        ]
+
+    def segments(self, video: str, frames: FrameSource) -> list[Segment]:
+        """The labelled stretches of one video in frames, in the order in which later ones win.
+
+        Raises:
+            DataError: if a label is no class, or a segment ends more than a frame after the video.
+        """
+        fps, length = frames.spec.fps, frames.num_frames / frames.spec.fps
+        segments = []
+        for row in self.segment_rows[video]:
+            if row.end > length + 1 / fps + 1e-6:
+                raise DataError(
+                    f"{self.segments_file}, line {row.line}: the segment ends at {row.end:g} s, and {video!r} is "
+                    f"{length:g} s long ({frames.num_frames} frames at {fps:g} a second).",
+                    "correct the row; if all are off, the times are not in seconds or data.fps is wrong",
+                )
+            segments.append(Segment(self._label(row), *frames_between(row.start, row.end, fps)))
+        short = sum(segment.start >= min(segment.end, frames.num_frames) for segment in segments)
+        if short:
+            warnings.warn(
+                f"{short} segments of {video!r} fall between two frames at {fps:g} a second and are lost.", stacklevel=2
+            )
+        return segments
+
+    def _label(self, row: SegmentRow) -> int:
+        if row.label == IGNORE:
+            return IGNORED
+        if row.label in self.class_indices:
+            return self.class_indices[row.label]
+        close = difflib.get_close_matches(row.label, self.class_names, n=1)
+        raise DataError(
+            f"{self.segments_file}, line {row.line}: the label {row.label!r} is not among the "
+            f"{len(self.class_names)} classes of data.class_names.",
+            f"did you mean {close[0]!r}?" if close else "add it to the list, or label the segment ignore",
+        )
+
+    @cached_property
+    def class_indices(self) -> dict[str, int]:
+        """Index of every class name."""
+        return {name: index for index, name in enumerate(self.class_names)}

@@ -1,0 +1,149 @@
+"""Own videos are encoded once, by one process, and only those that are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+from gad_lightning.data.own import OwnVideos
+from gad_lightning.data.toy import KitchenVideos
+from gad_lightning.errors import DataError, MissingDataError, SettingError
+from gad_lightning.schema import FeatureSpec
+from gad_lightning.video.encoders import SmallEncoder
+from gad_lightning.video.features import FeatureFile
+from gad_lightning.video.sidecar import write_sidecar
+from gad_lightning.video.synthetic import write_video
+
+
+class Counting(SmallEncoder):
+    """Writes a line for every picture it encodes, from whatever process."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__()
+        self.log = log
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Count and encode."""
+        with self.log.open("a") as file:
+            file.write("picture\n" * len(pictures))
+        return super().forward(pictures)
+
+
+def pictures(seed: int) -> Iterator[np.ndarray]:
+    return iter(np.random.default_rng(seed).integers(0, 255, (16, 32, 32, 3), dtype=np.uint8))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Three videos of 2 s, one for each split."""
+    (tmp_path / "videos").mkdir()
+    for seed, name in enumerate("abc"):
+        write_video(tmp_path / "videos" / f"{name}.mp4", pictures(seed), fps=8)
+    (tmp_path / "segments.csv").write_text("video,start,end,label\na,0.5,1.5,stir\nb,0,1,stir\n")
+    (tmp_path / "videos.csv").write_text("video,split\na,train\nb,val\nc,test\n")
+    return tmp_path
+
+
+def count(root: Path) -> int:
+    log = root / "log"
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def own(root: Path, **how: float) -> OwnVideos:
+    return OwnVideos(root, encoder=Counting(root / "log"), **how)
+
+
+def test_videos_are_encoded_once_and_only_those_of_the_split(root: Path) -> None:
+    data = own(root)
+    data.setup("fit")
+    assert data.schema.features[:4] == ("small", 4.0, 96, 1)
+    assert count(root) == 16
+    assert data.dataset("train").timelines[0].queries.label.tolist() == [0, 0, 1, 1, 1, 1, 0, 0]
+    assert not list((root / "encoded").glob("*/c.npy"))
+    own(root).setup("fit")
+    assert count(root) == 16
+    own(root).setup("test")
+    assert count(root) == 24
+
+
+def test_another_rate_gets_a_folder_of_its_own(root: Path) -> None:
+    assert own(root, fps=2.0).videos("train")[0].frames.num_frames == 4
+    assert own(root, fps=8.0).videos("train")[0].frames.num_frames == 16
+    assert len(list((root / "encoded").iterdir())) == 2
+
+
+def test_of_several_that_ask_at_once_one_encodes(root: Path) -> None:
+    """The lock is a file's, so threads with modules of their own meet it as processes do."""
+    modules = [own(root) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda data: data.setup("fit"), modules))
+    assert count(root) == 16
+
+
+def test_loader_processes_get_files_and_never_the_encoder(root: Path) -> None:
+    dataset = own(root).dataset("train")
+    assert all(type(record.frames) is FeatureFile for record in dataset.records)
+
+
+def test_features_that_are_there_go_before_videos(root: Path) -> None:
+    (root / "features").mkdir()
+    for name in "ab":
+        np.save(root / "features" / f"{name}.npy", np.eye(6, dtype=np.float32))
+    write_sidecar(root / "features", FeatureSpec("mine", 4.0, 6))
+    data = own(root)
+    data.setup("fit")
+    assert data.schema.features.encoder == "mine"
+    assert count(root) == 0
+
+
+def test_a_rate_that_contradicts_the_features_is_refused(root: Path) -> None:
+    (root / "features").mkdir()
+    write_sidecar(root / "features", FeatureSpec("mine", 4.0, 6))
+    with pytest.raises(SettingError, match=r"data\.fps is 2, and .*features says its features are at 4 a second"):
+        own(root, fps=2.0).setup("fit")
+
+
+def test_features_without_a_rate_are_refused(root: Path) -> None:
+    (root / "features").mkdir()
+    np.save(root / "features" / "a.npy", np.eye(6, dtype=np.float32))
+    with pytest.raises(SettingError, match=r"how many frames a second .*a\.npy"):
+        own(root).setup("fit")
+
+
+def test_a_video_that_is_nowhere_is_named_with_both_places(root: Path) -> None:
+    (root / "videos" / "a.mp4").unlink()
+    with pytest.raises(MissingDataError, match=r"'a' has neither .*features/a\.npy nor .*videos/a\.mp4"):
+        own(root).setup("fit")
+
+
+def test_two_files_of_one_name_are_refused(root: Path) -> None:
+    (root / "videos" / "a.avi").write_bytes(b"")
+    with pytest.raises(DataError, match=r"'a' is the name of .*a\.avi and of .*a\.mp4"):
+        own(root).setup("fit")
+
+
+def test_a_video_that_cannot_be_decoded_is_refused_and_the_others_are_kept(root: Path) -> None:
+    (root / "videos.csv").write_text("video,split\na,train\nb,train\nc,test\n")
+    (root / "videos" / "b.mp4").write_bytes(b"no video at all")
+    with pytest.raises(DataError, match="1 of 2 videos cannot be encoded; b: "):
+        own(root).setup("fit")
+    assert [path.name for path in (root / "encoded").glob("*/*.npy")] == ["a.npy"]
+
+
+@pytest.mark.slow
+def test_the_kitchen_is_rendered_and_read_like_own_videos(tmp_path: Path) -> None:
+    """Renders four videos of 40 s, which takes several seconds."""
+    data = KitchenVideos(tmp_path / "kitchen", num_videos=4, batch_size=4, val_share=0.3)
+    assert data.schema.tasks[0].labels.background == 0
+    data.setup("fit")
+    batch = next(iter(data.train_dataloader()))
+    assert batch.frames.shape[2:] == (1, 96)
+    again = KitchenVideos(tmp_path / "kitchen", num_videos=4, batch_size=4, val_share=0.3)
+    assert again.schema == data.schema
+    with pytest.raises(SettingError, match="other settings"):
+        _ = KitchenVideos(tmp_path / "kitchen", num_videos=5).schema

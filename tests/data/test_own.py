@@ -1,0 +1,264 @@
+"""Your own data: the folder, the CSV files, and everything that can be wrong with them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gad_lightning.data.own import OwnVideos
+from gad_lightning.errors import DataError, GadError, MissingDataError
+from gad_lightning.types import IGNORED
+
+SEGMENTS = """video,start,end,label
+a,1.0,2.0,stir
+a,3.0,4.5,pour
+b,0.0,1.0,stir
+c,0.5,1.5,pour
+d,0.5,1.5,stir
+"""
+VIDEOS = """video,split,goal,group
+a,train,make tea,kim
+b,train,make tea,kim
+c,val,make soup,lee
+d,test,,lee
+e,test,make soup,kim
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Five videos of 10 frames at 2 a second, e without a segment."""
+    (tmp_path / "segments.csv").write_text(SEGMENTS)
+    (tmp_path / "videos.csv").write_text(VIDEOS)
+    (tmp_path / "features").mkdir()
+    for number, name in enumerate("abcde"):
+        frames = np.random.default_rng(number).normal(size=(10, 3)).astype(np.float32)
+        np.save(tmp_path / "features" / f"{name}.npy", frames)
+    return tmp_path
+
+
+def own(root: Path, **how: Any) -> OwnVideos:
+    return OwnVideos(root, **{"fps": 2.0, **how})
+
+
+def labels(data: OwnVideos, split: Any, video: int = 0) -> list[int]:
+    return data.dataset(split).timelines[video].queries.label.tolist()
+
+
+def test_a_frame_has_the_label_of_the_segment_at_its_time(root: Path) -> None:
+    data = own(root)
+    assert data.class_names == ["background", "pour", "stir"]
+    assert labels(data, "train") == [0, 0, 2, 2, 0, 0, 1, 1, 1, 0]
+    assert data.schema.features.fps == 2.0
+    assert data.schema.features.width == 3
+
+
+def test_splits_goals_and_groups_come_from_videos_csv(root: Path) -> None:
+    data = own(root)
+    assert [record.name for record in data.videos("test")] == ["d", "e"]
+    assert data.schema.goals == ("make soup", "make tea")
+    assert [record.goal for record in data.videos("test")] == [-1, 0]
+    assert [record.group for record in data.videos("train")] == ["kim", "kim"]
+
+
+def test_a_video_without_segments_is_background(root: Path) -> None:
+    assert labels(own(root), "test", video=1) == [0] * 10
+
+
+def test_without_videos_csv_all_are_for_training_and_one_is_held_out(root: Path) -> None:
+    (root / "videos.csv").unlink()
+    data = own(root, val_share=0.25)
+    assert len(data.videos("train")) == 3
+    assert [record.name for record in data.videos("val")] == data.held_out
+    assert data.videos("test") == []
+
+
+def test_all_columns_of_videos_csv_but_the_first_may_be_missing(root: Path) -> None:
+    (root / "videos.csv").write_text("video\na\nb\nc\nd\n")
+    data = own(root, val_share=0.25)
+    assert len(data.videos("train")) + len(data.videos("val")) == 4
+    assert data.schema.goals == ()
+
+
+def test_spaces_quotes_and_a_byte_order_mark_do_no_harm(root: Path) -> None:
+    (root / "segments.csv").write_text('\ufeffvideo,start,end,label\na, 1.0 ,2," stir, slowly "\n', encoding="utf-8")
+    data = own(root)
+    assert data.class_names == ["background", "stir, slowly"]
+
+
+def test_ignored_stretches_are_not_scored(root: Path) -> None:
+    (root / "segments.csv").write_text(SEGMENTS + "a,2.0,3.0,ignore\n")
+    data = own(root)
+    assert "ignore" not in data.class_names
+    assert labels(data, "train")[4:6] == [IGNORED, IGNORED]
+
+
+def test_without_a_background_frames_outside_segments_are_not_scored(root: Path) -> None:
+    data = own(root, background=None)
+    assert data.class_names == ["pour", "stir"]
+    assert labels(data, "train")[:3] == [IGNORED, IGNORED, 1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        pytest.param("a,1,4,stir\na,2,3,pour\n", [0, 0, 2, 2, 1, 1, 2, 2, 0, 0], id="the later start wins"),
+        pytest.param("a,2,3,pour\na,1,4,stir\n", [0, 0, 2, 2, 1, 1, 2, 2, 0, 0], id="whatever the order of rows"),
+        pytest.param("a,1,2,stir\na,1,3,pour\n", [0, 0, 1, 1, 1, 1, 0, 0, 0, 0], id="of equal starts the later row"),
+        pytest.param("a,1,3,pour\na,1,2,stir\n", [0, 0, 2, 2, 1, 1, 0, 0, 0, 0], id="also if it is shorter"),
+    ],
+)
+def test_where_segments_overlap(root: Path, rows: str, expected: list[int]) -> None:
+    (root / "segments.csv").write_text("video,start,end,label\n" + rows)
+    data = own(root, class_names=["background", "pour", "stir"])
+    assert labels(data, "train") == expected
+
+
+def test_a_segment_may_end_one_frame_after_its_video(root: Path) -> None:
+    (root / "segments.csv").write_text(SEGMENTS + "a,4.5,5.5,stir\n")
+    assert labels(own(root), "train")[-1] == 2
+
+
+def test_a_segment_between_two_frames_is_lost_with_a_warning(root: Path) -> None:
+    (root / "segments.csv").write_text(SEGMENTS + "a,0.1,0.4,pour\n")
+    with pytest.warns(UserWarning, match="1 segments of 'a' fall between two frames at 2 a second"):
+        assert labels(own(root), "train")[0] == 0
+
+
+def test_the_given_class_order_is_kept(root: Path) -> None:
+    data = own(root, class_names=["stir", "background", "pour"])
+    assert data.schema.tasks[0].labels.background == 1
+    assert labels(data, "train")[:3] == [1, 1, 0]
+
+
+def test_a_class_without_example_only_warns(root: Path) -> None:
+    with pytest.warns(UserWarning, match="1 of 4 classes have no training example: 'bake'"):
+        own(root, class_names=["background", "stir", "pour", "bake"]).setup("fit")
+
+
+def test_fit_works_without_the_files_of_the_test_split(root: Path) -> None:
+    for name in "de":
+        (root / "features" / f"{name}.npy").unlink()
+    data = own(root)
+    data.setup("fit")
+    assert next(iter(data.train_dataloader())).frames.shape[-1] == 3
+    assert next(iter(data.val_dataloader())).frames.shape[-1] == 3
+    with pytest.raises(MissingDataError, match=r"features/d\.npy"):
+        data.setup("test")
+
+
+def test_statistics_are_of_the_training_videos_and_kept(root: Path) -> None:
+    data = own(root)
+    rows = np.concatenate([np.load(root / "features" / f"{name}.npy") for name in "ab"])
+    np.testing.assert_allclose(data.schema.features.mean, rows.mean(0), atol=1e-6)
+    assert len(list((root / "features").glob("statistics-*.json"))) == 1
+    assert own(root).schema == data.schema
+
+
+BAD_SEGMENTS = [
+    ("a,3.0,2.0,stir", DataError, r"segments\.csv, line 7: a segment of 'a' starts at 3 s and ends at 2 s"),
+    ("a,2.0,2.0,stir", DataError, r"line 7: a segment of 'a' starts at 2 s and ends at 2 s"),
+    ("a,-1.0,2.0,stir", DataError, r"line 7: start is -1 s, before the video"),
+    ("a,1.0,6.0,stir", DataError, r"line 7: the segment ends at 6 s, and 'a' is 5 s long \(10 frames at 2 a second\)"),
+    ("a,one,2.0,stir", DataError, r"line 7: start is 'one', which is no time"),
+    ("a,1.0,nan,stir", DataError, r"line 7: end is 'nan', which is no time"),
+    ("a,1.0,,stir", DataError, r"line 7: end is '', which is no time"),
+    ("a,1.0,2.0,", DataError, r"line 7: the label is empty"),
+    ("a,1.0,2.0,stirr", DataError, r"line 7: the label 'stirr' is not among the 3 classes.*\n.*did you mean 'stir'"),
+    ("x,1.0,2.0,stir", DataError, r"line 7: the video 'x' is not in videos\.csv"),
+    ("../a,1.0,2.0,stir", DataError, r"line 7: '\.\./a' is no name of a video"),
+    (",1.0,2.0,stir", DataError, r"line 7: '' is no name of a video"),
+]
+
+
+@pytest.mark.parametrize(("row", "error", "message"), BAD_SEGMENTS)
+def test_a_bad_segment_is_refused_with_its_line(root: Path, row: str, error: type[GadError], message: str) -> None:
+    (root / "segments.csv").write_text(SEGMENTS + row + "\n")
+    with pytest.raises(error, match=message):
+        own(root, class_names=["background", "stir", "pour"]).setup("fit")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("f,training,,", r"videos\.csv, line 7: the split 'training' is unknown.*\n.*train, val, test"),
+        ("a,train,,", r"videos\.csv, line 7: the video 'a' stands twice"),
+    ],
+)
+def test_a_bad_row_of_videos_csv_is_refused_with_its_line(root: Path, row: str, message: str) -> None:
+    (root / "videos.csv").write_text(VIDEOS + row + "\n")
+    with pytest.raises(DataError, match=message):
+        own(root).setup("fit")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("video;start;end;label\n", r"segments\.csv has no column 'video'; its first line is 'video;start"),
+        ("video,start,stop,label\n", r"has no column 'end'"),
+        ("", r"has no column 'video'; its first line is ''"),
+    ],
+)
+def test_a_file_without_the_columns_is_refused(root: Path, text: str, message: str) -> None:
+    (root / "segments.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        own(root).setup("fit")
+
+
+def test_text_that_is_not_utf8_is_refused(root: Path) -> None:
+    (root / "segments.csv").write_bytes("video,start,end,label\na,1,2,rühren\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"segments\.csv is not UTF-8"):
+        own(root).setup("fit")
+
+
+def test_missing_files_are_named(root: Path) -> None:
+    (root / "features" / "b.npy").unlink()
+    with pytest.raises(MissingDataError, match=r"features/b\.npy"):
+        own(root).setup("fit")
+    (root / "segments.csv").unlink()
+    with pytest.raises(MissingDataError, match=r"segments\.csv is not there.*\n.*video,start,end,label"):
+        own(root).setup("fit")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "data.class_names is empty"),
+        (["background", "stir", "stir"], "data.class_names has 'stir' twice"),
+        (["background", " "], "Name number 1 of data.class_names is empty"),
+        (["stir", "pour"], "data.class_names has no 'background'"),
+        (["background", "ignore"], "data.class_names has 'ignore'"),
+    ],
+)
+def test_a_bad_class_list_is_refused(root: Path, names: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        _ = own(root, class_names=names).schema
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((10, 3), np.nan, dtype=np.float32), r"b\.npy.*NaN|NaN.*b\.npy"),
+        (np.full((10, 3), np.inf, dtype=np.float32), r"b\.npy"),
+        (np.zeros((10, 4), dtype=np.float32), r"b\.npy have width 4.*; 3 is expected"),
+        (np.zeros((10, 2, 3), dtype=np.float32), r"b\.npy have tokens_per_frame 2.*; 1 is expected"),
+        (np.zeros((0, 3), dtype=np.float32), r"b\.npy"),
+    ],
+)
+def test_bad_features_are_refused_with_the_file(root: Path, array: np.ndarray, message: str) -> None:
+    np.save(root / "features" / "b.npy", array)
+    with pytest.raises(DataError, match=message):
+        own(root).setup("fit")
+
+
+def test_the_folder_can_be_moved(root: Path, tmp_path: Path) -> None:
+    schema = own(root).schema
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for name in ("segments.csv", "videos.csv", "features"):
+        shutil.move(root / name, moved / name)
+    assert own(moved).schema == schema
