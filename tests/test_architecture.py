@@ -23,9 +23,9 @@ FLOORS = [
     {"types", "schema", "segments", "errors", "optional", "parts"},
     {"video"},
     {"prompts", "backbones", "heads", "losses", "metrics", "data", "pictures"},
-    {"readouts", "objectives"},
+    {"readouts", "objectives", "training"},
     {"classifiers"},
-    {"streaming", "training"},
+    {"streaming"},
     {"cli", "tools"},
     {"__init__", "__main__"},
 ]

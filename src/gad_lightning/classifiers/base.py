@@ -266,7 +266,8 @@ class Classifier(SavesTrainedWeights, LightningModule):  # type: ignore[misc]  #
 
     def configure_callbacks(self) -> list[Callback]:
         """Bring along what makes a stopped run go on exactly, unless the trainer has it."""
-        return [] if any(isinstance(own, ExactResume) for own in self.trainer.callbacks) else [ExactResume()]
+        trainer: Any = self.trainer  # whose callbacks are not declared
+        return [] if any(isinstance(own, ExactResume) for own in trainer.callbacks) else [ExactResume()]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimise what is trained, with warm-up and schedule in steps."""

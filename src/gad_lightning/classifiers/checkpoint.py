@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from gad_lightning.errors import CheckpointError, MissingDataError
+from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import ALLOWED_PACKAGES, Part, describe, find_class, rebuild
 from gad_lightning.schema import DataSchema
+from gad_lightning.training.checkpoint_files import read_checkpoint as read_checkpoint  # offered here too
 
 KEY = "gad_lightning"
 FORMAT = 1
@@ -127,27 +127,6 @@ class SavesTrainedWeights(Part):
         classifier.to(map_location)  # type: ignore[attr-defined]  # a mixin of modules
         classifier.eval()  # type: ignore[attr-defined]  # a mixin of modules
         return classifier
-
-
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint file without running any code in it.
-
-    Raises:
-        MissingDataError: if there is no such file.
-        CheckpointError: if it is cut short, no checkpoint, or holds more than plain data.
-    """
-    if not Path(path).is_file():
-        raise MissingDataError(f"No checkpoint at {path}.", "give the path of a .ckpt file")
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}", "use the checkpoint before it") from error
-    except UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} is damaged or holds more than plain data, which could run code: {error}",
-            "use the checkpoint before it, or one from people you trust",
-        ) from error
-    return content
 
 
 def content_of(checkpoint: dict[str, Any], path: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Runs that are stopped and go on: place in the epoch, seeds, whole checkpoint files, signals."""

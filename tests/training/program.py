@@ -1,0 +1,243 @@
+"""A small training run in one or several real processes, and all that can be told of how it ended."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import random
+import signal
+import socket
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers.logger import DummyLogger
+from torch import Tensor
+
+from gad_lightning.backbones.tiny import TinyBackbone
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.data.toy import ToyActions
+from gad_lightning.training.position import batches_done
+from gad_lightning.types import Batch
+
+LORA = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.2}
+
+
+class Run(NamedTuple):
+    """What a run is told; everything else is the same in all runs."""
+
+    root: Path
+    resume: Path | str | None = None
+    processes: int = 1
+    workers: int = 0
+    step_samples: int = 4  # of all processes together
+    accumulate: int = 1
+    epochs: int = 2
+    steps: int = -1
+    validate: float | None = 1.0  # share of an epoch between validations; None for no validation
+    save_at: tuple[tuple[str, int], ...] = ()  # (hook, batches done in all epochs) after which a checkpoint is written
+    kill_at: int = -1  # batches done after which every process kills itself
+    lora: dict[str, Any] | None = LORA
+    trainer: tuple[tuple[str, Any], ...] = ()  # further settings
+    callbacks: tuple[Callback, ...] = ()
+
+    def checkpoint(self, hook: str, batches: int) -> Path:
+        """Where ``save_at`` writes."""
+        return self.root / f"{hook}-{batches}.ckpt"
+
+
+class Ending(NamedTuple):
+    """How a run ended: all of it must be the same to the last bit."""
+
+    losses: dict[int, float]  # logged at each step
+    validations: dict[int, dict[str, float]]  # logged at each step
+    samples: list[list[tuple[int, int]]]  # keys of the queries of each batch of the first process
+    weights: str
+    optimizer: str
+    schedule: str
+    random: str
+    steps: int
+
+
+class Book(DummyLogger):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.losses: dict[int, float] = {}
+        self.validations: dict[int, dict[str, float]] = {}
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Sort it by kind and step."""
+        assert step is not None
+        values = {name: value for name, value in metrics.items() if name.startswith("val/")}
+        if values:
+            self.validations[step] = values
+        if "train/loss" in metrics:
+            self.losses[step] = metrics["train/loss"]
+
+
+class Observer(Callback):
+    """Notes the samples of each batch, saves after the hooks it is told, and kills its process."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.samples: list[list[tuple[int, int]]] = []
+
+    def save(self, trainer: Trainer, hook: str) -> None:
+        """Write a checkpoint if this hook at this batch was asked for."""
+        done = batches_done(trainer)
+        if (hook, done) in self.run.save_at and not trainer.sanity_checking:
+            trainer.save_checkpoint(self.run.checkpoint(hook, done))
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
+        """Note the samples."""
+        self.samples.append(list(zip(batch.video.tolist(), batch.ordinal.tolist(), strict=True)))
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save, or die at once and without a word."""
+        self.save(trainer, "batch_end")
+        if batches_done(trainer) == self.run.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save."""
+        self.save(trainer, "validation_end")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save."""
+        self.save(trainer, "epoch_end")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save."""
+        self.save(trainer, "train_end")
+
+
+def digest(value: Any) -> str:
+    """Digest of numbers, tensors and containers of them, exact to the bit."""
+    summary = hashlib.sha256()
+
+    def add(item: Any) -> None:
+        if isinstance(item, Tensor):
+            summary.update(f"{item.dtype} {tuple(item.shape)}".encode())
+            summary.update(item.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        elif isinstance(item, np.ndarray):
+            summary.update(item.tobytes())
+        elif isinstance(item, dict):
+            for key in sorted(item, key=str):
+                summary.update(str(key).encode())
+                add(item[key])
+        elif isinstance(item, list | tuple):
+            for part in item:
+                add(part)
+        else:
+            summary.update(repr(item).encode())
+
+    add(value)
+    return summary.hexdigest()[:16]
+
+
+def make_classifier(data: ToyActions, lora: dict[str, Any] | None) -> Classifier:
+    """A small GAD whose weights depend on nothing but ``lora``."""
+    torch.manual_seed(1)
+    backbone = TinyBackbone(hidden_size=16, num_layers=2, num_heads=2, lora=lora, lora_on_head=lora is not None)
+    return GADClassifier(schema=data.schema, backbone=backbone, answered_share=0.5)
+
+
+def train(run: Run) -> Ending:
+    """Train in this process."""
+    torch.set_num_threads(1)
+    batch_size = run.step_samples // run.processes
+    data = ToyActions(window=6, stride=9, batch_size=batch_size, eval_batch_size=64, num_workers=run.workers, seed=5)
+    classifier = make_classifier(data, run.lora)
+    book, observer = Book(), Observer(run)
+    trainer = Trainer(
+        **{
+            "accelerator": "cpu",
+            "devices": run.processes,
+            "strategy": "auto" if run.processes == 1 else "ddp",
+            "logger": book,
+            "max_epochs": run.epochs,
+            "max_steps": run.steps,
+            "accumulate_grad_batches": run.accumulate,
+            "log_every_n_steps": 1,
+            "num_sanity_val_steps": 0,
+            "limit_val_batches": 0 if run.validate is None else 1.0,
+            "val_check_interval": run.validate or 1.0,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "enable_checkpointing": any(isinstance(callback, ModelCheckpoint) for callback in run.callbacks),
+            "default_root_dir": run.root,
+            "callbacks": [observer, *run.callbacks],
+            **dict(run.trainer),
+        }
+    )
+    torch.manual_seed(2)  # the run's seed is drawn from here
+    trainer.fit(classifier, datamodule=data, ckpt_path=run.resume)
+    return Ending(
+        book.losses,
+        book.validations,
+        observer.samples,
+        digest(dict(classifier.named_parameters())),
+        digest(trainer.optimizers[0].state_dict()),
+        digest(trainer.lr_scheduler_configs[0].scheduler.state_dict()),
+        digest([torch.get_rng_state(), np.random.get_state(), random.getstate()]),
+        trainer.global_step,
+    )
+
+
+def be_rank(rank: int, port: int, run: Run, ending: Path) -> None:
+    """Train as one of several processes, as ``torchrun`` would start it; the first writes how it ended."""
+    if run.processes > 1:
+        os.environ |= {
+            "TORCHELASTIC_RUN_ID": "test",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "WORLD_SIZE": str(run.processes),
+            "LOCAL_WORLD_SIZE": str(run.processes),
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "GROUP_RANK": "0",
+        }
+    found = train(run)
+    if rank == 0:
+        ending.write_text(json.dumps(found))
+
+
+def launch(run: Run) -> tuple[list[int | None], Ending | None]:
+    """Train in processes of their own: their exit statuses, and how the run ended if it did."""
+    context = multiprocessing.get_context("forkserver")  # imports torch once, then forks
+    context.set_forkserver_preload(["tests.training.program"])
+    ending = run.root / "ending.json"
+    ending.unlink(missing_ok=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = [context.Process(target=be_rank, args=(rank, port, run, ending)) for rank in range(run.processes)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        process.kill()
+        process.join()
+    return [process.exitcode for process in processes], read_ending(ending)
+
+
+def read_ending(path: Path) -> Ending | None:
+    """What :func:`be_rank` wrote."""
+    if not path.is_file():
+        return None
+    found = Ending(*json.loads(path.read_text()))
+    return found._replace(
+        losses={int(step): loss for step, loss in found.losses.items()},
+        validations={int(step): values for step, values in found.validations.items()},
+        samples=[[(video, ordinal) for video, ordinal in batch] for batch in found.samples],
+    )
