@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +14,12 @@ from gad_lightning.backbones.attention import visible
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.connector import Connector, MLPConnector
+from gad_lightning.backbones.hub import commit_of, read_model, snapshot
 from gad_lightning.backbones.lora import add_lora, merge_lora
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
-from gad_lightning.errors import MissingDataError, SettingError
+from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
@@ -46,6 +47,8 @@ class CausalLM(Backbone):
     Source: Pang et al., ICLR 2026, section 4: Llama-3.2-1B-Instruct, LoRA r 128, alpha 256, dropout 0.05.
     """
 
+    auto_class: ClassVar[str] = "AutoModelForCausalLM"
+
     def __init__(
         self,
         language_model: str,
@@ -67,6 +70,7 @@ class CausalLM(Backbone):
         self.revision = revision
         self.quantization = quantization
         self.gradient_checkpointing = gradient_checkpointing
+        self.commit: str | None = None
         self.new_tokens = NewTokens()
         self.merged = False
 
@@ -75,23 +79,23 @@ class CausalLM(Backbone):
 
         Raises:
             MissingDataError: if there is no such model here and none can be fetched.
+            SettingError: if it is no language model of transformers, or needs code of its own.
+            DataError: if its weights are damaged.
         """
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        source, revision = self.language_model, self.revision
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
-            model = AutoModelForCausalLM.from_pretrained(
-                source, revision=revision, dtype=self.dtype, attn_implementation="sdpa"
-            )
-        except OSError as error:
-            where = "folder" if Path(source).is_absolute() or source.startswith(".") else "folder or hub model"
-            remedy = (
-                "check backbone.language_model; for gated weights accept the licence on the model's page "
-                "and log in with `hf auth login`"
-            )
-            raise MissingDataError(f"No language model at {where} {source!r}: {error}", remedy) from error
+        folder = snapshot(self.language_model, self.revision)
+        self.commit = commit_of(folder)
+        model, tokenizer = read_model(folder, self.auto_class, self.dtype)
+        model.config._name_or_path = model.name_or_path = self.language_model
         return model, tokenizer
+
+    def fetch(self) -> Path | None:
+        """Download the language model, or a newer commit of its branch; None if there is nothing to download."""
+        made_here = type(self).load is not CausalLM.load
+        return None if made_here else snapshot(self.language_model, self.revision, refresh=True)
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments to record: the commit in place of a branch."""
+        return {**super().settings(), "revision": self.commit or self.revision}
 
     def prepare(self, schema: DataSchema, texts: Sequence[str]) -> None:
         """Load the language model and its tokenizer."""

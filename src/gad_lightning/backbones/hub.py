@@ -1,0 +1,156 @@
+"""Weights from the Hugging Face hub: downloaded once for all processes, pinned, and never any code."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
+
+if TYPE_CHECKING:
+    import torch
+
+WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+"""Files of a repository that are fetched: no pickles, no Python."""
+COMMIT = re.compile(r"[0-9a-f]{40}")
+LOCKS = ".locks"
+
+
+def snapshot(name: str, revision: str | None = None, refresh: bool = False, weights: bool = True) -> Path:
+    """Find the folder of a model; one that is on the hub is downloaded if the cache has it not.
+
+    Of several processes that share a cache, one downloads and the others wait for it. What the cache has of the asked
+    revision is used without asking the hub, so that all processes read the same and ``HF_HUB_OFFLINE`` changes nothing.
+
+    Args:
+        name: folder, or ``owner/name`` on the hub.
+        revision: branch, tag or commit; the main branch by default.
+        refresh: ask the hub whether the branch has moved.
+        weights: whether it must hold a model's weights.
+
+    Raises:
+        MissingDataError: if there is no such folder or model, its licence was not accepted, or nobody answers.
+    """
+    if Path(name).expanduser().is_dir():
+        return Path(name).expanduser()
+    if is_path(name):
+        raise MissingDataError(f"There is no folder {name}.", "check the path of the model")
+    found = None if refresh else cached(name, revision, weights)
+    return found or download(name, revision, refresh, weights)
+
+
+def is_path(name: str) -> bool:
+    """Whether a name can only be meant as a folder."""
+    return name.startswith((".", "/", "~", "\\")) or name.count("/") > 1
+
+
+def cached(name: str, revision: str | None, weights: bool) -> Path | None:
+    """The snapshot that the cache has, if it is whole."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        found = Path(snapshot_download(name, revision=revision, allow_patterns=[*WANTED], local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+    return found if not weights or has_weights(found) else None
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether a folder holds weights, all parts of them."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        parts = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        return all((folder / part).is_file() for part in parts)
+    return any(folder.glob("*.safetensors"))
+
+
+def download(name: str, revision: str | None, refresh: bool, weights: bool) -> Path:
+    """Download a snapshot, unless another process has just done so."""
+    from filelock import FileLock
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    transport: type[Exception] = HfHubHTTPError.__bases__[0]  # of whatever HTTP client the hub's package uses
+    locks = Path(constants.HF_HUB_CACHE) / LOCKS
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / f"gad-lightning--{name.replace('/', '--')}.lock"):
+            found = None if refresh else cached(name, revision, weights)
+            return found or Path(snapshot_download(name, revision=revision, allow_patterns=[*WANTED]))
+    except (OSError, transport, HFValidationError) as error:
+        raise explain(name, revision, error) from error
+
+
+def explain(name: str, revision: str | None, error: Exception) -> GadError:
+    """Say why a model could not be downloaded, and what to do."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    page = f"{constants.ENDPOINT}/{name}"
+    log_in = "log in with `hf auth login` (on a cluster: set HF_TOKEN)"
+    if isinstance(error, GatedRepoError):
+        return MissingDataError(
+            f"The weights of {name} are under a licence that this account has not accepted.",
+            f"accept it at {page}, then {log_in}",
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return MissingDataError(
+            f"There is no model {name!r}, or it is private or under a licence and nobody is logged in.",
+            f"check the name; if {page} exists, accept its licence there, then {log_in}",
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return MissingDataError(f"{name} has no revision {revision!r}.", f"choose one of {page}/commits")
+    if constants.is_offline_mode():
+        return MissingDataError(
+            f"{name} is not in the cache {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE is set.",
+            "run `gad-lightning fetch --config ...` on a machine with a network and the same cache (HF_HOME)",
+        )
+    if isinstance(error, ValueError):
+        return SettingError(f"{name!r} is no name of a model: {error}", "give a folder, or owner/name on the hub")
+    return MissingDataError(
+        f"{name} could not be downloaded: {error}",
+        "check the network and the room in the cache (HF_HOME); what has arrived is kept",
+    )
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit that a snapshot of the hub is of; None for other folders.
+
+    Example:
+        >>> commit_of(Path("models--a--b/snapshots") / ("0" * 40))
+        '0000000000000000000000000000000000000000'
+    """
+    from_hub = folder.parent.name == "snapshots" and COMMIT.fullmatch(folder.name)
+    return folder.name if from_hub else None
+
+
+def read_model(folder: Path, auto_class: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Read model and tokenizer of a folder; code that lies beside the weights never runs.
+
+    Args:
+        folder: of a model in the Hugging Face layout.
+        auto_class: class of transformers that picks the model's own.
+        dtype: number format of the weights.
+
+    Raises:
+        SettingError: if ``auto_class`` has no class for it.
+        DataError: if the weights are damaged.
+    """
+    import transformers
+    from safetensors import SafetensorError
+
+    make = getattr(transformers, auto_class)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        model = make.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa", trust_remote_code=False)
+    except SafetensorError as error:
+        raise DataError(f"The weights in {folder} are damaged: {error}", "fetch them again") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingError(
+            f"{folder} cannot be used as a language model: {error}",
+            "take a model whose class transformers has, with its tokenizer",
+        ) from error
+    return model, tokenizer
