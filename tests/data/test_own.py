@@ -85,7 +85,7 @@ def test_all_columns_of_videos_csv_but_the_first_may_be_missing(root: Path) -> N
 
 
 def test_spaces_quotes_and_a_byte_order_mark_do_no_harm(root: Path) -> None:
-    (root / "segments.csv").write_text('\ufeffvideo,start,end,label\na, 1.0 ,2," stir, slowly "\n', encoding="utf-8")
+    (root / "segments.csv").write_text('\ufeffvideo, start, end, label\na, 1.0 ,2,"stir, slowly"\n', encoding="utf-8")
     data = own(root)
     assert data.class_names == ["background", "stir, slowly"]
 
@@ -169,6 +169,7 @@ BAD_SEGMENTS = [
     ("a,1.0,,stir", DataError, r"line 7: end is '', which is no time"),
     ("a,1.0,2.0,", DataError, r"line 7: the label is empty"),
     ("a,1.0,2.0,stirr", DataError, r"line 7: the label 'stirr' is not among the 3 classes.*\n.*did you mean 'stir'"),
+    ("a,1.0,2.0,stir, slowly", DataError, r"line 7: it has more values than the first line.*\n.*in quotes"),
     ("x,1.0,2.0,stir", DataError, r"line 7: the video 'x' is not in videos\.csv"),
     ("../a,1.0,2.0,stir", DataError, r"line 7: '\.\./a' is no name of a video"),
     (",1.0,2.0,stir", DataError, r"line 7: '' is no name of a video"),
@@ -211,7 +212,7 @@ def test_a_file_without_the_columns_is_refused(root: Path, text: str, message: s
 
 def test_text_that_is_not_utf8_is_refused(root: Path) -> None:
     (root / "segments.csv").write_bytes("video,start,end,label\na,1,2,rühren\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"segments\.csv is not UTF-8"):
+    with pytest.raises(DataError, match=r"segments\.csv is no CSV file in UTF-8"):
         own(root).setup("fit")
 
 

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from gad_lightning.data.checks import check_same_kind, check_settings, distinct, warn_of_absent
 from gad_lightning.data.dataset import WindowDataset
+from gad_lightning.data.loader import LateLoader, outlive_signals
 from gad_lightning.data.plans import Chunks, EveryQuery, Plans, PublishedWindows, StridedQueries
 from gad_lightning.data.records import Queries, VideoRecord, timeline
 from gad_lightning.data.sampling import EpochSampler
@@ -244,12 +245,13 @@ class ActionDataModule(LightningDataModule, ABC):
 
     def _loader(self, dataset: WindowDataset, batch_size: int) -> DataLoader[Batch]:
         processes, rank = (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
-        return DataLoader(
+        return LateLoader(
             dataset,
             batch_size=None,  # a key of the sampler names a whole batch
             sampler=EpochSampler(dataset, batch_size, processes, rank),
             collate_fn=as_is,
             num_workers=self.num_workers,
+            worker_init_fn=outlive_signals,
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
@@ -260,9 +262,10 @@ class ActionDataModule(LightningDataModule, ABC):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Warn if the checkpoint's run was validated on other videos: some may have been trained on."""
-        if state_dict["held_out"] != self.held_out:
+        held_out = state_dict.get("held_out", self.held_out)
+        if held_out != self.held_out:
             warnings.warn(
-                f"The checkpoint's run held out {state_dict['held_out']} for validation, this one {self.held_out}: "
+                f"The checkpoint's run held out {held_out} for validation, this one {self.held_out}: "
                 "its validation scores may be of videos it was trained on.",
                 stacklevel=2,
             )

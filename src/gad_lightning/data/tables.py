@@ -82,17 +82,27 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, st
         )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="", restkey="")
-            missing = [name for name in needed if name not in (reader.fieldnames or ())]
-            if missing:
-                raise DataError(
-                    f"{path} has no column {missing[0]!r}; its first line is {','.join(reader.fieldnames or ())!r}.",
-                    f"begin it with a line of column names, comma-separated: {','.join(needed)}",
-                )
+            reader = csv.DictReader(file, restval="")
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            _check_header(path, reader.fieldnames, needed)
             for row in reader:
-                yield reader.line_num, {name: value.strip() for name, value in row.items() if name}
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text: {error.reason}.", "save it as UTF-8") from error
+                if None in row:
+                    raise DataError(
+                        f"{path}, line {reader.line_num}: it has more values than the first line has names.",
+                        'put a label with commas in quotes: "stir, slowly"',
+                    )
+                yield reader.line_num, {name: value.strip() for name, value in row.items()}
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is no CSV file in UTF-8: {error}.", "save it as UTF-8 text") from error
+
+
+def _check_header(path: Path, found: Sequence[str], needed: Sequence[str]) -> None:
+    missing = [name for name in needed if name not in found]
+    if missing:
+        raise DataError(
+            f"{path} has no column {missing[0]!r}; its first line is {','.join(found)!r}.",
+            f"begin it with a line of column names, comma-separated: {','.join(needed)}",
+        )
 
 
 def _seconds(path: Path, line: int, column: str, text: str) -> float:
