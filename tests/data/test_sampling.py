@@ -96,9 +96,9 @@ def test_evaluation_shards_without_repeats_in_order(processes: int) -> None:
     assert [sample for batches in listed for batch in batches for sample in batch] == list(range(80))
 
 
-def test_a_process_may_have_nothing_to_evaluate() -> None:
+def test_a_process_that_nothing_is_left_for_reads_the_first_sample_again() -> None:
     tiny = EveryQuery([every_frame(np.zeros(2, dtype=np.int64))], 0)
-    assert [len(batches) for batches in keys(tiny, False, 4, 3)] == [1, 1, 0]
+    assert [len(batches) for batches in keys(tiny, False, 4, 3)] == [1, 1, 1]
 
 
 def test_fewer_samples_than_batches_are_repeated_so_that_no_process_waits() -> None:

@@ -92,8 +92,9 @@ class EpochSampler(DistributedSampler[BatchKey]):
     batches in every epoch, no sample is dropped or repeated (but see :func:`deal` for fewer samples than batches), and
     what step ``i`` of all processes together reads depends on ``processes * batch_size`` only.
 
-    *Evaluation:* the samples in the order of the videos, each process a contiguous share, none repeated; a process can
-    have fewer batches, or none, only if there are fewer samples than batches.
+    *Evaluation:* the samples in the order of the videos, each process a contiguous share, none repeated. Only a process
+    for which none is left reads the first one again, which the metrics count once: Lightning skips the epoch's end
+    where a loader is empty, and the other processes would wait for ever.
 
     It is a ``DistributedSampler`` so that Lightning leaves it alone, whatever ``use_distributed_sampler`` says.
 
@@ -118,7 +119,8 @@ class EpochSampler(DistributedSampler[BatchKey]):
             order = shuffled(num_samples, self.windows.seed, epoch)
             return [deal(step, self.processes)[self.rank] for step in deal(order, self.steps)]
         pieces = np.array_split(np.arange(num_samples), self.steps * self.processes)
-        return [piece for piece in pieces[self.rank * self.steps : (self.rank + 1) * self.steps] if len(piece)]
+        own = [piece for piece in pieces[self.rank * self.steps : (self.rank + 1) * self.steps] if len(piece)]
+        return own or [np.arange(min(1, num_samples))]
 
     @property
     def steps(self) -> int:

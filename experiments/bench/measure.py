@@ -1,0 +1,81 @@
+"""Timing and the record of where it was done."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads slow a shared machine twentyfold
+
+import torch  # the line above must come first
+
+PACKAGES = ("torch", "transformers", "lightning", "peft", "torchmetrics")
+
+
+def seconds_of(work: Callable[[], Any], repeats: int, warm_up: int = 1) -> list[float]:
+    """Time ``work`` several times after a warm-up; waits for the GPU where there is one."""
+    for _ in range(warm_up):
+        work()
+    times = []
+    for _ in range(repeats):
+        synchronise()
+        start = time.perf_counter()
+        work()
+        synchronise()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def synchronise() -> None:
+    """Wait for the GPU."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def rate(times: list[float], frames: int) -> float:
+    """Frames a second at the median time."""
+    return frames / statistics.median(times)
+
+
+def quantile(times: list[float], share: float) -> float:
+    """A quantile of the times, in milliseconds."""
+    return 1000 * sorted(times)[min(len(times) - 1, int(share * len(times)))]
+
+
+def peak_megabytes() -> float:
+    """Largest memory so far: of the GPU where there is one, of the process otherwise."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def surroundings() -> dict[str, Any]:
+    """Machine, versions and commit."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=False
+    )
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "versions": versions,
+        "commit": commit.stdout.strip(),
+    }
+
+
+def store(name: str, results: dict[str, Any], folder: Path) -> Path:
+    """Write results beside where they were measured."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps({"surroundings": surroundings(), **results}, indent=2) + "\n")
+    return path

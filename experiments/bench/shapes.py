@@ -1,0 +1,75 @@
+"""Classifiers of a given shape with random weights: speed does not depend on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from gad_lightning.backbones.causal_lm import CausalLM
+from gad_lightning.backbones.tiny import word_tokenizer
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Mode, Task, Windows
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "tiny": {"hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 2, "num_attention_heads": 4}
+    | {"num_key_value_heads": 2, "vocab_size": 8_000},
+    "small": {"hidden_size": 512, "intermediate_size": 1536, "num_hidden_layers": 8, "num_attention_heads": 8}
+    | {"num_key_value_heads": 2, "vocab_size": 32_000},
+    # Llama-3.2-1B
+    "1b": {"hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32}
+    | {"num_key_value_heads": 8, "head_dim": 64, "vocab_size": 128_256, "tie_word_embeddings": True},
+}
+VERBS = ("add", "pour", "stir", "cut", "peel", "wash", "open", "close", "take", "put")
+NOUNS = ("sugar", "salt", "milk", "flour", "onion", "carrot", "butter", "water", "pepper", "rice", "lid")
+
+
+class ShapedLM(CausalLM):
+    """A Llama of a named shape, random weights.
+
+    Args:
+        shape: key of ``SHAPES``.
+        **settings: see :class:`CausalLM`.
+    """
+
+    def __init__(self, shape: str = "tiny", **settings: Any) -> None:
+        super().__init__(shape, **settings)
+        self.shape = shape
+
+    def load(self, texts: Sequence[str]) -> tuple[Any, Any]:
+        """Make the model; its values are small random numbers."""
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        config = LlamaConfig(**SHAPES[self.shape], max_position_embeddings=131_072, attn_implementation="sdpa")
+        config.dtype = self.dtype
+        with torch.device("meta"):
+            model = LlamaForCausalLM(config)
+        model = model.to(self.dtype).to_empty(device="cpu")
+        torch.manual_seed(0)
+        for name, weight in model.named_parameters():
+            weight.data.fill_(1.0) if "norm" in name else weight.data.uniform_(-0.03, 0.03)
+        model.model.rotary_emb = type(model.model.rotary_emb)(config)  # its buffers were left without values
+        model.tie_weights()
+        return model.eval(), word_tokenizer(texts)
+
+
+def class_names(number: int) -> list[str]:
+    """Background and ``number - 1`` verb-noun names of 2 words, or 4 where those run out."""
+    pairs = [f"{verb} {noun}" for noun in NOUNS for verb in VERBS]
+    more = [f"{first} and {second}" for first in pairs for second in pairs]
+    return ["background", *(pairs + more)[: number - 1]]
+
+
+def make(
+    kind: type[Classifier], shape: str, mode: Mode, window: int, chunk: int, width: int, classes: int, **more: Any
+) -> Classifier:
+    """A classifier of ``shape`` in bfloat16 (``1b``) or float32, LoRA as in the paper."""
+    names = tuple(class_names(classes))
+    features = FeatureSpec("random", 1.0, width)
+    schema = DataSchema((Task("action", LabelSet(names, 0)),), (), features, Windows(mode, window, chunk=chunk))
+    dtype = "bfloat16" if shape == "1b" else "float32"
+    rank = 128 if shape == "1b" else 32
+    torch.manual_seed(0)
+    backbone = ShapedLM(shape, lora={"r": rank, "lora_alpha": 2 * rank}, dtype=dtype)
+    return kind(backbone=backbone, schema=schema, **more)

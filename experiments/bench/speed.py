@@ -1,0 +1,151 @@
+"""The published-style test loop against window mode, one pass and live streams, side by side in one run.
+
+    python experiments/bench/speed.py --shape tiny            # a minute on a CPU
+    python experiments/bench/speed.py --shape 1b              # the true Llama-3.2-1B shape
+
+Same random weights and features for all; a window of 148 frames as the paper has it on CrossTask. Results go to
+``experiments/bench/results/speed_<shape>_<device>.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from measure import quantile, rate, seconds_of, store  # isort: skip  # sets how threads wait, before torch is there
+import torch
+from published_loop import PublishedLoop
+from rich.console import Console
+from rich.table import Table
+from shapes import make
+from torch import Tensor
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
+from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.classifiers.generative import GenerativeClassifier
+from gad_lightning.data.collate import collate
+from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.types import Batch
+
+KINDS: dict[str, type[Classifier]] = {
+    "Disc": DiscriminativeClassifier,
+    "GAD": GADClassifier,
+    "Gen": GenerativeClassifier,
+}
+WINDOW, CLASSES = 148, 106
+WIDTHS = {"tiny": 64, "small": 256, "1b": 1536}
+
+
+def prepare(kind: str, shape: str, mode: Any, chunk: int, device: str) -> Classifier:
+    """A classifier in evaluation mode; GAD and Gen have LoRA on the head too, as published."""
+    classifier = make(KINDS[kind], shape, mode, WINDOW, chunk, WIDTHS[shape], CLASSES)
+    return classifier.to(device).eval()
+
+
+def chunk_batch(frames: Tensor, context: int) -> Batch:
+    """One sample of all frames, asked at every frame after the context: frames (F, D)."""
+    from gad_lightning.data.collate import Sample
+
+    anchor = torch.arange(context, len(frames)).numpy()
+    none, column = anchor * 0, torch.zeros(len(anchor)).numpy()
+    sample = Sample(
+        frames.unsqueeze(1).cpu().numpy(), 0, -1, torch.zeros(0, 3, dtype=torch.int64).numpy(), anchor, anchor,
+        none, none, none, none, anchor, column,
+    )  # fmt: skip
+    batch = collate([sample])
+    return batch._replace(frames=batch.frames.to(frames.device))
+
+
+def published(kind: str, shape: str, frames: Tensor, number: int) -> float:
+    """Frames a second of the published-style loop on full windows."""
+    classifier = prepare(kind, shape, "window", 128, str(frames.device))
+    loop = PublishedLoop(classifier, generative=kind == "Gen")
+    windows = iter([frames[end : end + WINDOW] for end in range(number + 1)])
+    return rate(seconds_of(lambda: loop.label(next(windows)), number), 1)
+
+
+def windows(kind: str, shape: str, frames: Tensor, batch_size: int, repeats: int) -> float:
+    """Frames a second of window mode: LoRA merged, no head over all tokens, windows in batches."""
+    classifier = prepare(kind, shape, "window", 128, str(frames.device))
+    classifier.backbone.merge()
+    batch = torch.stack([frames[end : end + WINDOW] for end in range(batch_size)])
+    return rate(seconds_of(inference(lambda: classifier(batch)), repeats), batch_size)
+
+
+def one_pass(kind: str, shape: str, frames: Tensor, chunk: int, repeats: int) -> float:
+    """New frames a second of one pass over a chunk, its context read again as it must be."""
+    classifier = prepare(kind, shape, "one_pass", chunk, str(frames.device))
+    classifier.backbone.merge()
+    batch = chunk_batch(frames[: WINDOW - 1 + chunk], WINDOW - 1)
+    return rate(seconds_of(inference(lambda: classifier.scores(batch)), repeats), chunk)
+
+
+def live(kind: str, shape: str, frames: Tensor, streams: int, number: int) -> dict[str, float]:
+    """Frames a second of all streams together, and the delay of a push."""
+    classifier = prepare(kind, shape, "one_pass", 1024, str(frames.device))
+    detector = OnlineDetector(classifier, streams, merge=True)
+    pushed = iter(range(10**9))
+
+    def push() -> None:
+        detector.push(frames[(next(pushed) + torch.arange(streams)) % len(frames)])
+
+    for _ in range(WINDOW):  # a full ring
+        push() if streams == 1 else None
+    times = seconds_of(push, number, warm_up=3)
+    return {"frames_per_second": rate(times, streams), "p50_ms": quantile(times, 0.5), "p99_ms": quantile(times, 0.99)}
+
+
+def inference(work: Callable[[], Any]) -> Callable[[], Any]:
+    """Run without gradients."""
+    return torch.inference_mode()(work)
+
+
+def run(shape: str, kinds: list[str], device: str, chunk: int, number: int, streams: list[int]) -> dict[str, Any]:
+    """Measure everything for one shape."""
+    frames = torch.randn(WINDOW + chunk + number + 8, WIDTHS[shape], device=device)
+    results: dict[str, Any] = {}
+    for kind in kinds:
+        row: dict[str, Any] = {"published": published(kind, shape, frames, number)}
+        row["window, batch 8"] = windows(kind, shape, frames, 8, max(2, number // 4))
+        row[f"one pass, chunk {chunk}"] = one_pass(kind, shape, frames, chunk, max(2, number // 4))
+        for count in streams:
+            row[f"live, {count}"] = live(kind, shape, frames, count, max(10, number))
+        results[kind] = row
+        show(shape, {kind: row})
+    return results
+
+
+def show(shape: str, results: dict[str, Any]) -> None:
+    """Print frames a second and ratios to the published-style loop."""
+    table = Table(title=f"frames a second, {shape} shape, features to labels")
+    for column in ("classifier", "way", "frames/s", "x published-style", "p50 ms", "p99 ms"):
+        table.add_column(column, justify="left" if column in ("classifier", "way") else "right")
+    for kind, row in results.items():
+        for way, value in row.items():
+            speed = value["frames_per_second"] if isinstance(value, dict) else value
+            delays = (f"{value['p50_ms']:.1f}", f"{value['p99_ms']:.1f}") if isinstance(value, dict) else ("", "")
+            table.add_row(kind, way, f"{speed:,.1f}", f"{speed / row['published']:.1f}", *delays)
+    Console().print(table)
+
+
+def main() -> None:
+    """Measure and store."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", choices=WIDTHS, default="tiny")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--chunk", type=int, default=512, help="new frames of a chunk")
+    parser.add_argument("--number", type=int, default=8, help="frames timed in the published-style loop")
+    parser.add_argument("--streams", type=int, nargs="*", default=[1, 8, 64])
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
+    given = parser.parse_args()
+    results = run(given.shape, given.kinds, given.device, given.chunk, given.number, given.streams)
+    settings = {name: value for name, value in vars(given).items() if name != "output"}
+    print(store(f"speed_{given.shape}_{given.device}", {"settings": settings, "frames": results}, given.output))
+
+
+if __name__ == "__main__":
+    main()
