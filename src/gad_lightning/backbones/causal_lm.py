@@ -95,7 +95,8 @@ class CausalLM(Backbone):
 
     def settings(self) -> dict[str, Any]:
         """Arguments to record: the commit in place of a branch."""
-        return {**super().settings(), "revision": self.commit or self.revision}
+        given = super().settings()
+        return {**given, "revision": self.commit} if self.commit else given
 
     def prepare(self, schema: DataSchema, texts: Sequence[str]) -> None:
         """Load the language model and its tokenizer."""
