@@ -18,10 +18,14 @@ Pace = Literal["auto", "own", "arrival"]
 
 
 class Notice(NamedTuple):
-    """What happens to a source."""
+    """What happens to a source; no password is in it."""
 
     event: Literal["connected", "lost", "ended"]
     why: str
+
+
+def ignore(notice: Notice) -> None:
+    """Tell nobody."""
 
 
 class LiveSource(FrameSource):
@@ -41,11 +45,13 @@ class LiveSource(FrameSource):
         follow: go on reading a file that is still written to, until it has not grown for ``timeout_seconds``; its
             format must be one that can be read so (MPEG-TS, Matroska).
         timeout_seconds: a source that gives nothing for so long is lost.
-        retries: attempts in a row after which a lost source is given up; None never gives up, 0 takes the end of a
-            stream for its end.
+        retries: attempts in a row after which a lost source is given up; None never gives up, 0 takes a loss
+            for the end.
         wait_seconds: first and longest wait between attempts.
         options: further options of FFmpeg's, such as ``{"video_size": "1280x720"}`` for a camera.
-        tell: called from the reading thread with what happens; holds no password.
+
+    Attributes:
+        tell: called with what happens, in the thread that reads; set it to be told.
 
     Example:
         >>> LiveSource("rtsp://admin:12345@10.0.0.7/live", fps=4).address
@@ -63,14 +69,14 @@ class LiveSource(FrameSource):
         retries: int | None = None,
         wait_seconds: tuple[float, float] = (1.0, 30.0),
         options: dict[str, str] | None = None,
-        tell: Callable[[Notice], None] = lambda notice: None,
     ) -> None:
         if not (fps > 0 and timeout_seconds > 0):
             raise SettingError(f"fps and timeout_seconds must be above 0, got {fps} and {timeout_seconds}.", "raise it")
         self.address = address_of(address) if isinstance(address, str) else address
         self.fps, self.resize, self.pace, self.follow = fps, resize, pace, follow
         self.timeout_seconds, self.retries, self.wait_seconds = timeout_seconds, retries, wait_seconds
-        self.options, self.tell = dict(options or {}), tell
+        self.options = dict(options or {})
+        self.tell: Callable[[Notice], None] = ignore
         self.stopped = Event()
         self.failures = 0  # attempts since the last frame
 
@@ -122,9 +128,8 @@ class LiveSource(FrameSource):
             raise
 
     def is_over(self, connection: Connection) -> bool:
-        """Whether the end of a connection is that of the source: all of a recording was given, or no more is wanted."""
-        enough = self.retries == 0 and connection.problem is None
-        return self.address.kind == "file" or connection.is_complete or enough
+        """Whether the end of a connection is the source's: all of a recording was given, or no retry is wanted."""
+        return self.address.kind == "file" or connection.is_complete or self.retries == 0
 
     def reconnect(self, why: str) -> Connection | None:
         """Try again, ever more rarely, until the source is back or stopped (None).
