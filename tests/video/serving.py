@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import functools
 import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,18 @@ def live_server(content: bytes, seconds: float, **settings: Any) -> Iterator[Liv
         yield server
     finally:
         server.kill()
+
+
+@contextmanager
+def folder_server(folder: Path) -> Iterator[int]:
+    """Port of a plain web server of a folder: lengths are stated, parts are not."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()

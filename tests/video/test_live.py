@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +18,7 @@ from gad_lightning.video.base import Frame, Picture, Resize
 from gad_lightning.video.decode import read_frames
 from gad_lightning.video.live import LiveSource, Notice
 from tests.video.rtsp import rtsp_server
-from tests.video.serving import COLOURS, LiveServer, live_server, write_scenes
+from tests.video.serving import COLOURS, LiveServer, folder_server, live_server, write_scenes
 
 SCENES = [("red", 1.0), ("blue", 1.0)]
 QUICK: dict[str, Any] = {"wait_seconds": (0.1, 0.2), "timeout_seconds": 2.0}
@@ -46,21 +42,6 @@ def ticks(frames: list[Frame], fps: float) -> list[int]:
     numbers = [round(frame.seconds * fps) for frame in frames]
     assert [number / fps for number in numbers] == [frame.seconds for frame in frames]
     return numbers
-
-
-@contextmanager
-def folder_server(folder: Path) -> Iterator[int]:
-    """Port of a plain web server of a folder: lengths are stated, parts are not."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield server.server_port
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")
