@@ -134,3 +134,8 @@ def test_single_label_tokens_are_new_and_distinct() -> None:
 def test_classes_written_alike_are_refused() -> None:
     with pytest.raises(SettingError, match="'ab' and 'a-b' are written with the same tokens"):
         writer(names=("background", "ab", "a-b"))
+
+
+def test_a_class_that_no_token_can_write_is_named() -> None:
+    with pytest.raises(SettingError, match="'42' is written with no token"):
+        writer(names=("background", "42"))

@@ -57,8 +57,13 @@ class AnswerWriter:
         for task, rows in zip(schema.tasks, self.label_ids, strict=True):
             first: dict[tuple[int, ...], str] = {}
             for name, ids in zip(task.labels.names, rows, strict=True):
+                if not ids:
+                    raise SettingError(
+                        f"The class {name!r} is written with no token: the tokenizer knows none of its letters.",
+                        "use other label tokens, or a tokenizer that fits the language model",
+                    )
                 other = first.setdefault(tuple(ids), name)
-                if other != name or not ids:
+                if other != name:
                     raise SettingError(
                         f"The classes {other!r} and {name!r} are written with the same tokens {ids}.",
                         "use other label tokens, or class names that the tokenizer tells apart",
