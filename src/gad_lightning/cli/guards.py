@@ -1,0 +1,64 @@
+"""What is checked or hushed before a run starts."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import TypeVar
+
+import torch
+
+from gad_lightning.errors import SettingError
+
+Kind = TypeVar("Kind", bound=BaseException)
+
+NOISE = (
+    ".*isinstance\\(treespec, LeafSpec\\).*",  # Lightning's own use of torch
+    ".*overridden `transfer_batch_to_device`.*",  # meant so: batches keep their integers on the CPU
+    ".*does not have many workers.*",  # features are read from memory or a mapped file: workers rarely help
+    ".*callbacks used to create the checkpoint need.*",  # scoring a checkpoint needs none
+    ".*smaller than the logging interval.*",  # a run of few steps has its epoch values
+)
+
+
+def check_accelerator(accelerator: object) -> None:
+    """Refuse a GPU that torch cannot use, with the reason.
+
+    Args:
+        accelerator: setting of the trainer.
+
+    Raises:
+        SettingError: if it asks for a GPU and there is none, or torch was built without it.
+    """
+    wanted = accelerator if isinstance(accelerator, str) else ""
+    if wanted not in ("gpu", "cuda", "mps") or torch.cuda.is_available():
+        return
+    if wanted in ("gpu", "mps") and torch.backends.mps.is_available():
+        return
+    if wanted == "mps":
+        reason = "this torch or this machine has no Metal"
+    elif torch.version.cuda is None and torch.version.hip is None:
+        reason = f"the installed torch {torch.__version__} was built for CPUs only"
+    else:
+        reason = f"torch {torch.__version__} finds no GPU: the driver is missing or too old, or no device is visible"
+    raise SettingError(
+        f"trainer.accelerator is {wanted!r}, but {reason}.",
+        "install a torch build for your GPU (see the README), or set trainer.accelerator=cpu",
+    )
+
+
+def found_in(error: BaseException, kind: type[Kind]) -> Kind | None:
+    """First exception of a kind among ``error`` and what caused it; parsers wrap what a constructor raised."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, kind):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def quiet() -> None:
+    """Hush warnings that no user of this library can act on, and Lightning's advertisements."""
+    for message in NOISE:
+        warnings.filterwarnings("ignore", message)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(lambda record: "💡" not in record.getMessage())

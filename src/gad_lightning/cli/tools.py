@@ -1,0 +1,38 @@
+"""Finds the tools: every file in ``gad_lightning/tools`` with a ``main`` is a command, and nothing else lists them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "tools"
+
+
+def find_tools() -> dict[str, str]:
+    """Names of the tools, each with the first line of its file, in alphabetical order; nothing is imported.
+
+    Example:
+        >>> "__init__" in find_tools()
+        False
+    """
+    found = {}
+    for path in sorted(FOLDER.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
+            found[path.stem] = (ast.get_docstring(tree) or "").split("\n")[0].rstrip(".")
+    return found
+
+
+def run_tool(name: str, args: Sequence[str]) -> None:
+    """Run a tool's ``main``: its arguments without a default are positional, the others are options.
+
+    Args:
+        name: one of :func:`find_tools`.
+        args: what stands after the name.
+    """
+    from jsonargparse import auto_cli
+
+    main = import_module(f"gad_lightning.tools.{name}").main
+    auto_cli(main, args=list(args), prog=f"gad-lightning {name.replace('_', '-')}")

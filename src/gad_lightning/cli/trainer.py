@@ -1,0 +1,173 @@
+"""``fit``, ``validate``, ``test``, ``predict``: Lightning's command line with one link and this house's defaults."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lightning import LightningModule, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.checkpoint import read_checkpoint
+from gad_lightning.classifiers.predictions import PredictionWriter
+from gad_lightning.cli.guards import check_accelerator, found_in, quiet
+from gad_lightning.data.base import ActionDataModule
+from gad_lightning.errors import GadError, SettingError
+from gad_lightning.schema import DataSchema
+from gad_lightning.video.atomic import make_folder
+
+DEFAULTS = {"default_root_dir": "runs", "use_distributed_sampler": False, "log_every_n_steps": 10}
+TRAINER_REMEDY = "change the settings under `trainer`"
+SPECIAL_CHECKPOINTS = ("best", "last", "hpc", "registry")
+"""Words that Lightning understands in place of a path."""
+
+
+def run_trainer(args: Sequence[str]) -> None:
+    """Run one of Lightning's commands.
+
+    Args:
+        args: command and options.
+
+    Raises:
+        GadError: whatever a user can put right, also where a parser wrapped it in an error of its own.
+        KeyboardInterrupt: after Ctrl-C, once Lightning has shut down.
+    """
+    quiet()
+    try:
+        RunCLI(
+            Classifier,
+            ActionDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            args=list(args),
+            parser_class=Parser,
+            parser_kwargs={"prog": "gad-lightning", "parser_mode": "omegaconf"},
+            trainer_defaults=DEFAULTS,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            save_config_callback=KeptConfig,
+        )
+    except MisconfigurationException as error:
+        raise SettingError(f"{error}", TRAINER_REMEDY) from error
+    except (Exception, SystemExit) as error:  # all of them are raised again
+        for kind in (GadError, KeyboardInterrupt):
+            cause = found_in(error, kind)
+            if cause is not None and cause is not error:
+                raise cause from None
+        raise
+
+
+class Parser(LightningArgumentParser):
+    """Says what is wrong in one message, without the usage of all options before it."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Leave with status 2; parsers inside a parser raise instead."""
+        if not self.exit_on_error:
+            super().error(message, ex)
+        parser = getattr(ex, "subcommand_parser", None) or self
+        sys.stderr.write(f"error: {message}\nFor all options: {parser.prog.replace(' [options]', '')} --help\n")
+        raise SystemExit(2)
+
+
+class KeptConfig(SaveConfigCallback):
+    """Keeps ``config.yaml`` beside the checkpoints, and never overwrites that of another run."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write it.
+
+        Raises:
+            SettingError: if the folder already has one.
+        """
+        try:
+            super().setup(trainer, pl_module, stage)
+        except RuntimeError as error:
+            if "to NOT exist" not in str(error):
+                raise
+            raise SettingError(
+                f"{trainer.log_dir} already has the config.yaml of another run.",
+                "set trainer.default_root_dir to another folder, or leave trainer.logger out: it numbers its folders",
+            ) from error
+
+
+class RunCLI(LightningCLI):
+    """Lightning's command line for any classifier on any data."""
+
+    datamodule: ActionDataModule
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Link what the model must know of its data."""
+        parser.link_arguments("data.schema", "model.init_args.schema", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse, without Lightning's warning about arguments given from Python."""
+        self.config = parser.parse_args(args)
+
+    def _parse_ckpt_path(self) -> None:
+        """Look at the checkpoint before any work is done.
+
+        Lightning would let hyperparameters stored in it override the config: here the config at hand always counts, and
+        a file never says which class is imported.
+        """
+        path = self.config[self.config.subcommand].get("ckpt_path")
+        if path and path.split(":")[0] not in SPECIAL_CHECKPOINTS and "://" not in path:
+            read_checkpoint(path)
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse what cannot work before a model is loaded."""
+        settings = self.config[self.subcommand]
+        check_accelerator(settings["trainer"]["accelerator"])
+        if not settings["trainer"]["fast_dev_run"]:
+            make_folder(Path(settings["trainer"]["default_root_dir"]))
+        if self.subcommand != "fit" and not settings["ckpt_path"]:
+            rank_zero_warn(f"{self.subcommand} was given no --ckpt_path: the classifier is untrained.")
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Add logger and callbacks where the config does not say otherwise."""
+        settings = self.config_init[self.subcommand]["trainer"]
+        if settings["logger"] in (None, True):
+            name = f"{type(self.datamodule).__name__}/{type(self.model).__name__}"
+            kwargs["logger"] = CSVLogger(settings["default_root_dir"], name)
+        given = settings["callbacks"] or []
+        given = given if isinstance(given, list) else [given]
+        kwargs["callbacks"] = [*given, *self.missing(given, settings)]
+        try:
+            trainer: Trainer = super().instantiate_trainer(**kwargs)
+        except (ValueError, ModuleNotFoundError) as error:
+            raise SettingError(f"{error}", TRAINER_REMEDY) from error
+        return trainer
+
+    def missing(self, given: Sequence[Callback], settings: Any) -> list[Callback]:
+        """Callbacks that a run needs and the config does not give."""
+        if self.subcommand == "predict" and not any(isinstance(callback, PredictionWriter) for callback in given):
+            return [PredictionWriter()]
+        keeps = settings["enable_checkpointing"] is not False and not settings["fast_dev_run"]
+        if self.subcommand != "fit" or not keeps or any(isinstance(callback, ModelCheckpoint) for callback in given):
+            return []
+        validated = settings["limit_val_batches"] != 0 and self.datamodule.videos("val")
+        monitor = monitored(self.datamodule.schema) if validated else None
+        return [ModelCheckpoint(monitor=monitor, mode="max", filename="best" if monitor else "final", save_last=True)]
+
+    def after_fit(self) -> None:
+        """Say where the checkpoint is and how to test it."""
+        callback = self.trainer.checkpoint_callback
+        if isinstance(callback, ModelCheckpoint) and callback.best_model_path and self.trainer.log_dir:
+            config = Path(self.trainer.log_dir) / "config.yaml"
+            rank_zero_info(f"To test it: gad-lightning test --config {config} --ckpt_path {callback.best_model_path}")
+
+    def before_predict(self) -> None:
+        """Let predictions go once they are written: the states of a long video do not fit memory."""
+        self.config_init["predict"]["return_predictions"] = False
+
+
+def monitored(schema: DataSchema) -> str:
+    """The metric that the best checkpoint is chosen by: segment-F1 of the first per-frame task, else Top-1."""
+    task = next((task for task in schema.tasks if task.per_frame), schema.tasks[0])
+    metric = "segment_f1" if task.per_frame else "top1"
+    return f"val/{metric}" if len(schema.tasks) == 1 else f"val/{task.name}_{metric}"
