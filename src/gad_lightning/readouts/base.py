@@ -103,7 +103,8 @@ class OpenBranches:
         at = self.used.unsqueeze(1) + torch.arange(tokens.ids.shape[1])
         placed = self.backbone.place(tokens)._replace(plain=False)
         no_frames = self.slots.new_zeros(0, 0, 0, self.prompt.width)
-        return self.backbone(placed, no_frames, self.cache, at.to(placed.ids.device))  # type: ignore[no-any-return]
+        states: Tensor = self.backbone(placed, no_frames, self.cache, at.to(placed.ids.device))
+        return states
 
 
 class Readout(Part):
