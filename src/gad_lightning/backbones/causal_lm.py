@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -85,8 +86,12 @@ class CausalLM(Backbone):
         folder = snapshot(self.language_model, self.revision)
         self.commit = commit_of(folder)
         model, tokenizer = read_model(folder, self.auto_class, self.dtype)
+        self.check_model(model)
         model.config._name_or_path = model.name_or_path = self.language_model
         return model, tokenizer
+
+    def check_model(self, model: Any) -> None:
+        """Refuse a loaded model that this backbone cannot use; this one takes all."""
 
     def fetch(self) -> Path | None:
         """Download the language model, or a newer commit of its branch; None if there is nothing to download."""
@@ -121,7 +126,7 @@ class CausalLM(Backbone):
         self.connector = self.make_connector(self.width, self.hidden_size)
         if self.lora is not None:
             self.model.requires_grad_(False)
-            self.model = add_lora(self.model, self.lora, self.lora_on_head)
+            self.model = add_lora(self.model, self.decoder, self.lora, self.lora_on_head)
             for parameter in self.model.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.float()
@@ -129,6 +134,23 @@ class CausalLM(Backbone):
     def made(self) -> dict[str, tuple[Part, int]]:
         """The connector, of whatever class the factory makes."""
         return {"connector": (self.connector, 2)}
+
+    @contextmanager
+    def original(self) -> Iterator[Any]:
+        """Give the pretrained model as it came, LoRA off and in evaluation mode, for as long as the block lasts.
+
+        Raises:
+            SettingError: if the decoder itself was trained, or the LoRA is merged into it.
+        """
+        if self.lora is None or self.merged:
+            how = "was trained whole" if self.lora is None else "has the LoRA merged into it"
+            raise SettingError(f"The language model {how}: the original is gone.", "train with backbone.lora, unmerged")
+        training = self.model.training
+        try:
+            with self.model.disable_adapter():
+                yield self.causal_lm.eval()
+        finally:
+            self.model.train(training)
 
     @property
     def causal_lm(self) -> Any:

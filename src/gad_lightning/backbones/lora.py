@@ -10,13 +10,14 @@ from torch import nn
 from gad_lightning.errors import SettingError
 
 
-def add_lora(model: Any, settings: dict[str, Any], on_head: bool) -> nn.Module:
+def add_lora(model: Any, decoder: nn.Module, settings: dict[str, Any], on_head: bool) -> nn.Module:
     """Put LoRA on every linear layer of the decoder, and on the language model's head if asked.
 
     A head tied to the input embedding is untied first: merging would otherwise change the embedding too.
 
     Args:
         model: a Hugging Face causal language model.
+        decoder: its layers between embedding and head.
         settings: arguments of ``peft.LoraConfig``, such as ``{"r": 16, "lora_alpha": 32}``.
         on_head: whether the head that writes tokens gets LoRA too.
 
@@ -32,9 +33,8 @@ def add_lora(model: Any, settings: dict[str, Any], on_head: bool) -> nn.Module:
     if on_head and head.weight is model.get_input_embeddings().weight:
         head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=False)
         model.config.tie_word_embeddings = False
-    names = [
-        name for name, layer in model.named_modules() if isinstance(layer, nn.Linear) and (on_head or layer is not head)
-    ]
+    chosen = {layer for layer in decoder.modules() if isinstance(layer, nn.Linear)} | ({head} if on_head else set())
+    names = [name for name, layer in model.named_modules() if layer in chosen]
     try:
         config = LoraConfig(**{"target_modules": names, "bias": "none", **settings})
     except TypeError as error:
