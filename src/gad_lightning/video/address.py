@@ -40,7 +40,7 @@ def redact(text: str) -> str:
         >>> redact("http://camera/user=admin_password=12345_channel=1")
         'http://camera/user=admin_password=***'
     """
-    return re.sub(r"\S*:\S+", lambda word: redact_word(word[0]), text)
+    return re.sub(r"\S+", lambda word: redact_word(word[0]) if ":" in word[0] else word[0], text)
 
 
 def redact_word(word: str) -> str:

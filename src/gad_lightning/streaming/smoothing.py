@@ -1,0 +1,130 @@
+"""Steadier labels, without looking ahead: hysteresis on probabilities, then a minimum duration.
+
+Each is a pure function of what was shown and what comes next; :class:`Smoothing` keeps what was shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from gad_lightning.errors import SettingError
+
+
+class Shown(NamedTuple):
+    """The label shown, and the one that is about to take its place."""
+
+    label: int
+    candidate: int
+    frames: int  # for which the candidate has come in a row
+
+
+def hold(shown: Shown | None, label: int, frames: int) -> Shown:
+    """Take the next label: it is shown once it has come ``frames`` times in a row; the first one is shown at once."""
+    if shown is None:
+        return Shown(label, label, 0)
+    if label == shown.label:
+        return Shown(label, label, 0)
+    seen = shown.frames + 1 if label == shown.candidate else 1
+    return Shown(label, label, 0) if seen >= frames else Shown(shown.label, label, seen)
+
+
+def minimum_duration(labels: Sequence[int], frames: int) -> list[int]:
+    """Show a label only from its ``frames``-th frame in a row on; every run but the last is at least so long.
+
+    Args:
+        labels: class of each frame.
+        frames: at least 1, which changes nothing.
+
+    Example:
+        >>> minimum_duration([0, 1, 0, 0, 2, 2, 2, 0], frames=2)
+        [0, 0, 0, 0, 0, 2, 2, 2]
+    """
+    smoothed, shown = [], None
+    for label in labels:
+        shown = hold(shown, label, frames)
+        smoothed.append(shown.label)
+    return smoothed
+
+
+def keep(label: int | None, probabilities: Sequence[float], enter: float, leave: float, background: int | None) -> int:
+    """Choose the class to show next.
+
+    The likeliest class, if its probability is at least ``enter``; else the one shown, as long as its probability is at
+    least ``leave``; else the background, or the likeliest class where there is no background.
+
+    Args:
+        label: class shown before, None at first.
+        probabilities: (C,) of the frame.
+        enter: probability from which a class is shown, in [0, 1].
+        leave: probability below which it no longer is, in [0, ``enter``].
+        background: class that means nothing of interest.
+    """
+    best = max(range(len(probabilities)), key=probabilities.__getitem__)
+    if probabilities[best] >= enter:
+        return best
+    if label is not None and probabilities[label] >= leave:
+        return label
+    return best if background is None else background
+
+
+def hysteresis(
+    probabilities: Sequence[Sequence[float]], enter: float, leave: float, background: int | None = None
+) -> list[int]:
+    """Show a class from probability ``enter`` up until it falls below ``leave``; see :func:`keep`.
+
+    Args:
+        probabilities: (F, C).
+        enter: in [0, 1].
+        leave: in [0, ``enter``].
+        background: class that is shown when no other is, or None.
+
+    Example:
+        >>> stir = [0.5, 0.7, 0.4, 0.2, 0.5]
+        >>> hysteresis([(1 - share, share) for share in stir], enter=0.7, leave=0.3)
+        [0, 1, 1, 0, 0]
+    """
+    chosen: list[int] = []
+    for row in probabilities:
+        chosen.append(keep(chosen[-1] if chosen else None, row, enter, leave, background))
+    return chosen
+
+
+class Smoothing:
+    """Both rules for one live stream: hysteresis first, then the minimum duration.
+
+    Args:
+        frames: minimum duration; 1 changes nothing.
+        thresholds: ``(enter, leave)`` of the hysteresis; None takes the likeliest class.
+        background: class that means nothing of interest, or None.
+
+    Raises:
+        SettingError: if a setting lies outside its range.
+    """
+
+    def __init__(
+        self, frames: int = 1, thresholds: tuple[float, float] | None = None, background: int | None = None
+    ) -> None:
+        if frames < 1:
+            raise SettingError(f"A minimum duration is at least 1 frame, got {frames}.", "use 1 for none")
+        if thresholds is not None and not 0 <= thresholds[1] <= thresholds[0] <= 1:
+            raise SettingError(
+                f"Hysteresis enters at a probability and leaves at a lower one, both in [0, 1]; got {thresholds}.",
+                "give enter and leave, such as [0.6, 0.3]",
+            )
+        self.frames, self.thresholds, self.background = frames, thresholds, background
+        self.chosen: int | None = None
+        self.shown: Shown | None = None
+
+    def __call__(self, probabilities: Tensor) -> int:
+        """Class to show for the next frame, of its (C,) probabilities."""
+        enter, leave = self.thresholds or (0.0, 0.0)
+        self.chosen = keep(self.chosen, probabilities.tolist(), enter, leave, self.background)
+        self.shown = hold(self.shown, self.chosen, self.frames)
+        return self.shown.label
+
+    def restart(self) -> None:
+        """Forget what was shown."""
+        self.chosen = self.shown = None

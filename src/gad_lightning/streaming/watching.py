@@ -1,0 +1,90 @@
+"""From live frames to labels: the encoder, the detector, the gap rule and the smoothing in one step."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gad_lightning.classifiers.detection import encoder_for
+from gad_lightning.errors import SettingError
+from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.streaming.pacing import Arrival, is_gap
+from gad_lightning.streaming.smoothing import Smoothing
+from gad_lightning.video.encoders import Encoder
+
+
+class Sighting(NamedTuple):
+    """What is seen in one live frame."""
+
+    seconds: float  # stream time of the frame
+    label: str  # class shown, smoothed if so wanted
+    likeliest: str  # class of the highest score
+    probabilities: Tensor  # (C,)
+    score: float  # probability of the class shown
+    entropy: float  # of the probabilities, in nats
+    latency: float  # seconds from the source's giving the frame to its label
+    dropped: int  # frames that came too late so far
+    restarted: bool  # whether the stream began anew with this frame, after a gap
+
+
+class Watcher:
+    """Labels one live stream, frame by frame.
+
+    Args:
+        detector: of one stream; its first use is over when this is made, so the first frame is as quick as any.
+        encoder: that the classifier's features were made with; the built-in one by default.
+        gap_seconds: a stream that showed the detector nothing for longer begins anew: window and smoothing are emptied.
+            After a shorter time it goes on; the missing frames are left out, nothing takes their place.
+        smoothing: of the labels; None shows the likeliest class.
+
+    Raises:
+        SettingError: if the encoder is another one, or the gap is shorter than the time between two frames.
+    """
+
+    def __init__(
+        self,
+        detector: OnlineDetector,
+        encoder: Encoder | None = None,
+        gap_seconds: float = 2.0,
+        smoothing: Smoothing | None = None,
+    ) -> None:
+        spec = detector.classifier.schema.features
+        if gap_seconds * spec.fps < 1:
+            raise SettingError(
+                f"gap_seconds must be at least one frame, {1 / spec.fps:g} s, got {gap_seconds}.", "raise gap_seconds"
+            )
+        self.detector, self.gap_seconds, self.smoothing = detector, gap_seconds, smoothing or Smoothing()
+        self.encoder = encoder_for(spec, encoder)
+        self.encoder.load()
+        self.encoder.to(detector.classifier.device)
+        self.names = detector.classifier.schema.tasks[detector.task].labels.names
+        self.before: float | None = None
+        detector.push(torch.zeros(1, spec.tokens_per_frame, spec.width))
+        detector.restart()
+
+    def look(self, arrival: Arrival) -> Sighting:
+        """Label one frame."""
+        seconds, picture = arrival.frame
+        restarted = is_gap(self.before, seconds, self.gap_seconds)
+        if restarted:
+            self.detector.restart()
+            self.smoothing.restart()
+        self.before = seconds
+        features = self.encoder.encode(picture[None]).half().float()  # feature files have this precision
+        scores = self.detector.push(features).scores[0, : len(self.names)]
+        probabilities = scores.exp().float().cpu()
+        label = self.smoothing(probabilities)
+        return Sighting(
+            seconds=seconds,
+            label=self.names[label],
+            likeliest=self.names[int(probabilities.argmax())],
+            probabilities=probabilities,
+            score=float(probabilities[label]),
+            entropy=float(torch.special.entr(probabilities).sum()),
+            latency=time.monotonic() - arrival.arrived,
+            dropped=arrival.dropped,
+            restarted=restarted,
+        )

@@ -1,0 +1,93 @@
+"""A live stream's labels are those of its frames, and a gap begins a new stream."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.errors import SettingError
+from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.streaming.pacing import Arrival, every
+from gad_lightning.streaming.smoothing import Smoothing
+from gad_lightning.streaming.watching import Sighting, Watcher
+from gad_lightning.video.base import Frame
+from gad_lightning.video.encoders import SmallEncoder
+from gad_lightning.video.live import LiveSource
+from tests.streaming.colours import picture, train_colours
+from tests.video.serving import write_scenes
+
+SCENES = [("background", 1.0), ("red", 1.5), ("blue", 0.8), ("red", 0.3), ("background", 1.0)]
+
+
+@pytest.fixture(scope="module")
+def colours() -> GADClassifier:
+    """Trained once; watching changes nothing in it."""
+    return train_colours()
+
+
+def look(watcher: Watcher, times: list[float], name: str = "red") -> list[Sighting]:
+    """Show one picture at some times."""
+    return [watcher.look(Arrival(Frame(now, picture(name)), time.monotonic(), 0)) for now in times]
+
+
+@pytest.mark.parametrize("mode", ["one_pass", "window"])
+def test_watching_a_file_is_detecting_in_it(mode: str, tmp_path: Path) -> None:
+    classifier = train_colours(mode=mode)
+    clip = write_scenes(tmp_path / "clip.mp4", SCENES)
+    watcher = Watcher(OnlineDetector(classifier))
+    source = LiveSource(str(clip), classifier.schema.features.fps, watcher.encoder.shrink, pace="arrival")
+    seen = [watcher.look(arrival) for arrival in every(source)]
+    offline = classifier.detect(clip)
+    assert [sighting.label for sighting in seen] == offline.labels
+    assert [sighting.seconds for sighting in seen] == offline.seconds
+    assert torch.allclose(torch.stack([s.probabilities for s in seen]), offline.scores.exp(), atol=1e-5)
+    assert set(offline.labels) == {"background", "red", "blue"}
+
+
+def test_after_a_gap_the_stream_begins_anew(colours: GADClassifier) -> None:
+    watcher, fresh = Watcher(OnlineDetector(colours), gap_seconds=1.0), Watcher(OnlineDetector(colours))
+    look(watcher, [number / 10 for number in range(13)], "blue")
+    after = look(watcher, [2.3, 2.4, 2.5])
+    expected = look(fresh, [0.0, 0.1, 0.2])
+    assert [sighting.restarted for sighting in after] == [True, False, False]
+    assert all(torch.equal(a.probabilities, e.probabilities) for a, e in zip(after, expected, strict=True))
+
+
+def test_after_a_shorter_time_the_stream_goes_on_without_the_missing_frames(colours: GADClassifier) -> None:
+    watcher, whole = Watcher(OnlineDetector(colours), gap_seconds=1.0), Watcher(OnlineDetector(colours))
+    times = [0.0, 0.1, 0.2, 1.2, 1.3, 2.0]
+    seen, expected = look(watcher, times), look(whole, [number / 10 for number in range(6)])
+    assert not any(sighting.restarted for sighting in seen)
+    assert [sighting.seconds for sighting in seen] == times
+    assert all(torch.equal(a.probabilities, e.probabilities) for a, e in zip(seen, expected, strict=True))
+
+
+def test_a_sighting_says_how_sure_and_how_late_it_is(colours: GADClassifier) -> None:
+    smoothing = Smoothing(frames=4)
+    watcher = Watcher(OnlineDetector(colours), smoothing=smoothing)
+    look(watcher, [0.0], "background")
+    arrival = Arrival(Frame(0.1, picture("red")), time.monotonic() - 5, dropped=7)
+    seen = watcher.look(arrival)
+    assert (seen.label, seen.likeliest, seen.dropped) == ("background", "red", 7)
+    assert seen.score == pytest.approx(float(seen.probabilities[0]))
+    entropy = -(seen.probabilities.double() * seen.probabilities.double().log()).sum()
+    assert seen.entropy == pytest.approx(float(entropy), abs=1e-5)
+    assert 5 < seen.latency < 7
+
+
+def test_a_gap_forgets_what_was_shown(colours: GADClassifier) -> None:
+    watcher = Watcher(OnlineDetector(colours), smoothing=Smoothing(frames=9))
+    look(watcher, [0.0], "background")
+    assert look(watcher, [0.1])[0].label == "background"
+    assert look(watcher, [9.0])[0].label == "red"
+
+
+def test_settings_that_cannot_work_are_refused(colours: GADClassifier) -> None:
+    with pytest.raises(SettingError, match=r"gap_seconds must be at least one frame, 0.1 s, got 0.05"):
+        Watcher(OnlineDetector(colours), gap_seconds=0.05)
+    with pytest.raises(SettingError, match="features of the encoder 'small', not 'small-seed3'"):
+        Watcher(OnlineDetector(colours), SmallEncoder(seed=3))
