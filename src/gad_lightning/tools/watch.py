@@ -1,0 +1,175 @@
+"""Label a camera, a URL or a video file live, in the terminal and in a log."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.errors import GadError, SettingError
+from gad_lightning.schema import DataSchema
+from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.streaming.journal import Journal
+from gad_lightning.streaming.pacing import every, newest
+from gad_lightning.streaming.screen import Screen
+from gad_lightning.streaming.smoothing import Smoothing
+from gad_lightning.streaming.watching import Sighting, Watcher
+from gad_lightning.video.encoders import Encoder
+from gad_lightning.video.live import LiveSource, Notice
+
+
+def main(
+    source: str,
+    *,
+    checkpoint: Path,
+    log: Path | None = None,
+    encoder: Encoder | None = None,
+    task: str | None = None,
+    every_frame: bool = False,
+    gap_seconds: float = 2.0,
+    min_seconds: float = 0.0,
+    hysteresis: tuple[float, float] | None = None,
+    device: str = "auto",
+    **reading: Any,
+) -> None:
+    """Label what a camera, a URL or a video file shows, live; Ctrl-C ends it.
+
+    Args:
+        source: camera, camera:1 or camera:NAME; a URL (rtsp, http, https, rtmp, udp, tcp, srt); or a video file.
+        checkpoint: of a trained classifier.
+        log: file that JSON lines are added to: each label with wall and stream time, score (its probability), entropy
+            (nats), latency (seconds) and drops so far, and what happens to the source.
+        encoder: that the classifier's features were made with; needed if it is not the built-in one.
+        task: name of what is asked, for classifiers with several; the first by default.
+        every_frame: let a file wait for the detector; otherwise a frame that comes too late is dropped and counted.
+        gap_seconds: after a longer time without a frame the stream begins anew, with an empty window; after a shorter
+            one it goes on, and the missing frames are left out.
+        min_seconds: a label is shown once it has lasted so long.
+        hysteresis: two probabilities, such as [0.6,0.3]: a class is shown from the first up, until it falls below the
+            second.
+        device: cpu, cuda, mps, or auto for what is there.
+        **reading: see :class:`LiveSource`.
+    """
+    classifier = Classifier.load_from_checkpoint(checkpoint, map_location=chosen_device(device))
+    asked = task_index(classifier.schema, task)
+    fps, labels = classifier.schema.features.fps, classifier.schema.tasks[asked].labels
+    smoothing = Smoothing(max(1, math.ceil(min_seconds * fps - 1e-6)), hysteresis, labels.background)
+    watcher = Watcher(OnlineDetector(classifier, merge=True, task=asked), encoder, gap_seconds, smoothing)
+    frames = LiveSource(source, fps, resize=watcher.encoder.shrink, **reading)
+    with Journal(log) as journal:
+        watch(watcher, frames, journal, Screen(Console(), labels.names, frames.address.shown), every_frame)
+
+
+def watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool) -> None:
+    """Label a source until it ends or is stopped, by Ctrl-C or a polite kill.
+
+    Args:
+        watcher: labels frames.
+        frames: the source.
+        journal: takes what happens.
+        screen: shows it.
+        every_frame: wait for the detector instead of dropping frames; for files.
+
+    Raises:
+        SettingError: if a live source would have to wait.
+        GadError: if the source cannot be opened or is given up.
+    """
+    if every_frame and frames.address.kind != "file":
+        raise SettingError(f"{frames.address} does not wait, so every_frame cannot be kept.", "leave every_frame out")
+
+    def tell(notice: Notice) -> None:
+        journal.write(notice.event, source=frames.address.shown, why=notice.why)
+        screen.say(f"{notice.event}: {notice.why}")
+
+    frames.tell = tell
+    arrivals = every(frames) if every_frame else newest(frames, frames.stopped)
+    with stopped_by_signals(frames.stop), screen.drawn():
+        try:
+            for arrival in arrivals:
+                sighting = watcher.look(arrival)
+                screen.see(sighting)
+                journal.write("label", **line_of(sighting))
+        except GadError as error:
+            journal.write("failed", why=error.message)
+            raise
+        finally:
+            frames.stop()
+            arrivals.close()
+            dropped = 0 if screen.sighting is None else screen.sighting.dropped
+            journal.write("closed", frames=screen.frames, drops=dropped, restarts=screen.restarts)
+
+
+def line_of(sighting: Sighting) -> dict[str, str | float | int | bool]:
+    """What the log holds of a label; ``stream`` and ``latency`` in seconds."""
+    return {
+        "stream": sighting.seconds,
+        "label": sighting.label,
+        "score": sighting.score,
+        "likeliest": sighting.likeliest,
+        "entropy": sighting.entropy,
+        "latency": sighting.latency,
+        "drops": sighting.dropped,
+        "restarted": sighting.restarted,
+    }
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C or polite kill call ``stop``, so that no line is cut; a second one acts as ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def stop_once(number: int, frame: FrameType | None) -> None:
+        restore()
+        stop()
+
+    for number in numbers:
+        signal.signal(number, stop_once)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def chosen_device(name: str) -> torch.device:
+    """Device of a name; ``auto`` takes a GPU where there is one.
+
+    Raises:
+        SettingError: if there is no such device here.
+    """
+    usable = ["cpu"]
+    usable += ["cuda"] if torch.cuda.is_available() else []
+    usable += ["mps"] if torch.backends.mps.is_available() else []
+    if name == "auto":
+        return torch.device(usable[-1])
+    if name.split(":")[0] not in usable:
+        raise SettingError(f"device is {name!r}; here are: {', '.join(usable)}.", "set device to one of these, or auto")
+    return torch.device(name)
+
+
+def task_index(schema: DataSchema, name: str | None) -> int:
+    """Index of a task by its name, the first by default.
+
+    Raises:
+        SettingError: if there is no such task.
+    """
+    names = [task.name for task in schema.tasks]
+    if name is not None and name not in names:
+        raise SettingError(f"The classifier knows no task {name!r}.", f"set task to one of {', '.join(names)}")
+    return 0 if name is None else names.index(name)
