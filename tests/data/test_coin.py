@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 from lightning import Trainer
-from tests.data.official_roots import real_root, write_features
 
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.gad import GADClassifier
@@ -25,6 +24,7 @@ from gad_lightning.data.sampling import BatchKey
 from gad_lightning.data.simulated import SimulatedFeatures
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.prompts.prompt import Prompt
+from tests.data.official_roots import real_root, write_features
 
 QUESTIONS = {
     "step": "What is the action in the video?",

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.data.official_roots import real_root, write_features, write_lines
 
 from gad_lightning.data.crosstask import DISCARDED, CrossTask
 from gad_lightning.data.names import clean_name
 from gad_lightning.errors import DataError, MissingDataError
+from tests.data.official_roots import real_root, write_features, write_lines
 
 
 @pytest.fixture(scope="module")

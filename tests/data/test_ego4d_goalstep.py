@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.data.official_roots import real_root, write_features
 
 from gad_lightning.data.ego4d_goalstep import Ego4DGoalStep
 from gad_lightning.errors import MissingDataError
 from gad_lightning.types import IGNORED
+from tests.data.official_roots import real_root, write_features
 
 
 @pytest.fixture(scope="module")

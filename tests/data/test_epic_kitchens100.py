@@ -8,13 +8,13 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.data.official_roots import real_root, write_features, write_lines
 
 from gad_lightning.data.epic_kitchens100 import EPICKitchens100
 from gad_lightning.data.names import clean_name
 from gad_lightning.data.official import read_table
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.types import IGNORED
+from tests.data.official_roots import real_root, write_features, write_lines
 
 PARTIAL = ("EPIC_100_train_partial.csv", "EPIC_100_uda_target_train_timestamps.csv")
 HEADER = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class"

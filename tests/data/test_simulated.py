@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from lightning import Trainer
-from tests.data.official_roots import real_root
 
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
@@ -20,6 +19,7 @@ from gad_lightning.data.official import read_json
 from gad_lightning.data.simulated import SimulatedFeatures
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import SettingError
+from tests.data.official_roots import real_root
 
 
 def test_frames_are_the_same_in_any_order_and_in_another_process() -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data.official_roots import real_root, write_features, write_lines
 
 from gad_lightning.data.records import timeline
 from gad_lightning.data.thumos14 import THUMOS14, UNSCORABLE
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.types import IGNORED
+from tests.data.official_roots import real_root, write_features, write_lines
 
 TRAIN, TEST = "video_validation_0000001", "video_test_0000001"
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from typing_extensions import override
 
 from gad_lightning.data.base import Split
-from gad_lightning.data.official import ExpectedFile, missing, read_members
+from gad_lightning.data.official import ARCHIVES, ExpectedFile, missing, read_members
 from gad_lightning.data.released_actions import Annotation, ReleasedActions, TimedSegment
 from gad_lightning.errors import DataError, MissingDataError
 
@@ -68,7 +68,7 @@ class CrossTask(ReleasedActions):
     published_fps = 1.0
     files: ClassVar[tuple[ExpectedFile, ...]] = (
         ExpectedFile(
-            (f"{FOLDER}/tasks_primary.txt", "tasks_primary.txt", "*.zip", "*.tar", "*.tgz"),
+            (f"{FOLDER}/tasks_primary.txt", *ARCHIVES, "tasks_primary.txt"),
             "tasks, steps and annotations",
             "https://github.com/DmZhukov/CrossTask",
         ),
@@ -127,7 +127,9 @@ class CrossTask(ReleasedActions):
             if number in self.primary_tasks:
                 task = self.primary_tasks[number]
                 segments = list(read_steps(name, text, task.steps))
-                annotated[video] = Annotation(segments, max((part.end for part in segments), default=0.0), task.name)
+                annotated[video] = Annotation(
+                    segments, max((part.end for part in segments), default=0.0), task.name, stated=False
+                )
         return annotated
 
     def official_names(self) -> list[str]:

@@ -102,7 +102,7 @@ class Ego4DGoalStep(ReleasedActions):
             name = video["video_uid"]
             group = self.groups.get(name)
             if "segments" not in video:
-                annotated[name] = Annotation([TimedSegment(None, 0.0, FOREVER)], 1.0, group=group)
+                annotated[name] = Annotation([TimedSegment(None, 0.0, FOREVER)], 1.0, group=group, stated=False)
                 continue
             segments = list(walk(video["segments"]))
             goal = text_of(video["goal_category"]).replace("_", " ")

@@ -128,10 +128,11 @@ class EPICKitchens100(ReleasedActions):
         for row in (row for rows in self.rows.values() for row in rows):
             span = (to_seconds(row["start_timestamp"]), to_seconds(row["stop_timestamp"]))
             segments.setdefault(row["video_id"], []).append(TimedSegment(self.name_of(self.action(row)), *span))
-        return {
-            video: Annotation(found, lengths.get(video, max(part.end for part in found)), group=video.split("_")[0])
-            for video, found in segments.items()
-        }
+        annotated = {}
+        for video, found in segments.items():
+            length = lengths.get(video, max(part.end for part in found))
+            annotated[video] = Annotation(found, length, group=video.split("_")[0], stated=video in lengths)
+        return annotated
 
     def official_names(self) -> list[str]:
         """The background, and the annotated pairs in published order; a warning if some are missing."""

@@ -21,12 +21,17 @@ FOLDERS = ("", "annotations")
 """Where below ``data.root`` annotation files may lie."""
 ARCHIVES = ("*.zip", "*.tar", "*.tar.gz", "*.tgz")
 DAMAGED = (EOFError, gzip.BadGzipFile, tarfile.TarError, zipfile.BadZipFile, zlib.error, UnicodeDecodeError)
+LAYOUT = ", or lay the files out like this:"
+SHOWN = 2
+"""Forms of a file that are named; more are looked for."""
 
 
 class ExpectedFile(NamedTuple):
     """A file or a set of files that a data set looks for."""
 
-    patterns: tuple[str, ...]  # relative to the root; one match of any of them is enough, also with .gz after it
+    patterns: tuple[
+        str, ...
+    ]  # relative to the root; one match of any of them is enough, also with .gz after it; the first are named
     holds: str  # what is in it
     source: str = ""  # where it comes from
     needed: bool = True  # whether the data set cannot do without; False: see ``holds`` for when it is needed
@@ -141,10 +146,10 @@ def tree(root: Path, files: Sequence[ExpectedFile]) -> str:
     for file in files:
         state = "found" if is_there(root, file) else ("MISSING" if file.needed else "not there")
         origin = f" ({file.source})" if file.source else ""
-        lines.append(f"  {' or '.join(file.patterns)}: {file.holds}{origin} [{state}]")
+        lines.append(f"  {' or '.join(file.patterns[:SHOWN])}: {file.holds}{origin} [{state}]")
     return "\n".join(lines)
 
 
 def missing(message: str, root: Path, files: Sequence[ExpectedFile]) -> MissingDataError:
     """The error for data that is not there, with the tree that is expected."""
-    return MissingDataError(message, f"set data.root, or lay the files out like this:\n{tree(root, files)}")
+    return MissingDataError(message, f"set data.root{LAYOUT}\n{tree(root, files)}")

@@ -6,8 +6,9 @@ import math
 import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
@@ -92,6 +93,10 @@ class ReleasedVideos(ActionDataModule):
     def seconds(self, video: str) -> float:
         """Length of a video as far as the annotations tell; where they do not, the end of its last segment."""
 
+    def states_length(self, video: str) -> bool:
+        """Whether the annotations say how long a video is."""
+        return True
+
     @abstractmethod
     def record(self, video: str, split: Split, frames: FrameSource) -> VideoRecord:
         """Say what is known of one video."""
@@ -120,6 +125,14 @@ class ReleasedVideos(ActionDataModule):
         self.report(list(lacking.values()), len(names), split)
         return [self.record(name, split, self.frames_of(name)) for name in names if name not in lacking]
 
+    def annotations_alone(self) -> Self:
+        """The same data set without features, and without the videos that lack an annotation: what can be counted."""
+        other = copy(self)
+        other.folders, other.leave_out_missing, other._listed, other._sets = None, True, {}, {}
+        for name in ("schema", "features", "held_out"):
+            other.__dict__.pop(name, None)
+        return other
+
     def lacking(self, video: str) -> str | None:
         """What of a video is not there, in words; None if it is whole."""
         places = (self.root / folder for folder in self.folders or ())
@@ -136,14 +149,16 @@ class ReleasedVideos(ActionDataModule):
         """Refuse or warn of videos that lack something.
 
         Raises:
-            MissingDataError: if there are any and ``leave_out_missing`` is not set, or no video is whole.
+            MissingDataError: if there are any and ``leave_out_missing`` is not set, or no video is whole; a split of
+                annotations alone may be empty.
         """
         if not absent:
             return
         lacking = (
             f"{len(absent)} of the {total} {split} videos of {type(self).__name__} lack something, first {absent[0]}."
         )
-        if len(absent) == total:
+        counted_only = self.folders is None and self.leave_out_missing
+        if len(absent) == total and not counted_only:
             raise missing(lacking, self.root, self.expected)
         if not self.leave_out_missing:
             raise MissingDataError(lacking, "get the rest, or set data.leave_out_missing to true to go on without them")

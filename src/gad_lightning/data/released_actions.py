@@ -43,6 +43,7 @@ class Annotation(NamedTuple):
     seconds: float  # length of the video, or the end of its last segment where the files do not say
     goal: str | None = None
     group: str | None = None
+    stated: bool = True  # whether the files say how long the video is
 
 
 class ReleasedActions(ReleasedVideos):
@@ -120,6 +121,10 @@ class ReleasedActions(ReleasedVideos):
         return self.annotations[video].seconds
 
     @override
+    def states_length(self, video: str) -> bool:
+        return video in self.known and self.known[video].stated
+
+    @override
     def lacking(self, video: str) -> str | None:
         if self.perframe and not self.matrix_of(video).is_file():
             return str(self.matrix_of(video))
@@ -135,7 +140,7 @@ class ReleasedActions(ReleasedVideos):
 
     @override
     def record(self, video: str, split: Split, frames: FrameSource) -> VideoRecord:
-        _, _, named, group = self.known.get(video, Annotation((), 0.0))
+        _, _, named, group, _ = self.known.get(video, Annotation((), 0.0))
         goal = self.goals.index(named) if named in self.goals else -1
         if self.perframe:
             return VideoRecord(video, frames, labels=self.given(video, split), goal=goal, group=group)

@@ -65,12 +65,28 @@ class THUMOS14(ReleasedActions):
     published_fps = 4.0
     files: ClassVar[tuple[ExpectedFile, ...]] = (
         ExpectedFile(
-            ("*/*_val.txt", "*/*/*_val.txt", "thumos14_val.json", "*.zip", "*.tar", "*.tgz"),
+            (
+                "annotations_val/*_val.txt",
+                "*.zip",
+                "*.tar",
+                "*.tgz",
+                "*/*_val.txt",
+                "*/*/*_val.txt",
+                "thumos14_val.json",
+            ),
             "annotations of the videos trained on",
             "https://www.crcv.ucf.edu/THUMOS14/download.html",
         ),
         ExpectedFile(
-            ("*/*_test.txt", "*/*/*_test.txt", "thumos14_test.json", "*.zip", "*.tar", "*.tgz"),
+            (
+                "annotations_test/*_test.txt",
+                "*.zip",
+                "*.tar",
+                "*.tgz",
+                "*/*_test.txt",
+                "*/*/*_test.txt",
+                "thumos14_test.json",
+            ),
             "annotations of the test videos",
         ),
         ExpectedFile(
@@ -103,7 +119,7 @@ class THUMOS14(ReleasedActions):
         for part in PARTS.values():
             for video, segments in self.read_part(part).items():
                 end = max(segment.end for segment in segments)
-                annotated[video] = Annotation(segments, float(lengths.get(video, end)))
+                annotated[video] = Annotation(segments, float(lengths.get(video, end)), stated=video in lengths)
         return annotated
 
     def read_part(self, part: str) -> dict[str, list[TimedSegment]]:

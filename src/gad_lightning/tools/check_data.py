@@ -1,0 +1,223 @@
+"""Say what a run's data holds, what is missing, and whether the run would fail."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from jsonargparse import ArgumentError, ArgumentParser
+from rich.console import Console
+from rich.table import Column, Table
+
+from gad_lightning.backbones.causal_lm import CausalLM
+from gad_lightning.backbones.tokenizer_alone import vocabulary_of
+from gad_lightning.data.base import SPLITS, ActionDataModule, Split
+from gad_lightning.data.official import LAYOUT, tree
+from gad_lightning.data.released import ReleasedVideos, UnseenFrames
+from gad_lightning.data.survey import Survey, damaged, mismatches, survey
+from gad_lightning.errors import GadError, SettingError
+from gad_lightning.prompts.labels.base import LabelTokens
+from gad_lightning.prompts.labels.words import Words
+
+COUNTS = ("videos", "hours", "frames", "segments")
+SHARES = ("background", "not scored", "several labels")
+BANDS = {"none": (0, 0), "1-9": (1, 9), "10-99": (10, 99), "100 or more": (100, sys.maxsize)}
+"""Training segments of absent, rare, common and frequent classes."""
+WIDTH = 110
+"""Columns that the table needs, also where nobody is looking."""
+SHOWN = 6
+"""Findings of one kind that are listed; the others are counted."""
+
+
+def main(
+    data: ActionDataModule | None = None,
+    model: dict | None = None,  # type: ignore[type-arg]  # with a parameter the parser would instantiate what it holds
+    trainer: dict | None = None,  # type: ignore[type-arg]  # the same
+    seed_everything: int | bool | None = None,
+    ckpt_path: str | None = None,
+    weights_only: bool | None = None,
+    read_all: bool = False,
+) -> None:
+    """Look at the data of a run's config: ``gad-lightning check-data --config run.yaml``.
+
+    Shows the files that are there and missing, what every split holds, how many classes are rare, how many tokens the
+    labels have, and where features and annotations do not fit together. Exits with status 1 if a run would fail.
+
+    Args:
+        data: the data module; of the config.
+        model: of the config; its tokenizer counts the tokens of the labels.
+        trainer: of the config; not used.
+        seed_everything: of the config; not used.
+        ckpt_path: of the config; not used.
+        weights_only: of the config; not used.
+        read_all: read every frame of every feature file, not only the first and the last one.
+
+    Raises:
+        SettingError: if no data module is given.
+        SystemExit: with status 1 if a run would fail.
+    """
+    if data is None:
+        raise SettingError("There is no data to check.", "give the config of a run: --config run.yaml")
+    width = max(WIDTH, shutil.get_terminal_size().columns)
+    console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True, width=width)
+    findings = Findings()
+    counted = look(data, findings)
+    if isinstance(data, ReleasedVideos):
+        console.print(tree(data.root, data.expected))
+    if counted:
+        console.print(split_table(data, counted))
+        for line in [*class_lines(data, counted), *feature_lines(data, findings), *label_lines(data, model, findings)]:
+            console.print(line)
+    check_files(data, findings, read_all)
+    for kind, texts, style in (("note", findings.notes, "yellow"), ("problem", findings.problems, "red")):
+        for text in shortened(texts):
+            console.print(f"{kind}: {text}", style=style)
+    if findings.problems:
+        console.print(f"A run would fail: {len(findings.problems)} problems.", style="bold red")
+        raise SystemExit(1)
+    console.print("A run can start.", style="bold green")
+
+
+class Findings:
+    """What was noticed: ``problems`` stop a run, ``notes`` do not. What is a problem is not noted again."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+
+    @contextmanager
+    def watch(self, problem: bool = True) -> Iterator[None]:
+        """Collect warnings as notes, and an error a user can cause as a problem (or as a note)."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                yield
+            except GadError as error:
+                advice = error.remedy.split("\n")[0].removesuffix(LAYOUT)
+                self.add(self.problems if problem else self.notes, f"{error.message} To fix it: {advice}")
+        for warning in caught:
+            self.add(self.notes, str(warning.message))
+
+    def add(self, texts: list[str], text: str) -> None:
+        """Add what is not said yet."""
+        if text not in (*self.problems, *self.notes):
+            texts.append(text)
+
+
+def look(data: ActionDataModule, findings: Findings) -> dict[Split, Survey]:
+    """Prepare the data as a run would, and count every split; without features, as far as the annotations go."""
+    data.standardise = False  # statistics of many hours take minutes
+    with findings.watch():
+        _ = data.schema
+    counted = count(data, findings)
+    if isinstance(data, ReleasedVideos) and not counted:
+        return count(data.annotations_alone(), Findings())
+    return counted
+
+
+def count(data: ActionDataModule, findings: Findings) -> dict[Split, Survey]:
+    """Count every split that a run can use."""
+    counted: dict[Split, Survey] = {}
+    for split in SPLITS:
+        with findings.watch():
+            if split == "train" or data.videos(split):
+                counted[split] = survey(data, data.dataset(split, training=split == "train"))
+            else:
+                findings.add(findings.notes, f"There is no {split} split.")
+    return counted
+
+
+def check_files(data: ActionDataModule, findings: Findings, read_all: bool) -> None:
+    """Open the feature files, and compare them with the annotations."""
+    for split in SPLITS:
+        with findings.watch(problem=False):
+            if any(isinstance(record.frames, UnseenFrames) for record in data.videos(split)):
+                findings.add(findings.problems, "data.features is null: there is nothing to train on.")
+            for text in damaged(data, split, read_all):
+                findings.add(findings.problems, text)
+            for text in mismatches(data, split):
+                findings.add(findings.notes, f"{split}: {text}")
+
+
+def split_table(data: ActionDataModule, counted: dict[Split, Survey]) -> Table:
+    """One row a split: shares of its frames, or the number of questions where clips are asked about."""
+    per_frame = all(task.per_frame for task in data.tasks)
+    special = SHARES if per_frame else [f"{task.name}?" for task in data.tasks]
+    table = Table("split", *(Column(name, justify="right") for name in (*COUNTS, *special)), box=None)
+    for split, found in counted.items():
+        shares = [f"{share:.1%}" for share in (found.background, found.unscored, found.several)]
+        numbers = [found.videos, f"{found.hours:.2f}", found.frames, found.segments.sum()]
+        table.add_row(split, *map(str, (*numbers, *(shares if per_frame else found.questions.tolist()))))
+    return table
+
+
+def class_lines(data: ActionDataModule, counted: dict[Split, Survey]) -> Iterator[str]:
+    """How many classes are rare, by their training segments."""
+    classes = data.tasks[0].labels
+    others = [index for index in range(len(classes.names)) if index not in (classes.background, classes.ignore)]
+    yield f"classes: {len(classes.names)} of which {len(others)} are actions" + (
+        f", {len(data.goals)} goals" if data.goals else ""
+    )
+    if "train" not in counted:
+        return
+    segments = counted["train"].segments[others]
+    bands = {name: int(((segments >= low) & (segments <= high)).sum()) for name, (low, high) in BANDS.items()}
+    yield "classes by training segments: " + ", ".join(f"{name}: {number}" for name, number in bands.items())
+    order = np.argsort(-segments, kind="stable")[:SHOWN]
+    yield "most frequent: " + ", ".join(f"{classes.names[others[i]]} ({segments[i]})" for i in order)
+
+
+def feature_lines(data: ActionDataModule, findings: Findings) -> Iterator[str]:
+    """How the features were made."""
+    with findings.watch():
+        spec = data.schema.features
+        size = f"{spec.tokens_per_frame} x {spec.width} numbers a frame"
+        yield f"features: {spec.encoder}, {spec.fps:g} frames a second, {size}"
+
+
+def label_lines(data: ActionDataModule, model: dict[str, Any] | None, findings: Findings) -> Iterator[str]:
+    """How many tokens the labels have."""
+    given = (model or {}).get("init_args", {})
+    if "backbone" not in given:
+        yield "labels: no model in the config, so no tokens are counted"
+        return
+    with findings.watch():
+        backbone, labels = make_parts(given["backbone"], given.get("labels"))
+        names = list(dict.fromkeys(name for task in data.tasks for name in task.labels.names))
+        rows = labels.tokens(names, vocabulary_of(backbone, names))
+        lengths = np.array([len(row) for row in rows])
+        longest = names[int(lengths.argmax())]
+        shared = len(rows) - sum(number == 1 for number in Counter(row[0] for row in rows).values())
+        yield (
+            f"labels: {lengths.min()} to {lengths.max()} tokens, median {np.median(lengths):g}, longest {longest!r}; "
+            f"{shared} of {len(rows)} share their first token with another one"
+        )
+
+
+def make_parts(backbone: Any, labels: Any) -> tuple[CausalLM, LabelTokens]:
+    """Make the parts of a config that say how labels are written.
+
+    Raises:
+        SettingError: if they are no such parts.
+    """
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--backbone", type=CausalLM)
+    parser.add_argument("--labels", type=LabelTokens | None)
+    try:
+        made = parser.instantiate_classes(parser.parse_object({"backbone": backbone, "labels": labels}))
+    except ArgumentError as error:
+        raise SettingError(f"The model of the config cannot be made: {error}", "correct model.backbone") from error
+    return made.backbone, made.labels or Words()
+
+
+def shortened(texts: Sequence[str]) -> Iterator[str]:
+    """The first of many findings, and how many more there are."""
+    yield from texts[:SHOWN]
+    if len(texts) > SHOWN:
+        yield f"... and {len(texts) - SHOWN} more"
