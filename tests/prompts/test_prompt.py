@@ -11,6 +11,8 @@ import torch
 from gad_lightning.errors import SettingError
 from gad_lightning.prompts.answers import Answer, AnswerWriter, stack
 from gad_lightning.prompts.contexts.previous import Previous
+from gad_lightning.prompts.labels.desynchronised import Desynchronised
+from gad_lightning.prompts.labels.shuffled import Shuffled
 from gad_lightning.prompts.labels.single import Single
 from gad_lightning.prompts.labels.words import Words
 from gad_lightning.prompts.prompt import Prompt
@@ -139,3 +141,22 @@ def test_classes_written_alike_are_refused() -> None:
 def test_a_class_that_no_token_can_write_is_named() -> None:
     with pytest.raises(SettingError, match="'42' is written with no token"):
         writer(names=("background", "42"))
+
+
+def overlap(rows: list[list[int]]) -> list[list[int]]:
+    """How many tokens every two classes share."""
+    return [[len(set(first) & set(second)) for second in rows] for first in rows]
+
+
+def test_shuffled_labels_overlap_as_the_names_do() -> None:
+    names, vocabulary = ["ab", "bc", "cad", "xyz"], Words26()
+    plain, shuffled = Words().tokens(names, vocabulary), Shuffled(seed=1).tokens(names, vocabulary)
+    assert overlap(shuffled) == overlap(plain)
+    assert shuffled != plain
+    assert shuffled == Shuffled(seed=1).tokens(names, vocabulary)
+
+
+def test_desynchronised_labels_keep_their_lengths_and_share_nothing() -> None:
+    rows = Desynchronised().tokens(["ab", "bc", "cad"], Words26())
+    assert [len(ids) for ids in rows] == [2, 2, 3]
+    assert len({token for ids in rows for token in ids}) == 7
