@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.video.base import Frame, Resize
@@ -200,3 +201,13 @@ def test_pictures_are_resized(tmp_path: Path, resize: Resize, shape: tuple[int, 
     if resize.mode == "pad":
         assert picture[:5].max() == picture[-5:].max() == 0
         assert number_of(picture[6:-6]) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "h265" not in name])
+def test_shrunk_pictures_are_those_of_a_box_filter(shared: Path, name: str) -> None:
+    path = shared / "data/videos" / name
+    whole = next(read_frames(path)).picture
+    expected = np.asarray(Image.fromarray(whole).resize((96, 96), Image.Resampling.BOX)).astype(float)
+    shrunk = next(read_frames(path, resize=Resize(96))).picture.astype(float)
+    assert np.abs(shrunk.mean((0, 1)) - expected.mean((0, 1))).max() < 1
+    assert np.abs(shrunk - expected).mean() < 8  # coloured edges blur: colours are stored at half the size

@@ -183,25 +183,31 @@ def at_times(timed: Iterable[tuple[float, T]], fps: float) -> Iterator[tuple[flo
 
 
 class Converter:
-    """Converts decoded frames to RGB, resized and turned as their file asks, in one step and on one thread.
+    """Converts decoded frames to RGB, resized and turned as their file asks, on one thread.
 
     Left alone, PyAV starts threads for every conversion: several times slower, and a fork with them around hangs.
+    Shrinking first and converting then is 2 to 4 times faster than both in one step, and nearer to a box filter on the
+    full RGB picture.
     """
 
     def __init__(self, resize: Resize | None) -> None:
         self.resize = resize
-        self.reformatter = need("av.video.reformatter", why="to read video files").VideoReformatter()
+        kind = need("av.video.reformatter", why="to read video files").VideoReformatter
+        self.shrinker, self.converter = kind(), kind()
 
     def __call__(self, frame: Any) -> Picture:
         """Convert one frame: (H, W, 3)."""
         width, height = frame.width, frame.height
         if self.resize is not None:
             width, height = self.resize.size_of(width, height)
-        shrinks = width <= frame.width and height <= frame.height
-        picture: Picture = self.reformatter.reformat(
-            frame, width, height, "rgb24", interpolation="AREA" if shrinks else "BICUBIC", threads=1
+        small, kind, rotation = frame, frame.format.name, frame.rotation
+        if kind.startswith("yuv") and width < frame.width and height < frame.height:
+            small = self.shrinker.reformat(frame, width, height, kind, interpolation="AREA", threads=1)
+        enlarge = None if (width, height) == (small.width, small.height) else "BICUBIC"
+        picture: Picture = self.converter.reformat(
+            small, width, height, "rgb24", interpolation=enlarge, threads=1
         ).to_ndarray()
-        quarters = round(frame.rotation / 90) % 4
+        quarters = round(rotation / 90) % 4
         if quarters:
             picture = np.ascontiguousarray(np.rot90(picture, quarters))
         return picture if self.resize is None else self.resize.fill_up(picture)
