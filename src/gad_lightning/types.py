@@ -40,6 +40,10 @@ class Batch(NamedTuple):
     ordinal: Tensor  # (Q,) int64, number of the query within its video; (video, ordinal) is its key in every process
     draw: Tensor  # (Q,) float in [0, 1), random but the query's own: its answer is written if it is below a share
 
+    def to(self, device: torch.device | str) -> Batch:
+        """Move the frames only: the integers are laid out on the CPU, and no step waits for the device."""
+        return self._replace(frames=self.frames.to(device, non_blocking=True))
+
 
 class Kind(IntEnum):
     """What a token is, and so who sees it."""

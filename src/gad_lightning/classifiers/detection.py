@@ -86,8 +86,7 @@ def detect(
 def batches(dataset: WindowDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
     """All samples of a data set in order, frames on ``device``."""
     for start in range(0, len(dataset), batch_size):
-        batch = dataset[BatchKey(0, tuple(range(start, min(start + batch_size, len(dataset)))))]
-        yield batch._replace(frames=batch.frames.to(device))
+        yield dataset[BatchKey(0, tuple(range(start, min(start + batch_size, len(dataset)))))].to(device)
 
 
 def open_frames(
