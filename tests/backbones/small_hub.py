@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -26,6 +27,7 @@ class Hub(ThreadingHTTPServer):
         self.root = root
         self.asked: Counter[str] = Counter()
         self.cut = False
+        self.private: bool | None = None
 
     @property
     def address(self) -> str:
@@ -54,6 +56,43 @@ class Answer(BaseHTTPRequestHandler):
         """Answer as to GET."""
         self.do_GET()
 
+    def do_POST(self) -> None:
+        """Make a repository, or take the files of a commit; only with a token."""
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0))) or self.read_chunks()
+        parts = unquote(urlsplit(self.path).path).strip("/").split("/")
+        if "Authorization" not in self.headers:
+            self.reply(b"{}", 401)
+        elif parts == ["api", "repos", "create"]:
+            wanted = json.loads(sent)
+            self.server.private = wanted.get("private", wanted.get("visibility") == "private")
+            name = f"{wanted['organization']}/{wanted['name']}"
+            (self.server.root / name).mkdir(parents=True, exist_ok=True)
+            self.send_json({"url": f"{self.server.address}/{name}"})
+        elif parts[-2:-1] == ["preupload"]:
+            names = [file["path"] for file in json.loads(sent)["files"]]
+            self.send_json({"files": [{"path": n, "uploadMode": "regular", "shouldIgnore": False} for n in names]})
+        elif parts[-2:-1] == ["commit"]:
+            for line in map(json.loads, sent.splitlines()):
+                if line["key"] == "file":
+                    target = self.server.root / parts[2] / parts[3] / line["value"]["path"]
+                    target.write_bytes(base64.b64decode(line["value"]["content"]))
+            address = f"{self.server.address}/{parts[2]}/{parts[3]}/commit/{COMMIT}"
+            self.send_json({"commitUrl": address, "commitOid": COMMIT, "success": True})
+        else:
+            self.send_json({})
+
+    def read_chunks(self) -> bytes:
+        """Read a body that comes in pieces."""
+        body = b""
+        while self.headers.get("Transfer-Encoding") == "chunked" and (size := int(self.rfile.readline(), 16)):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        return body
+
+    def send_json(self, answer: object) -> None:
+        """Send an answer."""
+        self.reply(json.dumps(answer).encode(), Content_Type="application/json")
+
     def do_GET(self) -> None:
         """Tell about a model, list its files, or send one."""
         parts = unquote(urlsplit(self.path).path).strip("/").split("/")
@@ -68,10 +107,9 @@ class Answer(BaseHTTPRequestHandler):
             self.reply(b"{}", 404, X_Error_Code="RevisionNotFound")
         elif api and rest[:1] == ["tree"]:
             files = [entry(path) for path in sorted(folder.iterdir())]
-            self.reply(json.dumps(files).encode(), Content_Type="application/json")
+            self.send_json(files)
         elif api:
-            model_info = {"id": model, "sha": COMMIT, "siblings": []}
-            self.reply(json.dumps(model_info).encode(), Content_Type="application/json")
+            self.send_json({"id": model, "sha": COMMIT, "siblings": []})
         elif (folder / rest[2]).is_file():
             if self.command == "GET":
                 self.server.asked[rest[2]] += 1

@@ -16,7 +16,7 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.connector import Connector, MLPConnector
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
-from gad_lightning.backbones.lora import add_lora, merge_lora
+from gad_lightning.backbones.lora import adapter_names, add_lora, merge_lora, save_adapter_config
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
@@ -261,6 +261,14 @@ class CausalLM(Backbone):
                 "The LoRA is merged: its weights are no longer apart.", "save the classifier before merging"
             )
         return {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
+
+    def adapter_names(self) -> dict[str, str]:
+        """Per trained LoRA weight, the name that peft saves it by."""
+        return adapter_names(self.model, {f"model.{name}": w for name, w in self.model.named_parameters()})
+
+    def save_adapter_config(self, folder: Path) -> None:
+        """Write peft's ``adapter_config.json``, with the base model's name and commit."""
+        save_adapter_config(self.model, folder, self.language_model, self.commit or self.revision)
 
     def fingerprint(self) -> str:
         """Digest of the frozen decoder; empty where the whole decoder is trained."""

@@ -116,6 +116,35 @@ def explain(name: str, revision: str | None, error: Exception) -> GadError:
     )
 
 
+def upload(folder: Path, repository: str, private: bool) -> str:
+    """Write a folder to a repository of models, made if it is not there.
+
+    Args:
+        folder: its files.
+        repository: ``owner/name``.
+        private: whether a repository made here is seen by its owner only.
+
+    Returns:
+        Address of the commit.
+
+    Raises:
+        SettingError: if nobody is logged in, or the hub refuses.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    transport: type[Exception] = HfHubHTTPError.__bases__[0]
+    api = HfApi()
+    try:
+        api.create_repo(repository, private=private, exist_ok=True)
+        return str(api.upload_folder(repo_id=repository, folder_path=folder).commit_url)
+    except (OSError, ValueError, transport) as error:
+        raise SettingError(
+            f"{repository} could not be written: {error}",
+            "log in with `hf auth login` and a token that may write there (on a cluster: set HF_TOKEN)",
+        ) from error
+
+
 def commit_of(folder: Path) -> str | None:
     """The commit that a snapshot of the hub is of; None for other folders.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gad_lightning.errors import SettingError
 
@@ -67,3 +70,34 @@ def merge_lora(model: nn.Module) -> float:
             base.weight.copy_(rounded)
         layer.merged_adapters = list(layer.active_adapters)
     return drift
+
+
+def adapter_names(model: Any, weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """Find the names that peft saves LoRA weights by.
+
+    Args:
+        model: a peft model.
+        weights: its parameters by any name.
+
+    Returns:
+        Name of the file per name of ``weights``, for the LoRA's alone.
+    """
+    from peft import get_peft_model_state_dict
+
+    saved = get_peft_model_state_dict(model, save_embedding_layers=False)
+    name_at = {weight.data_ptr(): name for name, weight in saved.items()}
+    return {name: name_at[weight.data_ptr()] for name, weight in weights.items() if weight.data_ptr() in name_at}
+
+
+def save_adapter_config(model: Any, folder: Path, base: str, revision: str | None) -> None:
+    """Write ``adapter_config.json`` as peft reads it.
+
+    Args:
+        model: a peft model.
+        folder: to write to.
+        base: name of the model that the LoRA is for.
+        revision: of it.
+    """
+    config = copy.copy(model.peft_config["default"])
+    config.base_model_name_or_path, config.revision, config.inference_mode = base, revision, True
+    config.save_pretrained(str(folder))

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.classifiers.checkpoint import SavesTrainedWeights
 from gad_lightning.classifiers.detection import Detection, detect
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.schedule import PaperAdamW, warm_up
+from gad_lightning.classifiers.sharing import Shareable
 from gad_lightning.errors import SettingError
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.base import OpenBranches
@@ -28,7 +28,7 @@ from gad_lightning.training.exact_resume import ExactResume
 from gad_lightning.types import IGNORED, Batch, Loss, Predictions, Tokens
 
 
-class Classifier(SavesTrainedWeights, LightningModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
+class Classifier(Shareable, LightningModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
     """Base: a subclass gives ``losses(batch)`` and ``scores(batch)``, and nothing else differs.
 
     Args:
@@ -261,8 +261,8 @@ class Classifier(SavesTrainedWeights, LightningModule):  # type: ignore[misc]  #
         self.log_dict({f"test/{name}": value for name, value in self.evaluation.compute().items()})
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move the frames only: the integers are laid out on the CPU, and no step waits for the device."""
-        return batch._replace(frames=batch.frames.to(device, non_blocking=True))
+        """Move the frames only; see :meth:`Batch.to`."""
+        return batch.to(device)
 
     def configure_callbacks(self) -> list[Callback]:
         """Bring along what makes a stopped run go on exactly, unless the trainer has it."""

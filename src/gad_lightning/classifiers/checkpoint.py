@@ -38,11 +38,17 @@ class SavesTrainedWeights(Part):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the trained weights only, and add what rebuilds the classifier."""
         checkpoint["state_dict"] = {name: weight.detach() for name, weight in self.trained_state().items()}
-        checkpoint[KEY] = {
+        checkpoint[KEY] = self.about()
+
+    def about(self) -> dict[str, Any]:
+        """What makes the classifier again, but for its weights: plain data."""
+        tokens = self.backbone.new_tokens
+        return {
             "format": FORMAT,
             "spec": self.spec(),
             "schema": describe(self.schema),
             "fingerprint": self.backbone.fingerprint(),
+            "new_tokens": {"names": list(tokens.names), "written": list(tokens.written)},
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -114,19 +120,34 @@ class SavesTrainedWeights(Part):
             CheckpointError: if it is damaged, or describes a classifier of another class than this one.
         """
         checkpoint = read_checkpoint(checkpoint_path)
-        about = content_of(checkpoint, str(checkpoint_path))
+        return cls.made_again(checkpoint, str(checkpoint_path), map_location, allowed)
+
+    @classmethod
+    def made_again(
+        cls, checkpoint: dict[str, Any], where: str, map_location: str | torch.device, allowed: Sequence[str]
+    ) -> Self:
+        """Make the classifier that the content of a checkpoint describes.
+
+        Args:
+            checkpoint: what :meth:`on_save_checkpoint` gave.
+            where: it was read from.
+            map_location: device.
+            allowed: packages whose classes it may name.
+
+        Raises:
+            CheckpointError: if it describes a classifier of another class, or does not fit what it describes.
+        """
+        about = content_of(checkpoint, where)
         found = find_class(about["spec"]["class_path"], allowed)
         if not issubclass(found, cls):
             raise CheckpointError(
-                f"{checkpoint_path} holds a {found.__name__}, not a {cls.__name__}.",
-                f"call {found.__name__}.load_from_checkpoint",
+                f"{where} holds a {found.__name__}, not a {cls.__name__}.", f"use the class {found.__name__} to load it"
             )
-        classifier: Self = rebuild(about["spec"], allowed)
+        classifier: Any = rebuild(about["spec"], allowed)
         classifier.on_load_checkpoint(checkpoint)
-        classifier.load_state_dict(checkpoint["state_dict"], strict=False)  # type: ignore[attr-defined]  # a mixin of modules
-        classifier.to(map_location)  # type: ignore[attr-defined]  # a mixin of modules
-        classifier.eval()  # type: ignore[attr-defined]  # a mixin of modules
-        return classifier
+        classifier.load_state_dict(checkpoint["state_dict"], strict=False)
+        made: Self = classifier.to(map_location).eval()
+        return made
 
 
 def content_of(checkpoint: dict[str, Any], path: str) -> dict[str, Any]:

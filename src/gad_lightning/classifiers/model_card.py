@@ -1,0 +1,161 @@
+"""The card of a shared classifier: what it is of, what it may be used for, and what its licences ask."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+
+from gad_lightning import __version__
+from gad_lightning.errors import SettingError
+from gad_lightning.schema import LabelSet
+from gad_lightning.types import Predictions
+
+
+class CardFacts(NamedTuple):
+    """What only the person who shares a classifier knows."""
+
+    data: str = ""  # what it was trained on
+    data_licence: str = ""
+    intended_use: str = ""
+    results: Mapping[str, Mapping[str, float]] = {}  # per class name, values by name; see class_results
+    measured_on: str = ""  # what the results are of
+
+
+class Licence(NamedTuple):
+    """The licence of a family of base models."""
+
+    begins: str  # names on the hub begin so
+    tag: str  # as the hub writes it
+    name: str
+    duties: tuple[str, ...]
+
+
+def llama(product: str, tag: str, begins: str, built_with: str, name_begins: str) -> Licence:
+    """The duties are those of section 1.b of the Llama community licences."""
+    return Licence(
+        begins,
+        tag,
+        f"{product} Community License",
+        (
+            "give a copy of the licence along with the model",
+            f'show "Built with {built_with}" prominently where the model is offered',
+            f'begin the name of the model with "{name_begins}"',
+            f'keep the notice "{product} is licensed under the {product} Community License, '
+            'Copyright © Meta Platforms, Inc. All Rights Reserved."',
+            "keep to its Acceptable Use Policy",
+        ),
+    )
+
+
+LICENCES = (
+    llama("Llama 3.2", "llama3.2", "meta-llama/Llama-3.2-", "Llama", "Llama"),
+    llama("Llama 3.1", "llama3.1", "meta-llama/Llama-3.1-", "Llama", "Llama"),
+    llama("Meta Llama 3", "llama3", "meta-llama/Meta-Llama-3-", "Meta Llama 3", "Llama 3"),
+    Licence(
+        "Qwen/Qwen3-",
+        "apache-2.0",
+        "Apache License 2.0",
+        ("give a copy of the licence along with the model", "say what was changed (here: weights were added)"),
+    ),
+)
+"""Base models whose duties are known; for others the card says to look them up."""
+
+
+def model_card(classifier: Any, facts: CardFacts) -> str:
+    """Write the card as Markdown.
+
+    Args:
+        classifier: what is shared.
+        facts: what it cannot know.
+
+    Raises:
+        SettingError: if a result is of no class.
+    """
+    base = getattr(classifier.backbone, "language_model", type(classifier.backbone).__name__)
+    revision = getattr(classifier.backbone, "commit", None)
+    licence = next((known for known in LICENCES if base.startswith(known.begins)), None)
+    features, kind = classifier.schema.features, type(classifier).__name__
+    header: dict[str, Any] = {"library_name": "gad-lightning", "pipeline_tag": "video-classification"}
+    if base.count("/") == 1 and not base.startswith((".", "~", "/")):
+        header["base_model"] = base
+    if licence:
+        header["license"] = licence.tag
+    front = "".join(f"{key}: {json.dumps(value)}\n" for key, value in header.items())
+    duties = [f"- {duty}" for duty in licence.duties] if licence else ["- not known here: look them up and add them"]
+    return "\n".join(
+        [
+            f"---\n{front}---\n",
+            f"# {kind} on {base}\n",
+            f"Says which of a fixed set of actions a video shows. Made with gad-lightning {__version__}.\n",
+            "```python",
+            f"from gad_lightning import {kind}",
+            f'classifier = {kind}.from_pretrained("owner/name")',
+            "```\n",
+            f"Frames: encoder `{features.encoder}`, {features.fps:g} a second, {features.tokens_per_frame} tokens of "
+            f"width {features.width}.\n",
+            f"## Intended use\n\n{stated(facts.intended_use)}\n",
+            f"## Base model\n\n`{base}`, revision {f'`{revision}`' if revision else 'not on the hub'}, "
+            f"{licence.name if licence else 'licence not known here'}. Whoever passes this model on must:\n",
+            *duties,
+            f"\n## Training data\n\n{stated(facts.data)}\n\nLicence of the data: {stated(facts.data_licence)}\n",
+            *class_tables(classifier.schema.label_sets, facts),
+        ]
+    )
+
+
+def stated(text: str) -> str:
+    """The text, or that there is none."""
+    return text or "not stated"
+
+
+def class_tables(label_sets: Sequence[LabelSet], facts: CardFacts) -> list[str]:
+    """A table a label set, one row a class; classes without a result have a dash.
+
+    Raises:
+        SettingError: if a result is of no class.
+    """
+    names = [name for labels in label_sets for name in labels.names]
+    for name in facts.results:
+        if name not in names:
+            raise SettingError(f"There is a result of {name!r}, which is no class.", "use the names of the label sets")
+    columns = list(dict.fromkeys(column for values in facts.results.values() for column in values))
+    lines = [f"## Classes\n\nResults: {facts.measured_on or 'not measured'}.\n" if facts.results else "## Classes\n"]
+    for labels in label_sets:
+        lines += [" | ".join(["| class", *columns]) + " |", "| --- " * (1 + len(columns)) + "|"]
+        for name in labels.names:
+            values = facts.results.get(name, {})
+            cells = [f"{values[column]:.4g}" if column in values else "-" for column in columns]
+            lines.append(" | ".join([f"| {name}", *cells]) + " |")
+        lines.append("")
+    return lines
+
+
+def class_results(predictions: Predictions, labels: LabelSet, task: int = 0) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and count of each class, by frame or by clip: all in [0, 1] but the count.
+
+    Args:
+        predictions: of the queries of a test run, each once.
+        labels: the classes.
+        task: index of the task.
+
+    Example:
+        >>> none, score = torch.zeros(3, dtype=torch.int64), torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+        >>> rows = Predictions(none, none, none, none, torch.tensor([0, 0, 1]), score, score, score)
+        >>> class_results(rows, LabelSet(("background", "stir")))["stir"]
+        {'precision': 0.5, 'recall': 1.0, 'F1': 0.6666666666666666, 'count': 1.0}
+    """
+    asked = predictions.task == task
+    target, said = predictions.target[asked], predictions.scores[asked, : len(labels.names)].argmax(1)
+    said = said[target >= 0]
+    target = target[target >= 0]
+    results = {}
+    for index, name in enumerate(labels.names):
+        right = float(torch.sum((said == index) & (target == index)))
+        found, there = float(torch.sum(said == index)), float(torch.sum(target == index))
+        precision, recall = right / max(found, 1.0), right / max(there, 1.0)
+        f1 = 2 * right / max(found + there, 1.0)
+        results[name] = {"precision": precision, "recall": recall, "F1": f1, "count": there}
+    return results

@@ -1,0 +1,165 @@
+"""Classifiers as folders and hub repositories: safetensors, plain JSON and a model card; nothing that runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gad_lightning.backbones.causal_lm import CausalLM
+from gad_lightning.backbones.hub import snapshot, upload
+from gad_lightning.classifiers.checkpoint import KEY, SavesTrainedWeights, read_checkpoint
+from gad_lightning.classifiers.inherit import Inherited, inherit
+from gad_lightning.classifiers.model_card import CardFacts, model_card
+from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
+from gad_lightning.parts import ALLOWED_PACKAGES
+from gad_lightning.video.atomic import make_folder
+
+DESCRIPTION, CARD = "gad_lightning.json", "README.md"
+WEIGHTS, ADAPTER = "classifier.safetensors", "adapter_model.safetensors"
+
+
+class Shareable(SavesTrainedWeights):
+    """Mixin of the classifiers: written to a folder or the hub, read from there, and begun from another's weights."""
+
+    def save_pretrained(self, folder: str | Path, facts: CardFacts | None = None) -> Path:
+        """Write what was trained: the LoRA as peft has it, the rest beside it, a description, and a model card.
+
+        ``PeftModel.from_pretrained(base, folder)`` reads the LoRA without this library.
+
+        Args:
+            folder: made if it is not there; files of these names are replaced.
+            facts: what the model card says of data, licence and use.
+
+        Raises:
+            SettingError: if the LoRA is merged, or the folder cannot be written.
+        """
+        target = make_folder(Path(folder))
+        state = {name: weight.detach().cpu().contiguous() for name, weight in self.trained_state().items()}
+        about = self.about()
+        with tempfile.TemporaryDirectory(dir=target, prefix=".part-") as part:
+            written = Path(part)
+            names: dict[str, str] = {}
+            if isinstance(self.backbone, CausalLM) and self.backbone.lora is not None:
+                names = {f"backbone.{ours}": peft for ours, peft in self.backbone.adapter_names().items()}
+                self.backbone.save_adapter_config(written)
+                save_file({peft: state.pop(ours) for ours, peft in names.items()}, written / ADAPTER)
+            save_file(state, written / WEIGHTS)
+            (written / CARD).write_text(model_card(self, facts or CardFacts()), encoding="utf-8")
+            (written / DESCRIPTION).write_text(json.dumps({**about, "adapter": names}, indent=1), encoding="utf-8")
+            for path in sorted(written.iterdir(), key=lambda path: path.name == DESCRIPTION):  # that one last
+                os.replace(path, target / path.name)
+        return target
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_folder: str | Path,
+        revision: str | None = None,
+        map_location: str | torch.device = "cpu",
+        allowed: Sequence[str] = ALLOWED_PACKAGES,
+    ) -> Self:
+        """Make the classifier of a folder written by :meth:`save_pretrained`, or of a hub repository.
+
+        Args:
+            name_or_folder: ``owner/name`` on the hub, or a folder.
+            revision: of the repository.
+            map_location: device.
+            allowed: packages whose classes it may name; add your own package's for your own parts.
+
+        Raises:
+            MissingDataError: if there is no such folder or repository.
+            CheckpointError: if it is damaged, or describes a classifier of another class than this one.
+        """
+        content = read_shared(snapshot(str(name_or_folder), revision, weights=False))
+        return cls.made_again(content, str(name_or_folder), map_location, allowed)
+
+    def push_to_hub(self, repository: str, facts: CardFacts, private: bool = True) -> str:
+        """Write the folder of :meth:`save_pretrained` to the hub.
+
+        Args:
+            repository: ``owner/name``; made if it is not there.
+            facts: for the model card; the data's licence and the intended use must be given.
+            private: whether a repository made here is seen by its owner only.
+
+        Returns:
+            Address of the commit.
+
+        Raises:
+            SettingError: if a fact is missing, nobody is logged in, or the hub refuses.
+        """
+        for what in ("data_licence", "intended_use"):
+            if not getattr(facts, what):
+                raise SettingError(
+                    f"The model card has no {what}, and what is shared needs one.", f"pass CardFacts({what}=...)"
+                )
+        with tempfile.TemporaryDirectory() as folder:
+            return upload(self.save_pretrained(folder, facts), repository, private)
+
+    def init_from(self, source: str | Path, revision: str | None = None) -> Inherited:
+        """Begin from another classifier's weights: LoRA and connector as they are, head rows by class name.
+
+        Args:
+            source: a .ckpt file, a folder of :meth:`save_pretrained`, or a hub repository.
+            revision: of the repository.
+
+        Returns:
+            What was taken over, and which classes are new.
+
+        Raises:
+            MissingDataError: if there is no such source.
+            CheckpointError: if it has another base, LoRA or kind of features.
+        """
+        path = Path(source)
+        is_file = path.is_file() or path.suffix == ".ckpt"
+        content = read_checkpoint(path) if is_file else read_shared(snapshot(str(source), revision, weights=False))
+        return inherit(self, content, str(source))
+
+
+def read_shared(folder: Path) -> dict[str, Any]:
+    """Read a folder as the content of a checkpoint.
+
+    Raises:
+        MissingDataError: if a file is missing.
+        CheckpointError: if a file is damaged.
+    """
+    description = folder / DESCRIPTION
+    if not description.is_file():
+        raise MissingDataError(
+            f"{folder} holds no classifier: there is no {DESCRIPTION}.", "give a folder written by save_pretrained"
+        )
+    try:
+        about = json.loads(description.read_text(encoding="utf-8"))
+        names: dict[str, str] = about.pop("adapter")
+        state = read_tensors(folder / WEIGHTS)
+        adapter = read_tensors(folder / ADAPTER) if names else {}
+        state |= {ours: adapter[peft] for ours, peft in names.items()}
+    except (ValueError, KeyError, AttributeError) as error:
+        raise CheckpointError(
+            f"{description} is damaged or does not fit the weights beside it: {error!r}", "fetch or save it again"
+        ) from error
+    return {KEY: about, "state_dict": state}
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a file of tensors to the CPU.
+
+    Raises:
+        MissingDataError: if it is not there.
+        CheckpointError: if it is damaged.
+    """
+    if not path.is_file():
+        raise MissingDataError(f"There is no {path}.", "fetch or save the classifier again")
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is damaged: {error}", "fetch or save the classifier again") from error
+    return tensors
