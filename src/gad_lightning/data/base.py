@@ -252,6 +252,7 @@ class ActionDataModule(LightningDataModule, ABC):
             collate_fn=as_is,
             num_workers=self.num_workers,
             worker_init_fn=outlive_signals,
+            generator=torch.Generator(),  # its own: the run's random numbers do not depend on the number of workers
             persistent_workers=self.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
