@@ -22,7 +22,7 @@ from gad_lightning.data.names import split_words
 from gad_lightning.data.official import read_json
 from gad_lightning.data.sampling import BatchKey
 from gad_lightning.data.simulated import SimulatedFeatures
-from gad_lightning.errors import MissingDataError, SettingError
+from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.prompts.prompt import Prompt
 from tests.data.official_roots import real_root, write_features
 
@@ -173,6 +173,13 @@ def test_unknown_tasks_are_refused(root: Path, asked: Any) -> None:
 
 def test_nothing_there_is_refused_with_the_source(tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match=r"COIN.json(.|\n)*github.com/coin-dataset"):
+        COIN(tmp_path).records("train")
+
+
+@pytest.mark.parametrize(("text", "match"), [("{", "is no JSON"), ("{}", "has no entry 'database'")])
+def test_a_file_that_is_not_the_official_one_is_refused(tmp_path: Path, text: str, match: str) -> None:
+    (tmp_path / "COIN.json").write_text(text)
+    with pytest.raises(DataError, match=match):
         COIN(tmp_path).records("train")
 
 

@@ -103,3 +103,30 @@ def test_a_class_list_of_another_data_set_is_refused(root: Path) -> None:
     (root / "data_info.json").write_text(json.dumps({"CrossTask": info}))
     with pytest.raises(DataError, match="0 of the 3 classes"):
         CrossTask(root).records("train")
+
+
+def test_a_file_of_tasks_that_is_cut_short_is_refused(root: Path) -> None:
+    write_lines(root / "crosstask_release" / "tasks_primary.txt", "7", "Make Tea", "url")
+    with pytest.raises(DataError, match="fewer than five lines"):
+        CrossTask(root, split="official").records("train")
+
+
+def test_the_official_split_needs_its_file(root: Path) -> None:
+    (root / "crosstask_release" / "videos_val.csv").unlink()
+    with pytest.raises(MissingDataError, match=r"videos_val\.csv"):
+        CrossTask(root, split="official").records("train")
+
+
+def test_a_release_that_does_not_state_its_rate_has_the_published_one(root: Path) -> None:
+    info = {"class_names": ["BackGround", "pour water", "add tea", "add salt"]}
+    sessions = {"train_session_set": ["a", "b"], "test_session_set": ["c"]}
+    (root / "data_info.json").write_text(json.dumps(info | sessions))
+    data = CrossTask(root)
+    assert (data.rate, CrossTask(root, fps=2).rate) == (1.0, 2.0)
+    assert [record.name for record in data.records("train")] == ["a", "b"]
+
+
+def test_a_list_without_the_data_set_is_refused(root: Path) -> None:
+    (root / "data_info.json").write_text(json.dumps({"THUMOS": {}}))
+    with pytest.raises(DataError, match="says nothing of CrossTask: it has THUMOS"):
+        CrossTask(root).records("train")

@@ -111,7 +111,7 @@ class COIN(ReleasedVideos):
         """The annotation of every video."""
         merged: dict[str, dict[str, Any]] = {}
         for name in reversed(self.annotation_files):
-            merged |= read_json(self.find("the annotations", name))["database"]
+            merged |= read_json(self.find("the annotations", name), "database")
         return merged
 
     @cached_property

@@ -105,10 +105,16 @@ class CrossTask(ReleasedActions):
 
     @cached_property
     def primary_tasks(self) -> dict[str, PrimaryTask]:
-        """The 18 annotated tasks by number."""
-        lines_of = [line.strip() for line in self.release["tasks_primary.txt"].splitlines()]
-        blocks = [block.split("\n") for block in "\n".join(lines_of).strip().split("\n\n")]
-        return {lines[0]: PrimaryTask(lines[1], tuple(lines[4].split(","))) for lines in blocks}
+        """The 18 annotated tasks by number.
+
+        Raises:
+            DataError: if the file is not as its readme says.
+        """
+        text = "\n".join(line.strip() for line in self.release["tasks_primary.txt"].splitlines())
+        blocks = [block.split("\n") for block in text.strip().split("\n\n")]
+        if any(len(block) < 5 for block in blocks):
+            raise DataError("tasks_primary.txt has a task of fewer than five lines.", "download it again")
+        return {number: PrimaryTask(name, tuple(steps.split(","))) for number, name, _, _, steps, *_ in blocks}
 
     @property
     def goals(self) -> list[str]:
@@ -140,7 +146,9 @@ class CrossTask(ReleasedActions):
 
     def official_sessions(self, split: Split) -> list[str]:
         """The annotated videos; those of ``videos_val.csv`` are for test."""
-        held = {row[1] for row in csv.reader(io.StringIO(self.release["videos_val.csv"]))}
+        if "videos_val.csv" not in self.release:
+            raise missing("CrossTask: the official split (videos_val.csv) was not found.", self.root, self.expected)
+        held = {row[1] for row in csv.reader(io.StringIO(self.release["videos_val.csv"])) if len(row) > 1}
         return [video for video in self.annotations if split != "val" and (video in held) == (split == "test")]
 
     @override

@@ -16,7 +16,7 @@ class DataInfo(NamedTuple):
 
     class_names: tuple[str, ...]
     sessions: Mapping[Split, tuple[str, ...]]
-    fps: float
+    fps: float | None  # None where the file does not say
     goals: tuple[str, ...]
 
 
@@ -31,4 +31,5 @@ def read_info(path: Path, key: str) -> DataInfo:
     if "class_names" not in part or "train_session_set" not in part:
         raise DataError(f"{path} says nothing of {key}: it has {', '.join(whole)}.", f"use the file that has {key}")
     sessions = {split: tuple(part.get(f"{split}_session_set", ())) for split in SPLITS}
-    return DataInfo(tuple(part["class_names"]), sessions, float(part["fps"]), tuple(part.get("goal_names", ())))
+    fps = None if part.get("fps") is None else float(part["fps"])
+    return DataInfo(tuple(part["class_names"]), sessions, fps, tuple(part.get("goal_names", ())))

@@ -84,7 +84,7 @@ class Ego4DGoalStep(ReleasedActions):
         found = {part: find_file(self.root, f"goalstep_{name}.json") for part, name in PARTS.items()}
         if not any(found.values()):
             self.find("the annotations", *(f"goalstep_{name}.json" for name in PARTS.values()))
-        return {part: read_json(path)["videos"] for part, path in found.items() if path is not None}
+        return {part: read_json(path, "videos") for part, path in found.items() if path is not None}
 
     @cached_property
     def groups(self) -> dict[str, str]:

@@ -56,16 +56,19 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path} is damaged: {error}.", "download it again") from error
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file, gzipped or not.
+def read_json(path: Path, key: str | None = None) -> Any:
+    """Read a JSON file, gzipped or not; with ``key``, what stands under it.
 
     Raises:
-        DataError: if it is no JSON.
+        DataError: if it is no JSON, or has no such key.
     """
     try:
-        return json.loads(read_text(path))
+        whole = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise DataError(f"{path} is no JSON: {error}.", "download it again") from error
+    if key is not None and (not isinstance(whole, dict) or key not in whole):
+        raise DataError(f"{path} has no entry {key!r}.", "use the official file")
+    return whole if key is None else whole[key]
 
 
 def read_table(path: Path, columns: Sequence[str], delimiter: str = ",") -> list[dict[str, str]]:

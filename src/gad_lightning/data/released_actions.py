@@ -98,7 +98,8 @@ class ReleasedActions(ReleasedVideos):
     @property
     @override
     def rate(self) -> float:
-        return self.info.fps if self.given_fps is None and self.info is not None else super().rate
+        stated = None if self.info is None else self.info.fps
+        return super().rate if self.given_fps is not None or stated is None else stated
 
     @cached_property
     def perframe(self) -> bool:

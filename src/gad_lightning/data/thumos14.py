@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from gad_lightning.data.base import Split
 from gad_lightning.data.names import clean_name
-from gad_lightning.data.official import ExpectedFile, find_file, read_json, read_members
+from gad_lightning.data.official import ARCHIVES, ExpectedFile, find_file, read_json, read_members
 from gad_lightning.data.perframe import FrameClasses
 from gad_lightning.data.released_actions import Annotation, ReleasedActions, TimedSegment
 from gad_lightning.data.windows import IntArray
@@ -65,28 +65,12 @@ class THUMOS14(ReleasedActions):
     published_fps = 4.0
     files: ClassVar[tuple[ExpectedFile, ...]] = (
         ExpectedFile(
-            (
-                "annotations_val/*_val.txt",
-                "*.zip",
-                "*.tar",
-                "*.tgz",
-                "*/*_val.txt",
-                "*/*/*_val.txt",
-                "thumos14_val.json",
-            ),
+            ("annotations_val/*_val.txt", *ARCHIVES, "*/*_val.txt", "*/*/*_val.txt", "thumos14_val.json"),
             "annotations of the videos trained on",
             "https://www.crcv.ucf.edu/THUMOS14/download.html",
         ),
         ExpectedFile(
-            (
-                "annotations_test/*_test.txt",
-                "*.zip",
-                "*.tar",
-                "*.tgz",
-                "*/*_test.txt",
-                "*/*/*_test.txt",
-                "thumos14_test.json",
-            ),
+            ("annotations_test/*_test.txt", *ARCHIVES, "*/*_test.txt", "*/*/*_test.txt", "thumos14_test.json"),
             "annotations of the test videos",
         ),
         ExpectedFile(
