@@ -157,7 +157,7 @@ def test_names_say_something_and_silenced_warnings_give_a_reason(path: Path) -> 
     assert path.stem not in VAGUE_NAMES
     for line in path.read_text(encoding="utf-8").splitlines():
         if re.search(r"#\s*(noqa|type:\s*ignore)", line) and "re.search" not in line:
-            reason = r"#\s*(noqa:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*|type: ignore\[[\w, -]+\])\s+#\s+\S+"
+            reason = r"#\s*(noqa:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*|type: ignore\[[\w, -]+\])\s+(#|-)\s+\S+"
             assert re.search(reason, line), f"name the rule and the reason: {line.strip()}"
 
 

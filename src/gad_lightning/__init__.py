@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from gad_lightning.classifiers.discriminative import DiscriminativeClassifier as DiscriminativeClassifier
     from gad_lightning.classifiers.gad import GADClassifier as GADClassifier
     from gad_lightning.classifiers.generative import GenerativeClassifier as GenerativeClassifier
+    from gad_lightning.classifiers.predictions import PredictionWriter as PredictionWriter
+    from gad_lightning.data.base import ActionDataModule as ActionDataModule
+    from gad_lightning.data.own import OwnVideos as OwnVideos
+    from gad_lightning.data.toy import KitchenVideos as KitchenVideos
+    from gad_lightning.data.toy import ToyActions as ToyActions
     from gad_lightning.errors import GadError as GadError
     from gad_lightning.heads.base import ClassifierHead as ClassifierHead
     from gad_lightning.heads.linear import LinearHead as LinearHead
@@ -44,6 +49,9 @@ if TYPE_CHECKING:
     from gad_lightning.schema import LabelSet as LabelSet
     from gad_lightning.schema import Task as Task
     from gad_lightning.schema import Windows as Windows
+    from gad_lightning.streaming.detector import OnlineDetector as OnlineDetector
+    from gad_lightning.video.encoders import Encoder as Encoder
+    from gad_lightning.video.encoders import SmallEncoder as SmallEncoder
 
 __version__ = "0.1.0"
 
@@ -55,6 +63,10 @@ NAMES_OF = {
     "classifiers.discriminative": ("DiscriminativeClassifier",),
     "classifiers.gad": ("GADClassifier",),
     "classifiers.generative": ("GenerativeClassifier",),
+    "classifiers.predictions": ("PredictionWriter",),
+    "data.base": ("ActionDataModule",),
+    "data.own": ("OwnVideos",),
+    "data.toy": ("KitchenVideos", "ToyActions"),
     "errors": ("GadError",),
     "heads.base": ("ClassifierHead",),
     "heads.linear": ("LinearHead",),
@@ -74,6 +86,8 @@ NAMES_OF = {
     "readouts.nearest": ("Nearest",),
     "readouts.trie": ("Trie",),
     "schema": ("DataSchema", "FeatureSpec", "LabelSet", "Task", "Windows"),
+    "streaming.detector": ("OnlineDetector",),
+    "video.encoders": ("Encoder", "SmallEncoder"),
 }
 """Where each public name lives; the imports above say the same to type checkers, and a test compares them."""
 
