@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from gad_lightning import __version__
+from gad_lightning.cli.guards import plain_errors, quiet
 from gad_lightning.cli.tools import find_tools, run_tool
 from gad_lightning.errors import GadError
 
@@ -28,16 +29,15 @@ def main(args: Sequence[str] | None = None) -> None:
 
     Raises:
         GadError: if the user can put right what is wrong.
+        KeyboardInterrupt: after Ctrl-C, once everything is shut down.
         SystemExit: after help, or if the options cannot be parsed.
     """
     words = sys.argv[1:] if args is None else list(args)
     command = words[0].replace("-", "_") if words and not words[0].startswith("-") else ""
-    if command in RUNS:
-        from gad_lightning.cli.trainer import run_trainer
-
-        run_trainer(words)
-    elif command in find_tools():
-        run_tool(command, words[1:])
+    if command in RUNS or command in find_tools():
+        quiet()
+        with plain_errors():
+            start(command, words)
     elif words in (["--version"], ["-V"]):
         sys.stdout.write(f"gad-lightning {__version__}\n")
     elif not words or words[0] in ("-h", "--help"):
@@ -45,6 +45,16 @@ def main(args: Sequence[str] | None = None) -> None:
     else:
         sys.stderr.write(f"error: there is no command {words[0]!r}\n\n{overview()}")
         raise SystemExit(2)
+
+
+def start(command: str, words: Sequence[str]) -> None:
+    """Run a command that exists."""
+    if command not in RUNS:
+        run_tool(command, words[1:])
+        return
+    from gad_lightning.cli.trainer import run_trainer
+
+    run_trainer(words)
 
 
 def overview() -> str:

@@ -1,14 +1,14 @@
-"""What is checked or hushed before a run starts."""
+"""What is hushed, checked and told plainly around every command."""
 
 from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-import torch
-
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import GadError, SettingError
 
 Kind = TypeVar("Kind", bound=BaseException)
 
@@ -30,6 +30,8 @@ def check_accelerator(accelerator: object) -> None:
     Raises:
         SettingError: if it asks for a GPU and there is none, or torch was built without it.
     """
+    import torch  # the help of a tool does not wait for it
+
     wanted = accelerator if isinstance(accelerator, str) else ""
     if wanted not in ("gpu", "cuda", "mps") or torch.cuda.is_available():
         return
@@ -55,6 +57,19 @@ def found_in(error: BaseException, kind: type[Kind]) -> Kind | None:
             return seen
         seen = seen.__cause__ or seen.__context__
     return None
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Raise what a user can put right, and Ctrl-C, as it was: a parser wraps the one, Lightning the other."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # all of them are raised again
+        for kind in (GadError, KeyboardInterrupt):
+            cause = found_in(error, kind)
+            if cause is not None and cause is not error:
+                raise cause from None
+        raise
 
 
 def quiet() -> None:

@@ -15,12 +15,12 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.classifiers.checkpoint import read_checkpoint
 from gad_lightning.classifiers.predictions import PredictionWriter
-from gad_lightning.cli.guards import check_accelerator, found_in, quiet
+from gad_lightning.cli.guards import check_accelerator
 from gad_lightning.data.base import ActionDataModule
-from gad_lightning.errors import GadError, SettingError
+from gad_lightning.errors import SettingError
 from gad_lightning.schema import DataSchema
+from gad_lightning.training.checkpoint_files import WholeCheckpointIO
 from gad_lightning.video.atomic import make_folder
 
 DEFAULTS = {"default_root_dir": "runs", "use_distributed_sampler": False, "log_every_n_steps": 10}
@@ -36,10 +36,8 @@ def run_trainer(args: Sequence[str]) -> None:
         args: command and options.
 
     Raises:
-        GadError: whatever a user can put right, also where a parser wrapped it in an error of its own.
-        KeyboardInterrupt: after Ctrl-C, once Lightning has shut down.
+        SettingError: if Lightning refuses a setting.
     """
-    quiet()
     try:
         RunCLI(
             Classifier,
@@ -56,12 +54,6 @@ def run_trainer(args: Sequence[str]) -> None:
         )
     except MisconfigurationException as error:
         raise SettingError(f"{error}", TRAINER_REMEDY) from error
-    except (Exception, SystemExit) as error:  # all of them are raised again
-        for kind in (GadError, KeyboardInterrupt):
-            cause = found_in(error, kind)
-            if cause is not None and cause is not error:
-                raise cause from None
-        raise
 
 
 class Parser(LightningArgumentParser):
@@ -117,7 +109,7 @@ class RunCLI(LightningCLI):
         """
         path = self.config[self.config.subcommand].get("ckpt_path")
         if path and path.split(":")[0] not in SPECIAL_CHECKPOINTS and "://" not in path:
-            read_checkpoint(path)
+            WholeCheckpointIO().load_checkpoint(path)
 
     def before_instantiate_classes(self) -> None:
         """Refuse what cannot work before a model is loaded."""
