@@ -115,6 +115,13 @@ def test_making_one_reads_nothing_and_it_is_rebuilt_from_its_spec() -> None:
     assert (again.tokens, again.shrink) == ("grid2x2", encoder.shrink)
 
 
+def test_weights_go_where_the_encoder_was_sent_before_they_were_read(saved: dict[str, Path]) -> None:
+    encoder = HuggingFaceEncoder(str(saved["dino"])).to("meta")
+    assert encoder.device.type == "meta"
+    encoder.load()
+    assert {weight.device.type for weight in encoder.parameters()} == {"meta"}
+
+
 def test_what_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"(?s)'no/such-model'.*folder written by save_pretrained"):
         HuggingFaceEncoder("no/such-model").load()

@@ -25,7 +25,10 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(tmp_path_factory.mktemp("clips") / "clip.mp4", [index / 25 for index in range(20)], bf="2")
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+
+@pytest.mark.parametrize("method", [pytest.param("fork", marks=FORKS), "spawn"])
 def test_eight_workers_decode_while_their_parent_has_a_file_open(clip: Path, method: str) -> None:
     half_read = read_frames(clip)
     next(half_read)
@@ -50,6 +53,7 @@ def go_on(frames: Iterator[object]) -> bool:
     return False
 
 
+@FORKS
 def test_a_decoder_is_not_used_on_both_sides_of_a_fork(clip: Path) -> None:
     frames = read_frames(clip)
     next(frames)

@@ -81,7 +81,7 @@ class Encoder(Part, nn.Module):
     @property
     def device(self) -> torch.device:
         """Where ``forward`` runs."""
-        held = next(self.parameters(), next(self.buffers(), None))
+        held = next(self.buffers(), next(self.parameters(), None))
         return torch.device("cpu") if held is None else held.device
 
 

@@ -38,6 +38,8 @@ class HuggingFaceEncoder(Encoder):
         dtype: number type of the weights while encoding; features come as float32 in any case.
     """
 
+    place: Tensor
+
     def __init__(
         self,
         name_or_folder: str,
@@ -52,6 +54,7 @@ class HuggingFaceEncoder(Encoder):
         self.tokens = tokens
         self.dtype = dtype
         self.shrink = None if pad_to is None else Resize(pad_to, "pad")
+        self.register_buffer("place", torch.zeros(()), persistent=False)  # where weights go that are not read yet
 
     @property
     def name(self) -> str:
@@ -158,7 +161,7 @@ class HuggingFaceEncoder(Encoder):
                 f"{self.name_or_folder} lacks {len(missing)} weights of its vision model, first {missing[0]!r}.",
                 "get the whole checkpoint: missing weights would be random",
             )
-        self.requires_grad_(False).eval()
+        self.requires_grad_(False).eval().to(self.place.device)
 
     def prepare(self, picture: Picture) -> Picture:
         """Resize and crop as the processor says; scaling and normalisation follow on the device."""
