@@ -41,5 +41,9 @@ def test_hand_checked_contexts(context: AuxiliaryContext, label: int, frame: int
     assert context.parts(Moment(label, frame, ABAC, "make tea")) == expected
 
 
+def test_a_goal_that_is_the_answer_is_not_written_twice() -> None:
+    assert Goal().parts(Moment(A, 0, [], "make tea", "make tea")) == [A]
+
+
 def test_an_unknown_goal_is_not_written() -> None:
     assert Goal().parts(Moment(A, 0, [], None)) == [A]

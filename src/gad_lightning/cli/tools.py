@@ -35,4 +35,6 @@ def run_tool(name: str, args: Sequence[str]) -> None:
     from jsonargparse import auto_cli
 
     main = import_module(f"gad_lightning.tools.{name}").main
-    auto_cli(main, args=list(args), prog=f"gad-lightning {name.replace('_', '-')}")
+    # configs of runs are read as runs read them: with ${oc.env:...}
+    prog = f"gad-lightning {name.replace('_', '-')}"
+    auto_cli(main, args=list(args), prog=prog, parser_mode="omegaconf")

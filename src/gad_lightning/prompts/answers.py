@@ -94,7 +94,8 @@ class AnswerWriter:
             if row not in segments:
                 segments[row] = [Segment(*part) for part in batch.segments[row].tolist() if part[0] >= 0]
             goal = self.schema.goals[goals[row]] if goals[row] >= 0 else None
-            parts = self.context.parts(Moment(label[query], moment[query], segments[row], goal))
+            name = self.schema.tasks[task[query]].labels.names[label[query]]
+            parts = self.context.parts(Moment(label[query], moment[query], segments[row], goal, name))
             written.append(self.write(parts, task[query]))
         return written
 

@@ -80,6 +80,9 @@ class Prompt(Part):
             [vocabulary.new_token(piece)] if LEARNED.fullmatch(piece) else vocabulary.encode(piece) for piece in pieces
         ]
         self.opener_ids = torch.tensor([token for ids in encoded for token in ids], dtype=torch.int64)
+        # what a learned vector follows is text that was there before: only text after the last one can be written
+        fixed = len(encoded[-1]) if pieces and not LEARNED.fullmatch(pieces[-1]) else 0
+        self.opener_written = torch.arange(len(self.opener_ids)) >= len(self.opener_ids) - fixed
         self.tokens_per_frame, self.width = schema.features.tokens_per_frame, schema.features.width
 
     @property
@@ -126,7 +129,7 @@ class Prompt(Part):
             room=room,
         )
         ids = self.opener_ids.expand(len(sample), -1)
-        supervised = torch.full_like(ids, self.supervise_prefix, dtype=torch.bool)
+        supervised = (self.opener_written & self.supervise_prefix).expand(len(sample), -1)
         if answers is not None:
             written, target = answers
             target = target | ((written >= 0) & self.supervise_prefix)

@@ -17,6 +17,7 @@ class Moment(NamedTuple):
     frame: int  # frame of the video, at the features' fps
     segments: Sequence[Segment]  # labelled segments of the whole video in time order, background left out
     goal: str | None  # the procedure the video follows, if known
+    name: str = ""  # of the class asked for
 
 
 class AuxiliaryContext(Part):

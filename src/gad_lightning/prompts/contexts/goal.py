@@ -6,8 +6,8 @@ from gad_lightning.prompts.contexts.base import AuxiliaryContext, Moment
 
 
 class Goal(AuxiliaryContext):
-    """The goal that the video follows, as the paper's COIN models write it; nothing where it is unknown."""
+    """The goal that the video follows, as the paper's COIN models write it; nothing if unknown or the answer."""
 
     def context(self, moment: Moment) -> list[int | str]:
         """Name of the goal."""
-        return [] if moment.goal is None else [moment.goal]
+        return [] if moment.goal in (None, moment.name) else [str(moment.goal)]
