@@ -161,6 +161,13 @@ def test_a_truncated_file_says_how_much_is_there(tmp_path: Path, suffix: str) ->
         list(read_frames(cut, broken="refuse"))
 
 
+def test_a_clock_that_jumps_by_hours_is_broken(tmp_path: Path) -> None:
+    file = VideoFile(write_clip(tmp_path / "jump.mkv", [0, 0.2, 0.4, 5000, 5000.2], bf="0"), fps=5)
+    assert numbers(list(file)) == [0, 1, 2]
+    assert file.report is not None
+    assert "a clock that jumps from 0.400 s to 5000.000 s" in str(file.report.problem)
+
+
 def test_a_truncated_mp4_without_its_index_is_refused(tmp_path: Path) -> None:
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(write_clip(tmp_path / "whole.mov", [0, 1, 2]).read_bytes()[:-900])

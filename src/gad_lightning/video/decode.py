@@ -66,7 +66,7 @@ class VideoFile(FrameSource):
         self.report: DecodeReport | None = None
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield the frames; ``report`` says at any moment how much was decoded.
+        """Yield the frames; once iteration has ended, ``report`` says how much was decoded.
 
         Raises:
             MissingDataError: if there is no such file.
@@ -83,10 +83,22 @@ class VideoFile(FrameSource):
             last, picture = None, None
             for seconds, frame in timed if self.fps is None else at_times(timed, self.fps):
                 if picture is None or frame is not last:
-                    last, picture = frame, convert(frame)
+                    last, picture = frame, self.picture(convert, frame)
                 yield Frame(seconds, picture)
                 if os.getpid() != process:
                     raise SettingError(f"{self.path} was opened before a fork.", "start iterating in the worker")
+
+    def picture(self, convert: Converter, frame: Any) -> Picture:
+        """Convert a frame, naming the file if that fails."""
+        av = need("av", why="to read video files")
+        try:
+            return convert(frame)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise DataError(
+                f"{self.path} has a frame of {frame.width} x {frame.height} in {frame.format.name} that cannot be "
+                f"converted to RGB: {error}.",
+                "convert the video to H.264 in mp4",
+            ) from error
 
     def decoded(self, container: Any, stream: Any) -> Iterator[Any]:
         """Yield the decoder's frames in its order, then write ``report``."""
