@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gad_lightning.backbones.attention import visible
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.connector import Connector, MLPConnector
+from gad_lightning.backbones.fingerprint import digest
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
-from gad_lightning.backbones.lora import adapter_names, add_lora, merge_lora, save_adapter_config
+from gad_lightning.backbones.lora import adapter_names, add_lora, merge_lora, save_adapter_config, take_lora_out
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
@@ -250,6 +250,11 @@ class CausalLM(Backbone):
         self.merged = True
         return merge_lora(self.model) if self.lora is not None else 0.0
 
+    def merged_decoder(self) -> Any:
+        """The decoder after :meth:`merge`, as plain layers of transformers."""
+        take_lora_out(self.decoder)
+        return self.decoder
+
     def trained_state(self) -> dict[str, Tensor]:
         """Trained weights by name.
 
@@ -273,14 +278,3 @@ class CausalLM(Backbone):
     def fingerprint(self) -> str:
         """Digest of the frozen decoder; empty where the whole decoder is trained."""
         return self._fingerprint
-
-
-def digest(model: nn.Module) -> str:
-    """Digest names, shapes and a sample of the values of every weight, in bfloat16: any format gives the same."""
-    summary = hashlib.sha256()
-    for name, weight in sorted(model.state_dict().items()):
-        flat = weight.detach().reshape(-1)
-        sample = torch.cat([flat[:512], flat[-512:]]).to(torch.bfloat16).float().cpu()
-        summary.update(f"{name} {tuple(weight.shape)}".encode())
-        summary.update(sample.numpy().tobytes())
-    return summary.hexdigest()

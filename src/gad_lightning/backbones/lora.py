@@ -72,6 +72,16 @@ def merge_lora(model: nn.Module) -> float:
     return drift
 
 
+def take_lora_out(model: nn.Module) -> None:
+    """Put the layers themselves back in place of merged LoRA layers."""
+    from peft.tuners.lora import Linear
+
+    for name, layer in list(model.named_modules()):
+        if isinstance(layer, Linear) and layer.merged:
+            owner, _, last = name.rpartition(".")
+            setattr(model.get_submodule(owner), last, layer.get_base_layer())
+
+
 def adapter_names(model: Any, weights: Mapping[str, Tensor]) -> dict[str, str]:
     """Find the names that peft saves LoRA weights by.
 
