@@ -34,7 +34,9 @@ def run_tool(name: str, args: Sequence[str]) -> None:
     """
     from jsonargparse import auto_cli
 
+    from gad_lightning.cli.tool_parser import ToolParser
+
     main = import_module(f"gad_lightning.tools.{name}").main
     # configs of runs are read as runs read them: with ${oc.env:...}
     prog = f"gad-lightning {name.replace('_', '-')}"
-    auto_cli(main, args=list(args), prog=prog, parser_mode="omegaconf")
+    auto_cli(main, args=list(args), prog=prog, parser_mode="omegaconf", parser_class=ToolParser)
