@@ -32,7 +32,7 @@ def main(
     fps: float = 4.0,
     dtype: Literal["float16", "float32"] = "float16",
     broken: Broken = "keep",
-    batch_size: int = 64,
+    batch_size: int = 32,
     workers: int = 1,
     patience: float = 120.0,
     accelerator: str = "auto",

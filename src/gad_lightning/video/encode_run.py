@@ -30,7 +30,7 @@ class Settings(NamedTuple):
     fps: float = 4.0  # feature frames a second
     dtype: Literal["float16", "float32"] = "float16"  # on disk
     broken: Broken = "keep"  # what a damaged file gives, see VideoFile
-    batch_size: int = 64  # pictures, of whatever videos, that are encoded together
+    batch_size: int = 32  # pictures, of whatever videos, that are encoded together
     workers: int = 0  # decoding processes; 0 decodes in a thread of this one, which cannot be killed
     patience: float = 120.0  # seconds without a picture after which a decoding process is killed
 
