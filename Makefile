@@ -1,52 +1,52 @@
-# Two commands on a fresh machine: `make demo` and `make test`.
-# VENV=folder uses an existing environment; the torch in it is never replaced.
-
-VENV ?= .venv
+# Two commands on a fresh machine: `make demo` and `make test`. Both make the environment .venv with the tested versions.
+# VENV=path takes an existing environment instead: its torch is never replaced, and only what is missing is installed.
 PYTHON ?= python3
+VENV ?= .venv
 BIN := $(VENV)/bin
-PINS := $(VENV)/gad-constraints.txt
+# SLOW=1 runs the tests marked slow too; those marked gpu run with `pytest -m gpu`
+SLOW ?=
+# A stamp names the copy of the source that the environment runs, so that another copy is installed anew.
+STAMP := $(VENV)/.gad-lightning$(subst /,-,$(CURDIR))
+MADE_HERE := $(VENV)/.made-by-make
 SOURCES := setup.cfg pyproject.toml constraints.txt
 
-# spinning threads slow a shared machine twentyfold
+# one thread a worker, and none that spins while it waits: on a shared machine they slow each other twentyfold
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test slow lint hooks clean
-.DEFAULT_GOAL := test
+.PHONY: demo test lint hooks clean
 
-demo: $(VENV)/.gad-installed
+demo: $(STAMP)
 	$(BIN)/gad-lightning demo
 
-test: $(VENV)/.gad-installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m "not slow and not gpu"
+test: $(STAMP)-test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+		-m "$(if $(SLOW),not gpu,not slow and not gpu)"
 
-slow: $(VENV)/.gad-installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m "slow and not gpu"
-
-lint: $(VENV)/.gad-installed-test
+lint: $(STAMP)-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-hooks: $(VENV)/.gad-installed-test
+hooks: $(STAMP)-test
 	$(BIN)/pre-commit install
-
-$(VENV)/.gad-installed: $(PINS)
-	$(BIN)/python -m pip install --quiet --constraint $(PINS) --editable .
-	touch $@
-
-$(VENV)/.gad-installed-test: $(PINS)
-	$(BIN)/python -m pip install --quiet --constraint $(PINS) --editable ".[test]"
-	touch $@
-
-# a new environment gets the tested versions; one that has a torch keeps it, and everything that fits the bounds
-$(PINS): $(SOURCES) | $(BIN)/python
-	if $(BIN)/python -m pip show --quiet torch 2>/dev/null && [ ! -e $(VENV)/.gad-made ]; \
-	then $(BIN)/python -m pip freeze | grep '^torch==' > $@; \
-	else cp constraints.txt $@; fi
-
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
-	touch $(VENV)/.gad-made
 
 clean:
 	rm -rf .venv build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(STAMP): $(SOURCES) | $(BIN)/python
+	$(call install,.)
+
+$(STAMP)-test: $(SOURCES) | $(BIN)/python
+	$(call install,.[test])
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	touch $(MADE_HERE)
+
+define install
+	$(BIN)/python -m pip --version > /dev/null 2>&1 || $(BIN)/python -m ensurepip
+	@rm -f $(VENV)/.gad-lightning*
+	$(BIN)/python .ci/pins.py $$(test -e $(MADE_HERE) && echo --all) > $(VENV)/.gad-lightning-pins.txt
+	$(BIN)/python -m pip install -c $(VENV)/.gad-lightning-pins.txt -e '$(1)'
+	@touch $@
+endef
