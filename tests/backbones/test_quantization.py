@@ -16,9 +16,13 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
+from gad_lightning.cli import main
 from gad_lightning.errors import SettingError
 from tests.backbones.folders import llama_folder
 from tests.classifiers.making import batch, make, random_frames
+from tests.watching import Watch
+
+ROOT = Path(__file__).resolve().parents[2]
 
 LORA: dict[str, Any] = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.0}
 HOW = pytest.mark.parametrize("how", ["nf4", "int8"])
@@ -164,6 +168,16 @@ def test_small_optimisers_train_and_their_state_is_saved_as_plain_data(name: str
     assert not torch.equal(before["heads.0.project.bias"], classifier.trained_state()["heads.0.project.bias"])
     stored = torch.load(tmp_path / "x.ckpt", weights_only=True)
     assert len(stored["optimizer_states"][0]["state"]) == len(before)
+
+
+@pytest.mark.parametrize("name", ["AdamW8bit", "PagedAdamW32bit"])
+def test_small_optimisers_are_a_line_of_the_config(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    chosen = ["--model.optimizer=bitsandbytes.optim." + name, "--model.optimizer.init_args.lr=3e-4"]
+    quick = ["--trainer.fast_dev_run=true", "--trainer.accelerator=cpu", "--trainer.callbacks+=tests.watching.Watch"]
+    main(["fit", f"--config={ROOT / 'experiments' / 'toy' / 'gad.yaml'}", *chosen, *quick])
+    assert type(Watch.run.optimizer).__name__ == name
+    assert Watch.run.optimizer.param_groups[0]["initial_lr"] == 3e-4
 
 
 def test_a_large_weight_has_its_moments_in_bytes() -> None:
