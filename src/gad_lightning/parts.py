@@ -42,9 +42,7 @@ class Part(metaclass=PartMeta):
         given = self.settings()
         kept = {name: given[name] for name in list(given)[supplied:] if name not in self.unrecorded}
         made = self.made()
-        described = {
-            name: describe(value) for name, value in kept.items() if name not in made
-        }
+        described = {name: describe(value) for name, value in kept.items() if name not in made}
         # a factory left at its default is written down too, as defaults may change; a subclass may have hidden it
         described |= {
             name: {"factory": part.spec(count)} for name, (part, count) in made.items() if accepts(type(self), name)

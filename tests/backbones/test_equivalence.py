@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
@@ -57,8 +55,8 @@ def apart(first: Tensor, second: Tensor) -> float:
 
 
 @pytest.fixture(params=["<cls>", "\nAssistant:", "", "]\n<cls>"], ids=["cls", "text", "none", "mixed"])
-def opener(request: pytest.FixtureRequest) -> Iterator[str]:
-    yield request.param
+def opener(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @KINDS

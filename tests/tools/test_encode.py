@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from jsonargparse import auto_cli
-from tests.video.clips import write_clip
 
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.tools.encode import main, read_part
+from tests.video.clips import write_clip
 
 
 @pytest.fixture

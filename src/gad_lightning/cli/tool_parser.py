@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser
 from gad_lightning.video.address import redact
 
 
-class ToolParser(ArgumentParser):
+class ToolParser(ArgumentParser):  # type: ignore[misc]  # jsonargparse is read without its annotations
     """Prints its errors with the passwords of URLs struck out."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
