@@ -10,14 +10,16 @@ import random
 import signal
 import socket
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers.logger import DummyLogger
+from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.base import Classifier
@@ -35,6 +37,7 @@ class Run(NamedTuple):
     root: Path
     resume: Path | str | None = None
     processes: int = 1
+    sharded: bool = False
     workers: int = 0
     step_samples: int = 4  # of all processes together
     accumulate: int = 1
@@ -44,6 +47,8 @@ class Run(NamedTuple):
     save_at: tuple[tuple[str, int], ...] = ()  # (hook, batches done in all epochs) after which a checkpoint is written
     kill_at: int = -1  # batches done after which every process kills itself
     lora: dict[str, Any] | None = LORA
+    schedule: Literal["cosine", "constant"] = "cosine"  # with a warm-up or without
+    data: tuple[tuple[str, Any], ...] = ()  # further settings
     trainer: tuple[tuple[str, Any], ...] = ()  # further settings
     callbacks: tuple[Callback, ...] = ()
 
@@ -126,7 +131,9 @@ def digest(value: Any) -> str:
     summary = hashlib.sha256()
 
     def add(item: Any) -> None:
-        if isinstance(item, Tensor):
+        if isinstance(item, DTensor):
+            add(item.full_tensor())
+        elif isinstance(item, Tensor):
             summary.update(f"{item.dtype} {tuple(item.shape)}".encode())
             summary.update(item.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
         elif isinstance(item, np.ndarray):
@@ -145,25 +152,36 @@ def digest(value: Any) -> str:
     return summary.hexdigest()[:16]
 
 
-def make_classifier(data: ToyActions, lora: dict[str, Any] | None) -> Classifier:
-    """A small GAD whose weights depend on nothing but ``lora``."""
+def strategy_of(run: Run) -> str | ModelParallelStrategy:
+    """Lightning's strategy."""
+    if run.sharded:
+        return ModelParallelStrategy(run.processes, 1, save_distributed_checkpoint=False)
+    return "auto" if run.processes == 1 else "ddp"
+
+
+def make_classifier(data: ToyActions, run: Run) -> Classifier:
+    """A small GAD, of the same weights in every process."""
     torch.manual_seed(1)
-    backbone = TinyBackbone(hidden_size=16, num_layers=2, num_heads=2, lora=lora, lora_on_head=lora is not None)
-    return GADClassifier(schema=data.schema, backbone=backbone, answered_share=0.5)
+    backbone = TinyBackbone(hidden_size=16, num_layers=2, num_heads=2, lora=run.lora, lora_on_head=run.lora is not None)
+    warmup = 0.1 if run.schedule == "cosine" else 0.0
+    return GADClassifier(
+        schema=data.schema, backbone=backbone, answered_share=0.5, schedule=run.schedule, warmup=warmup
+    )
 
 
 def train(run: Run) -> Ending:
     """Train in this process."""
     torch.set_num_threads(1)
     batch_size = run.step_samples // run.processes
-    data = ToyActions(window=6, stride=9, batch_size=batch_size, eval_batch_size=64, num_workers=run.workers, seed=5)
-    classifier = make_classifier(data, run.lora)
+    settings = {"window": 6, "stride": 9, "seed": 5, "eval_batch_size": 64, **dict(run.data)}
+    data = ToyActions(batch_size=batch_size, num_workers=run.workers, **settings)
+    classifier = make_classifier(data, run)
     book, observer = Book(), Observer(run)
     trainer = Trainer(
         **{
             "accelerator": "cpu",
             "devices": run.processes,
-            "strategy": "auto" if run.processes == 1 else "ddp",
+            "strategy": strategy_of(run),
             "logger": book,
             "max_epochs": run.epochs,
             "max_steps": run.steps,
@@ -196,6 +214,7 @@ def train(run: Run) -> Ending:
 
 def be_rank(rank: int, port: int, run: Run, ending: Path) -> None:
     """Train as one of several processes, as ``torchrun`` would start it; the first writes how it ended."""
+    multiprocessing.set_start_method("fork", force=True)  # of loader workers, as in a process that nobody forked
     if run.processes > 1:
         os.environ |= {
             "TORCHELASTIC_RUN_ID": "test",
@@ -215,7 +234,7 @@ def be_rank(rank: int, port: int, run: Run, ending: Path) -> None:
 def launch(run: Run) -> tuple[list[int | None], Ending | None]:
     """Train in processes of their own: their exit statuses, and how the run ended if it did."""
     context = multiprocessing.get_context("forkserver")  # imports torch once, then forks
-    context.set_forkserver_preload(["tests.training.program"])
+    context.set_forkserver_preload(["tests.training.program", "transformers.models.llama", "peft"])
     ending = run.root / "ending.json"
     ending.unlink(missing_ok=True)
     with socket.socket() as free:

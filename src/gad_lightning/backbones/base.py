@@ -103,6 +103,11 @@ class Backbone(Part, nn.Module):
     def fingerprint(self) -> str:
         """Digest of the untrained base: equal for the same weights in any number format."""
 
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """Layers that can be spread over processes; none by default."""
+        return ()
+
     def place(self, tokens: Tokens) -> Tokens:
         """Move tokens laid out on the CPU to this backbone's device, noting first whether they need a mask."""
         plain = is_plain(tokens.places, self.window)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gad_lightning.backbones.attention import visible
 from gad_lightning.backbones.base import Backbone
@@ -161,6 +161,12 @@ class CausalLM(Backbone):
     def decoder(self) -> Any:
         """The layers between embedding and head, last norm included."""
         return self.causal_lm.model
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """The decoder's layers."""
+        layers: Sequence[nn.Module] = self.decoder.layers
+        return layers
 
     @property
     def config(self) -> Any:

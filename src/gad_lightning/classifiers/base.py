@@ -19,16 +19,18 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.detection import Detection, detect
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.schedule import PaperAdamW, warm_up
+from gad_lightning.classifiers.sharding import SpreadsBlocks
 from gad_lightning.classifiers.sharing import Shareable
 from gad_lightning.errors import SettingError
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.base import OpenBranches
 from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
+from gad_lightning.training.distribution import average
 from gad_lightning.training.exact_resume import ExactResume
 from gad_lightning.types import IGNORED, Batch, Loss, Predictions, Tokens
 
 
-class Classifier(Shareable, LightningModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
+class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
     """Base: a subclass gives ``losses(batch)`` and ``scores(batch)``, and nothing else differs.
 
     Args:
@@ -225,18 +227,13 @@ class Classifier(Shareable, LightningModule):  # type: ignore[misc]  # loads wit
 
     def average(self, loss: Loss) -> Tensor:
         """Divide a loss by its count over all processes, so that their averaged gradients are those of one process."""
-        count = loss.number.detach().clone()
-        if self._trainer is not None and self.trainer.world_size > 1:
-            torch.distributed.all_reduce(count)
-            count = count / self.trainer.world_size
-        return loss.total / count.clamp(min=1e-8)
+        return average({"": loss}, 1 if self._trainer is None else self.trainer.world_size)[0]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Sum the losses and log each."""
-        averaged = {name: self.average(loss) for name, loss in self.losses(batch).items()}
-        total = torch.stack(list(averaged.values())).sum()
-        for name, value in {**averaged, "loss": total}.items():
-            self.log(f"train/{name}", value.detach(), batch_size=len(batch.label), prog_bar=name == "loss")
+        """Sum the losses, and log each as it is over all processes."""
+        total, logged = average(self.losses(batch), self.trainer.world_size)
+        for name, value in logged.items():
+            self.log(f"train/{name}", value, batch_size=len(batch.label), prog_bar=name == "loss")
         return total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

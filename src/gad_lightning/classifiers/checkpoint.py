@@ -37,7 +37,9 @@ class SavesTrainedWeights(Part):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the trained weights only, and add what rebuilds the classifier."""
-        checkpoint["state_dict"] = {name: weight.detach() for name, weight in self.trained_state().items()}
+        trained = {name: weight.detach() for name, weight in self.trained_state().items()}
+        whole = checkpoint.get("state_dict", trained)  # of all processes, in the first one; elsewhere it can be empty
+        checkpoint["state_dict"] = {name: whole[name] for name in trained if whole}
         checkpoint[KEY] = self.about()
 
     def about(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -66,6 +67,7 @@ class ExactResume(Callback):
                 "The checkpoint was saved without ExactResume: its place in the epoch is unknown.",
                 "start a new run from its weights",
             )
+        warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # it is, and Lightning cannot know
         about = checkpoint[KEY]
         self.seed, self.stored, self.resumed = about["seed"], about["settings"], Position(**about["position"])
         batches = self.stored["batches of an epoch"]
@@ -140,17 +142,19 @@ def check_settings(stored: dict[str, Any], here: dict[str, Any], processes: int)
 
 
 def start_loader(trainer: Trainer, position: Position) -> None:
-    """Let the training loader skip what is done of the epoch.
+    """Let the training loader skip what is done of the epoch; a whole epoch leaves at most its validation.
 
     Raises:
         CheckpointError: if it is no loader of this library and something is left of the epoch.
     """
     sampler = getattr(trainer.train_dataloader, "sampler", None)
-    over = position.batches >= trainer.num_training_batches
     if isinstance(sampler, EpochSampler):
-        sampler.start_at(position.epoch, len(sampler) if over else position.batches)
-    elif position.batches and not over:
+        sampler.start_at(position.epoch, position.batches)
+    elif 0 < position.batches < trainer.num_training_batches:
         raise CheckpointError(
             f"The checkpoint was saved after {position.batches} batches of an epoch; this loader cannot start there.",
             "load the data with an ActionDataModule, or resume from a checkpoint of an epoch's end",
         )
+    if position.batches == trainer.num_training_batches:
+        fit: Any = trainer.fit_loop
+        fit._data_fetcher.done = True  # else Lightning asks for one more batch where no validation follows

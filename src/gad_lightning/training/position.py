@@ -38,7 +38,7 @@ class Position(NamedTuple):
                 return cls(epoch + 1, 0, total, steps, True)
             return cls(epoch, done, total, steps, validated)
         cut = done % trainer.accumulate_grad_batches
-        return cls(epoch, done - cut, total - cut, steps, validated or cut > 0 or epoch_is_over)
+        return cls(epoch, done - cut, total - cut, steps, validated or cut > 0 or epoch_is_over or done == cut)
 
     def told_to(self, loops: dict[str, Any], batches_per_epoch: int) -> dict[str, Any]:
         """Rewrite the state of Lightning's fit loop, as a checkpoint has it, so that the loop goes on here.

@@ -1,0 +1,30 @@
+"""Lets a classifier be trained with its decoder spread over processes."""
+
+from __future__ import annotations
+
+from lightning import LightningModule
+from torch.optim import Optimizer
+
+from gad_lightning.backbones.base import Backbone
+from gad_lightning.training.distribution import average_gradients, check_sharding, shard
+
+
+class SpreadsBlocks(LightningModule):
+    """Mixin of the classifiers: ``ModelParallelStrategy`` spreads the decoder's blocks; each process has all else."""
+
+    backbone: Backbone
+
+    def configure_model(self) -> None:
+        """Spread the blocks, if the strategy is made for that.
+
+        Raises:
+            SettingError: if the strategy is set to what cannot work.
+        """
+        if self.device_mesh is not None:
+            check_sharding(self.trainer.strategy, getattr(self.backbone, "quantization", None) is not None)
+            shard(self.backbone.blocks, self.device_mesh["data_parallel"])
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Average the gradients that such a strategy forgets, before they are clipped."""
+        if self.device_mesh is not None:
+            average_gradients([weight for weight in self.parameters() if weight.requires_grad])

@@ -1,0 +1,108 @@
+"""Several processes: losses averaged as one process would, and a decoder whose blocks are spread over them (FSDP2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed.tensor import DTensor
+
+from gad_lightning.errors import SettingError
+from gad_lightning.types import Loss
+
+
+def average(losses: Mapping[str, Loss], processes: int) -> tuple[Tensor, dict[str, Tensor]]:
+    """Divide each loss by its count over all processes, in one exchange.
+
+    Args:
+        losses: of this process, at least one; a part of the processes may have a count of 0.
+        processes: that take part.
+
+    Returns:
+        What to minimise here, so that gradients averaged over the processes are those of one process with all of the
+        batch; and each loss over all processes by name, their sum as ``loss``, to be logged.
+
+    Example:
+        >>> total, logged = average({"a": Loss(torch.tensor(6.0), torch.tensor(3.0))}, processes=1)
+        >>> float(total), float(logged["loss"])
+        (2.0, 2.0)
+    """
+    sums = torch.stack([torch.stack([loss.total.detach().float(), loss.number.float()]) for loss in losses.values()])
+    if processes > 1:
+        distributed.all_reduce(sums)
+    totals, counts = sums[:, 0], sums[:, 1].clamp(min=1e-8)
+    parts = [processes * loss.total / count for loss, count in zip(losses.values(), counts, strict=True)]
+    logged = dict(zip(losses, totals / counts, strict=True))
+    return torch.stack(parts).sum(), {**logged, "loss": (totals / counts).sum()}
+
+
+def shard(blocks: Iterable[nn.Module], mesh: Any) -> None:
+    """Spread the weights of each block over the processes; they are gathered while the block computes.
+
+    Trained and frozen weights of a block are units of their own: they differ in number format, and only the former have
+    gradients to be reduced. Blocks that are spread already are left alone.
+
+    Args:
+        blocks: decoder layers.
+        mesh: one-dimensional device mesh.
+
+    Source: Zhao et al., PyTorch FSDP, VLDB 2023; ``torch.distributed.fsdp.fully_shard``.
+    """
+    from torch.distributed.fsdp import FSDPModule, fully_shard
+
+    for block in blocks:
+        if isinstance(block, FSDPModule):
+            continue
+        fully_shard(block, mesh=mesh)
+
+
+def check_sharding(strategy: Any, quantized: bool) -> None:
+    """Refuse what a sharding strategy cannot do with trained-only checkpoints of this library.
+
+    Args:
+        strategy: ``lightning.pytorch.strategies.ModelParallelStrategy``.
+        quantized: whether the backbone is.
+
+    Raises:
+        SettingError: naming the setting.
+    """
+    tensor_parallel = strategy.device_mesh["tensor_parallel"].size()
+    if tensor_parallel > 1:
+        raise SettingError(
+            f"trainer.strategy has a tensor_parallel_size of {tensor_parallel}; blocks are only spread over data.",
+            f"set data_parallel_size: {strategy.world_size} and tensor_parallel_size: 1",
+        )
+    if strategy._save_distributed_checkpoint:
+        raise SettingError(
+            "trainer.strategy would write checkpoints of many files, which hold the frozen weights too.",
+            "set save_distributed_checkpoint: false",
+        )
+    if quantized:
+        raise SettingError(
+            "A quantised backbone cannot be spread over processes: its packed weights lose their scales.",
+            "leave out backbone.quantization, or use strategy: ddp",
+        )
+
+
+def average_gradients(weights: Sequence[nn.Parameter]) -> None:
+    """Average the gradients of weights that every process has whole; those without one count as zeros.
+
+    A sharding strategy reduces the gradients of what it spreads and forgets the rest (connector, heads, new tokens).
+
+    Args:
+        weights: trained ones, the same in every process; those that are spread are left alone.
+    """
+    weights = [weight for weight in weights if not isinstance(weight, DTensor)]
+    if not weights:
+        return
+    for weight in weights:
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)
+    joined = torch.cat([weight.grad.float().reshape(-1) for weight in weights if weight.grad is not None])
+    distributed.all_reduce(joined)
+    joined /= distributed.get_world_size()
+    for weight, part in zip(weights, joined.split([weight.numel() for weight in weights]), strict=True):
+        assert weight.grad is not None, "made above"
+        weight.grad.copy_(part.view_as(weight))
