@@ -48,7 +48,7 @@ BUDGETS = {
     "small": Budget(num_videos=8, epochs=3, seconds=15, hidden_size=32, live_frames=20),
 }
 NAMES = ("generative", "discriminative", "gad")
-TITLES = ("segment-F1", "point-F1", "Top-1", "frames/s", "live, ms", "training, s")
+TITLES = ("seg. F1", "point F1", "Top-1", "frames/s", "live ms", "train s")
 CONSOLE = Console()
 WARM_UP = 10  # live frames that are not timed
 PANELS = 2  # videos in the picture
