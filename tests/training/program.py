@@ -46,6 +46,9 @@ class Run(NamedTuple):
     validate: float | None = 1.0  # share of an epoch between validations; None for no validation
     save_at: tuple[tuple[str, int], ...] = ()  # (hook, batches done in all epochs) after which a checkpoint is written
     kill_at: int = -1  # batches done after which every process kills itself
+    signal_at: tuple[str, int] | None = None  # hook and batches done after which one process gets a signal
+    signal_rank: int = 0
+    signal_number: int = signal.SIGUSR1
     lora: dict[str, Any] | None = LORA
     schedule: Literal["cosine", "constant"] = "cosine"  # with a warm-up or without
     data: tuple[tuple[str, Any], ...] = ()  # further settings
@@ -95,11 +98,13 @@ class Observer(Callback):
         self.run = run
         self.samples: list[list[tuple[int, int]]] = []
 
-    def save(self, trainer: Trainer, hook: str) -> None:
-        """Write a checkpoint if this hook at this batch was asked for."""
+    def meet(self, trainer: Trainer, hook: str) -> None:
+        """Write a checkpoint, or send this process a signal, if that was asked for here."""
         done = batches_done(trainer)
-        if (hook, done) in self.run.save_at and not trainer.sanity_checking:
+        if (hook, done) in self.run.save_at:
             trainer.save_checkpoint(self.run.checkpoint(hook, done))
+        if (hook, done) == self.run.signal_at and trainer.global_rank == self.run.signal_rank:
+            os.kill(os.getpid(), self.run.signal_number)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
         """Note the samples."""
@@ -108,22 +113,35 @@ class Observer(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save, or die at once and without a word."""
-        self.save(trainer, "batch_end")
+        """Be met, or die at once and without a word."""
+        self.meet(trainer, "batch_end")
         if batches_done(trainer) == self.run.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save."""
-        self.save(trainer, "validation_end")
+        """Be met."""
+        self.meet(trainer, "validation_end")
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Be met within a validation."""
+        if batch_idx == 0:
+            self.meet(trainer, "validating")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save."""
-        self.save(trainer, "epoch_end")
+        """Be met."""
+        self.meet(trainer, "epoch_end")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save."""
-        self.save(trainer, "train_end")
+        """Be met."""
+        self.meet(trainer, "train_end")
 
 
 def digest(value: Any) -> str:
@@ -169,14 +187,14 @@ def make_classifier(data: ToyActions, run: Run) -> Classifier:
     )
 
 
-def train(run: Run) -> Ending:
-    """Train in this process."""
+def train(run: Run, book: Book | None = None) -> Ending:
+    """Train in this process, and log to ``book``."""
     torch.set_num_threads(1)
     batch_size = run.step_samples // run.processes
     settings = {"window": 6, "stride": 9, "seed": 5, "eval_batch_size": 64, **dict(run.data)}
     data = ToyActions(batch_size=batch_size, num_workers=run.workers, **settings)
     classifier = make_classifier(data, run)
-    book, observer = Book(), Observer(run)
+    book, observer = book or Book(), Observer(run)
     trainer = Trainer(
         **{
             "accelerator": "cpu",

@@ -18,9 +18,10 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.predictions import PredictionWriter
 from gad_lightning.cli.guards import check_accelerator
 from gad_lightning.data.base import ActionDataModule
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.schema import DataSchema
-from gad_lightning.training.checkpoint_files import WholeCheckpointIO
+from gad_lightning.training.checkpoint_files import WholeCheckpointIO, newest_checkpoint
+from gad_lightning.training.interruption import Interruption
 from gad_lightning.video.atomic import make_folder
 
 DEFAULTS = {"default_root_dir": "runs", "use_distributed_sampler": False, "log_every_n_steps": 10}
@@ -107,9 +108,27 @@ class RunCLI(LightningCLI):
         Lightning would let hyperparameters stored in it override the config: here the config at hand always counts, and
         a file never says which class is imported.
         """
-        path = self.config[self.config.subcommand].get("ckpt_path")
+        settings = self.config[self.config.subcommand]
+        path = settings.get("ckpt_path")
+        if path == "last":
+            path = settings["ckpt_path"] = self.last_checkpoint(settings)
         if path and path.split(":")[0] not in SPECIAL_CHECKPOINTS and "://" not in path:
             WholeCheckpointIO().load_checkpoint(path)
+
+    def last_checkpoint(self, settings: Any) -> str | None:
+        """Newest whole checkpoint of this data and classifier; None for ``fit`` where there is none: a first start.
+
+        Raises:
+            MissingDataError: if there is none to evaluate.
+        """
+        folder = Path(settings["trainer"]["default_root_dir"])
+        if settings["trainer"]["logger"] in (None, True):
+            folder = folder.joinpath(*(settings[part]["class_path"].rpartition(".")[2] for part in ("data", "model")))
+        found = newest_checkpoint(folder)
+        if found is None and self.config.subcommand != "fit":
+            raise MissingDataError(f"There is no checkpoint in {folder}.", "give its path as --ckpt_path")
+        rank_zero_info(f"Going on from {found}" if found else f"A first start: there is no checkpoint in {folder}")
+        return None if found is None else str(found)
 
     def before_instantiate_classes(self) -> None:
         """Refuse what cannot work before a model is loaded."""
@@ -125,7 +144,8 @@ class RunCLI(LightningCLI):
         settings = self.config_init[self.subcommand]["trainer"]
         if settings["logger"] in (None, True):
             name = f"{type(self.datamodule).__name__}/{type(self.model).__name__}"
-            kwargs["logger"] = CSVLogger(settings["default_root_dir"], name)
+            # the whole path, as a resumed run finds its best checkpoint by it
+            kwargs["logger"] = CSVLogger(Path(settings["default_root_dir"]).resolve(), name)
         given = settings["callbacks"] or []
         given = given if isinstance(given, list) else [given]
         kwargs["callbacks"] = [*given, *self.missing(given, settings)]
@@ -140,11 +160,29 @@ class RunCLI(LightningCLI):
         if self.subcommand == "predict" and not any(isinstance(callback, PredictionWriter) for callback in given):
             return [PredictionWriter()]
         keeps = settings["enable_checkpointing"] is not False and not settings["fast_dev_run"]
-        if self.subcommand != "fit" or not keeps or any(isinstance(callback, ModelCheckpoint) for callback in given):
+        if self.subcommand != "fit" or not keeps:
             return []
+        missing: list[Callback] = []
+        if not any(isinstance(callback, Interruption) for callback in given):
+            missing.append(Interruption())
+        if not any(isinstance(callback, ModelCheckpoint) for callback in given):
+            missing.append(self.best_and_last(settings))
+        return missing
+
+    def best_and_last(self, settings: Any) -> ModelCheckpoint:
+        """Keep the best and the last checkpoint; a run that goes on keeps them where it had them."""
         validated = settings["limit_val_batches"] != 0 and self.datamodule.videos("val")
         monitor = monitored(self.datamodule.schema) if validated else None
-        return [ModelCheckpoint(monitor=monitor, mode="max", filename="best" if monitor else "final", save_last=True)]
+        before, root = self.config_init[self.subcommand]["ckpt_path"], Path(settings["default_root_dir"]).resolve()
+        folder = Path(before).resolve().parent if before else None
+        return ModelCheckpoint(
+            dirpath=folder if folder and root in folder.parents else None,
+            monitor=monitor,
+            mode="max",
+            filename="best" if monitor else "final",
+            save_last=True,
+            enable_version_counter=False,
+        )
 
     def after_fit(self) -> None:
         """Say where the checkpoint is and how to test it."""
