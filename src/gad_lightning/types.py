@@ -44,6 +44,13 @@ class Batch(NamedTuple):
         """Move the frames only: the integers are laid out on the CPU, and no step waits for the device."""
         return self._replace(frames=self.frames.to(device, non_blocking=True))
 
+    def asking(self, keep: Tensor) -> Batch:
+        """Keep every sample but only some of the queries: ``keep`` (Q,) bool."""
+        asked = (self.sample, self.anchor, self.moment, self.horizon, self.task)
+        sample, anchor, moment, horizon, task = (part[keep] for part in asked)
+        label, video, ordinal, draw = (part[keep] for part in (self.label, self.video, self.ordinal, self.draw))
+        return Batch(*self[:5], sample, anchor, moment, horizon, task, label, video, ordinal, draw)
+
 
 class Kind(IntEnum):
     """What a token is, and so who sees it."""
