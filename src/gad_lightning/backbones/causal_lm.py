@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gad_lightning.backbones.attention import visible
 from gad_lightning.backbones.base import Backbone
+from gad_lightning.backbones.blocks import use_blocks, with_blocks
 from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.connector import Connector, MLPConnector
 from gad_lightning.backbones.fingerprint import digest
@@ -110,6 +111,7 @@ class CausalLM(Backbone):
         self.width = schema.features.width
         self.window = schema.windows.frames
         self.model: Any = model
+        use_blocks(self.decoder)
         self._vocabulary = TokenizerVocabulary(tokenizer, model.get_input_embeddings().num_embeddings, self.new_tokens)
         self._fingerprint = "" if self.lora is None else digest(model)
         if self.quantization is not None:
@@ -219,7 +221,7 @@ class CausalLM(Backbone):
             assert at is not None, "a cache needs to know where the new tokens go"
             known = cache.admit(tokens.places, at, alone=tokens.plain)
         if not tokens.plain:
-            mask = visible(tokens.places, known, self.window).unsqueeze(1)
+            mask = with_blocks(visible(tokens.places, known, self.window).unsqueeze(1))
             positions = tokens.places.position
         output = self.decoder(
             inputs_embeds=self.embed(tokens, frames),
