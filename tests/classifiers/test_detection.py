@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from gad_lightning.backbones.tiny import TinyBackbone
+from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.schema import FeatureSpec
@@ -34,6 +36,21 @@ def test_detect_equals_prediction_over_the_data_set(mode: Any) -> None:
         found = gad.detect(record.frames.rows(np.arange(record.frames.num_frames)))
         assert torch.allclose(found.scores, mine[order], atol=1e-5)
         assert found.seconds == [frame / 4.0 for frame in range(record.frames.num_frames)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", [GADClassifier, GenerativeClassifier])
+def test_window_mode_equals_one_chunk_per_query(kind: type[Classifier], dtype: torch.dtype) -> None:
+    window = make(kind, schema=schema(mode="window", short=7)).to(dtype).eval()
+    chunks = make(kind, schema=schema(mode="one_pass", short=7, chunk=1)).to(dtype).eval()
+    chunks.load_state_dict(window.state_dict())
+    video = random_frames(1, 30)[0].to(dtype)
+    expected, found = window.detect(video).scores, chunks.detect(video).scores
+    atol = 1e-5 if dtype == torch.float32 else 1e-10
+    torch.testing.assert_close(found, expected, rtol=0, atol=atol)
+    longer = make(kind, schema=schema(mode="one_pass", short=7, chunk=30)).to(dtype).eval()
+    longer.load_state_dict(window.state_dict())
+    assert not torch.allclose(longer.detect(video).scores, expected, rtol=0, atol=1e-3), "one pass reaches further back"
 
 
 def test_segments_are_the_runs_of_labels_without_background() -> None:
