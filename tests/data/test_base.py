@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from lightning import LightningModule, Trainer
+from lightning.fabric.utilities.apply_func import move_data_to_device
 from torch import Tensor, nn
 
 from gad_lightning.data.arrays import ArrayFrames
@@ -264,6 +265,13 @@ class Noting(Probe):
         note = {"keys": self.keys, "steps": self.global_step}
         (self.folder / f"{self.current_epoch}-{self.global_rank}.json").write_text(json.dumps(note))
         self.keys = []
+
+
+def test_lightning_moves_the_frames_of_a_batch_and_leaves_its_integers() -> None:
+    batch = next(iter(ToyActions(num_videos=8).train_dataloader()))
+    moved = move_data_to_device(batch, torch.device("meta"))
+    assert isinstance(moved, Batch)
+    assert {name for name, part in moved._asdict().items() if part.is_meta} == {"frames"}
 
 
 def test_two_processes_train_in_step_and_meet_every_sample_once(tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ def test_every_batch_has_the_segments_of_the_whole_video_padded_with_minus_one()
     assert batch.segments.tolist() == [[[1, 2, 5], [2, 7, 9]], [[-1] * 3, [-1] * 3]]
 
 
+def test_a_batch_without_samples_has_frames_and_asks_nothing() -> None:
+    batch = make(EveryQuery(QUERIES, 0), Windows(short=3), training=True)[BatchKey(0, ())]
+    assert batch.frames.shape == (1, 1, 1, 2)
+    assert len(batch.sample) == len(batch.label) == len(batch.draw) == 0
+
+
 def test_a_chunk_asks_at_its_new_frames_and_shows_context_before_them() -> None:
     batch = make(Chunks(QUERIES, 0, [10, 3], 4), Windows("one_pass", short=3, chunk=4))[BatchKey(0, (1, 2, 3))]
     assert batch.frames[:, :, 0, 0].tolist() == [[2, 3, 4, 5, 6, 7], [6, 7, 8, 9, 0, 0], [0, 1, 2, 0, 0, 0]]

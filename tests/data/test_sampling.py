@@ -101,10 +101,10 @@ def test_a_process_that_nothing_is_left_for_reads_the_first_sample_again() -> No
     assert [len(batches) for batches in keys(tiny, False, 4, 3)] == [1, 1, 1]
 
 
-def test_fewer_samples_than_batches_are_repeated_so_that_no_process_waits() -> None:
+def test_a_process_that_a_step_has_no_sample_for_has_a_batch_nevertheless() -> None:
     assert Counter(np.concatenate(deal(np.arange(3), 5)).tolist()) == {0: 2, 1: 2, 2: 1}
     tiny = StridedQueries([every_frame(np.zeros(2, dtype=np.int64))], 0, 2)
-    assert keys(tiny, True, 4, 3) == [[(0,)], [(0,)], [(0,)]]
+    assert keys(tiny, True, 4, 3) == [[(0,)], [()], [()]]
 
 
 def test_a_stopped_epoch_goes_on_where_it_was() -> None:

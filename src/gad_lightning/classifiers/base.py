@@ -257,10 +257,6 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         """Log the test metrics."""
         self.log_dict({f"test/{name}": value for name, value in self.evaluation.compute().items()})
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Move the frames only; see :meth:`Batch.to`."""
-        return batch.to(device)
-
     def configure_callbacks(self) -> list[Callback]:
         """Bring along what makes a stopped run go on exactly, unless the trainer has it."""
         trainer: Any = self.trainer  # whose callbacks are not declared

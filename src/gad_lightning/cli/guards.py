@@ -14,7 +14,6 @@ Kind = TypeVar("Kind", bound=BaseException)
 
 NOISE = (
     ".*isinstance\\(treespec, LeafSpec\\).*",  # Lightning's own use of torch
-    ".*overridden `transfer_batch_to_device`.*",  # meant so: batches keep their integers on the CPU
     ".*does not have many workers.*",  # features are read from memory or a mapped file: workers rarely help
     ".*callbacks used to create the checkpoint need.*",  # scoring a checkpoint needs none
     ".*smaller than the logging interval.*",  # a run of few steps has its epoch values

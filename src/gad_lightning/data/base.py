@@ -257,10 +257,6 @@ class ActionDataModule(LightningDataModule, ABC):
             pin_memory=torch.cuda.is_available(),
         )
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Move the frames only, as the classifiers do; see :meth:`Batch.to`."""
-        return batch.to(device)
-
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps of the data: the groups held out for validation."""
         return {"held_out": self.held_out}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch.utils.data import Dataset
 
 from gad_lightning.data.collate import Sample, collate
@@ -19,8 +20,8 @@ from gad_lightning.types import Batch
 class WindowDataset(Dataset[Batch]):
     """Makes the batch that a key names. Holds no state that a worker process would have to share.
 
-    ``dataset[BatchKey(epoch, samples)]`` is a batch of those samples of that epoch; ``dataset[i]`` is sample ``i`` of
-    epoch 0 as a batch of one.
+    ``dataset[BatchKey(epoch, samples)]`` is a batch of those samples of that epoch, for no samples one that has frames
+    and no query; ``dataset[i]`` is sample ``i`` of epoch 0 as a batch of one.
 
     Args:
         records: videos of one split.
@@ -72,7 +73,8 @@ class WindowDataset(Dataset[Batch]):
         if not isinstance(key, BatchKey):
             key = BatchKey(0, (int(key),))
         plan = self.plan(key.epoch)
-        return collate([self._sample(plan, number, key.epoch) for number in key.samples])
+        batch = collate([self._sample(plan, number, key.epoch) for number in key.samples or (0,)])
+        return batch if key.samples else batch.asking(torch.zeros(len(batch.label), dtype=torch.bool))
 
     def _sample(self, plan: Plan, number: int, epoch: int) -> Sample:
         video, row = int(plan.video[number]), int(plan.row[number])

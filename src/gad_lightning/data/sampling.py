@@ -81,7 +81,7 @@ class BatchKey(NamedTuple):
     """Names a batch: all that a worker process needs to make it."""
 
     epoch: int
-    samples: tuple[int, ...]  # sample numbers within the epoch's plan
+    samples: tuple[int, ...]  # sample numbers within the epoch's plan; none for a batch of which nothing is asked
 
 
 class EpochSampler(DistributedSampler[BatchKey]):
@@ -89,8 +89,9 @@ class EpochSampler(DistributedSampler[BatchKey]):
 
     *Training:* the epoch's samples are shuffled and dealt to ``len(self)`` steps, and each step to the processes; sizes
     differ by one at most within each, and no batch exceeds ``batch_size``. So every process has the same number of
-    batches in every epoch, no sample is dropped or repeated (but see :func:`deal` for fewer samples than batches), and
-    what step ``i`` of all processes together reads depends on ``processes * batch_size`` only.
+    batches in every epoch, no sample is dropped or repeated (but see :func:`deal` for fewer samples than steps), and
+    what step ``i`` of all processes together reads depends on ``processes * batch_size`` only. A process that a step
+    has no sample for gets a key without samples, and takes part with a batch of which nothing is asked.
 
     *Evaluation:* the samples in the order of the videos, each process a contiguous share, none repeated. Only a process
     for which none is left reads the first one again, which the metrics count once: Lightning skips the epoch's end
@@ -117,7 +118,7 @@ class EpochSampler(DistributedSampler[BatchKey]):
         num_samples = len(self.windows.plan(epoch).video)
         if self.windows.training:
             order = shuffled(num_samples, self.windows.seed, epoch)
-            return [deal(step, self.processes)[self.rank] for step in deal(order, self.steps)]
+            return [np.array_split(step, self.processes)[self.rank] for step in deal(order, self.steps)]
         pieces = np.array_split(np.arange(num_samples), self.steps * self.processes)
         own = [piece for piece in pieces[self.rank * self.steps : (self.rank + 1) * self.steps] if len(piece)]
         return own or [np.arange(min(1, num_samples))]
