@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import inspect
+import json
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -30,7 +32,7 @@ def run_tool(name: str, args: Sequence[str]) -> None:
 
     Args:
         name: one of :func:`find_tools`.
-        args: what stands after the name.
+        args: what stands after the name; see :func:`gathered`.
     """
     from jsonargparse import auto_cli
 
@@ -39,4 +41,19 @@ def run_tool(name: str, args: Sequence[str]) -> None:
     main = import_module(f"gad_lightning.tools.{name}").main
     # configs of runs are read as runs read them: with ${oc.env:...}
     prog = f"gad-lightning {name.replace('_', '-')}"
-    auto_cli(main, args=list(args), prog=prog, parser_mode="omegaconf", parser_class=ToolParser)
+    auto_cli(main, args=gathered(main, args), prog=prog, parser_mode="omegaconf", parser_class=ToolParser)
+
+
+def gathered(main: Callable[..., None], words: Sequence[str]) -> list[str]:
+    """Make the words before the first option one list, if the first argument of a tool is a required list.
+
+    Example:
+        >>> def main(files: list[str], number: int = 1) -> None: ...
+        >>> gathered(main, ["a.yaml", "b.yaml", "--number=2"])
+        ['["a.yaml", "b.yaml"]', '--number=2']
+    """
+    first = next(iter(inspect.signature(main).parameters.values()), None)
+    length = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
+    if not length or first is None or first.default is not first.empty or "list[" not in str(first.annotation):
+        return list(words)
+    return [json.dumps(list(words[:length])), *words[length:]]
