@@ -173,6 +173,19 @@ def test_clips_are_counted_by_question(tmp_path: Path, capsys: pytest.CaptureFix
     assert row.split()[-3:] == ["2", "1", "1"]
 
 
+def test_videos_that_no_csv_file_names_are_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_features(tmp_path / "features", dict.fromkeys("abc", 8))
+    write_lines(tmp_path / "segments.csv", "video,start,end,label", "a,0,2,stir", "d,0,2,stir")
+    data = {"class_path": "gad_lightning.OwnVideos", "init_args": {"root": str(tmp_path), "fps": 4.0, "val_share": 0}}
+    (tmp_path / "run.yaml").write_text(json.dumps({"data": data}))
+    with pytest.raises(SystemExit, match="1"):
+        auto_cli(main, args=[f"--config={tmp_path / 'run.yaml'}"])
+    said = capsys.readouterr().out
+    assert "note: 2 videos are in no CSV file and not used: b, c\n" in said
+    assert "problem: The video 'd' has neither" in said
+    assert said.endswith("A run would fail: 1 problem.\n")
+
+
 def test_no_data_is_refused() -> None:
     with pytest.raises(SettingError, match=r"--config run\.yaml"):
         main()

@@ -42,8 +42,20 @@ def test_the_command_line_encodes_a_folder(videos: Path, tmp_path: Path, capsys:
     said = capsys.readouterr().out
     assert "3 encoded, 0 skipped, 1 broken" in said
     assert "broken: broken: " in said
+    assert "built-in" not in said
     run(videos, tmp_path / "out", "--fps=5", "--workers=0", "--encoder=SmallEncoder", "--encoder.seed=2")
     assert "0 encoded, 3 skipped, 1 broken" in capsys.readouterr().out
+
+
+def test_a_video_that_ends_in_damage_is_named(videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    times = [index / 5 for index in range(29)]
+    whole = write_clip(tmp_path / "clip.mkv", times, size=(640, 480), g="1", bf="0").read_bytes()
+    (videos / "cut.mkv").write_bytes(whole[: len(whole) * 2 // 3])
+    run(videos, tmp_path / "out", "--fps=5", "--workers=0", "--progress=false")
+    said = capsys.readouterr().out
+    assert "4 encoded" in said
+    assert "incomplete: cut: " in said
+    assert "note: the built-in encoder knows drawn kitchens only" in said
 
 
 def test_machines_take_their_parts(videos: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_info
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -92,6 +93,7 @@ class PredictionWriter(Callback):
             assert isinstance(pl_module, Classifier), "only classifiers predict actions"
             write_predictions(self.target, joined(parts), pl_module.schema, names)
             shutil.rmtree(folder, ignore_errors=True)
+            rank_zero_info(f"The predictions are in {self.target}")
 
 
 def columns_of(predictions: Predictions) -> Columns:

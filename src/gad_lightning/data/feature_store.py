@@ -56,6 +56,12 @@ class FeatureStore:
         """Folder of features that somebody else made."""
         return self.root / "features"
 
+    @property
+    def names(self) -> set[str]:
+        """All videos that the folder has features or a video file of."""
+        endings = ((self.given, READERS), (self.root / "videos", VIDEO_ENDINGS))
+        return {path.stem for folder, known in endings for path in folder.glob("*.*") if path.suffix.lower() in known}
+
     def open(self, names: Sequence[str]) -> dict[str, FeatureFile]:
         """Find the features of videos, encoding those that have none.
 

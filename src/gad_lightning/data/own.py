@@ -100,6 +100,11 @@ class OwnVideos(ActionDataModule):
         path = self.home / "videos.csv"
         return read_videos(path) if path.is_file() else None
 
+    @property
+    def unlisted(self) -> list[str]:
+        """Videos of the folder that no CSV file names, and so nothing uses."""
+        return sorted(self.store.names - set(self.segment_rows))
+
     @cached_property
     def class_names(self) -> Sequence[str]:
         """As given, or the background and the labels in alphabetical order."""

@@ -19,6 +19,7 @@ from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.tokenizer_alone import vocabulary_of
 from gad_lightning.data.base import SPLITS, ActionDataModule, Split
 from gad_lightning.data.official import LAYOUT, tree
+from gad_lightning.data.own import OwnVideos
 from gad_lightning.data.released import ReleasedVideos, UnseenFrames
 from gad_lightning.data.survey import Survey, damaged, mismatches, survey
 from gad_lightning.errors import GadError, SettingError
@@ -79,7 +80,8 @@ def main(
         for text in shortened(texts):
             console.print(f"{kind}: {text}", style=style)
     if findings.problems:
-        console.print(f"A run would fail: {len(findings.problems)} problems.", style="bold red")
+        number = len(findings.problems)
+        console.print(f"A run would fail: {number} problem{'s' * (number > 1)}.", style="bold red")
         raise SystemExit(1)
     console.print("A run can start.", style="bold green")
 
@@ -135,6 +137,12 @@ def count(data: ActionDataModule, findings: Findings) -> dict[Split, Survey]:
 
 def check_files(data: ActionDataModule, findings: Findings, read_all: bool) -> None:
     """Open the feature files, and compare them with the annotations."""
+    if isinstance(data, OwnVideos):
+        with findings.watch():
+            left = data.unlisted
+            if left:
+                texts = f"{len(left)} videos are in no CSV file and not used: {', '.join(left[:SHOWN])}"
+                findings.add(findings.notes, texts + ", ..." * (len(left) > SHOWN))
     for split in SPLITS:
         with findings.watch(problem=False):
             if any(isinstance(record.frames, UnseenFrames) for record in data.videos(split)):

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 SHORT_NAMES = (SmallEncoder, HuggingFaceEncoder)
 """Encoders that the command line knows by their class name alone; others need their whole path."""
+SMALL = (
+    "note: the built-in encoder knows drawn kitchens only; for real videos add --encoder=HuggingFaceEncoder "
+    "--encoder.name_or_folder=google/siglip2-base-patch16-224 or another vision model, and a new output folder\n"
+)
 
 
 def main(
@@ -70,9 +74,14 @@ def main(
     chosen = SmallEncoder() if encoder is None else encoder
     report = on_devices(videos, output, chosen, settings, progress, accelerator, devices, read_part(part))
     sys.stdout.write(f"{report.summary()}\nfeatures and {REPORT} are in {output}\n")
+    if encoder is None:
+        sys.stdout.write(SMALL)
     broken_ones = report.names("broken")
     for name in broken_ones:
         sys.stdout.write(f"broken: {name}: {report.videos[name].problem}\n")
+    for name in report.names("encoded"):
+        if report.videos[name].problem is not None:
+            sys.stdout.write(f"incomplete: {name}: {report.videos[name].problem}\n")
     if len(broken_ones) == len(report.videos):
         raise DataError(f"None of the {len(broken_ones)} videos could be encoded.", f"see {output / REPORT}")
 

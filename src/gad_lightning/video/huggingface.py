@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +22,21 @@ from gad_lightning.video.encoders import Encoder
 
 TOKENS = re.compile(r"(pooled)?\+?(?:grid(\d+)x(\d+))?")
 """How ``tokens`` is written."""
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep transformers from reporting weights that a vision encoder leaves out; those it lacks are our error."""
+    logging = need("transformers", why="for vision encoders of the Hugging Face hub").utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 class HuggingFaceEncoder(Encoder):
@@ -151,7 +168,8 @@ class HuggingFaceEncoder(Encoder):
         """
         if "model" in self._modules:
             return
-        whole, info = self._from_hub("AutoModel", dtype=getattr(torch, self.dtype), output_loading_info=True)
+        with hushed():
+            whole, info = self._from_hub("AutoModel", dtype=getattr(torch, self.dtype), output_loading_info=True)
         self.model: nn.Module = getattr(whole, "vision_model", whole)
         missing = sorted(key for key in info["missing_keys"] if not key.startswith(("text_model", "logit_")))
         self.has_pooler = not any("pooler" in key for key in missing)
