@@ -18,7 +18,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers.logger import DummyLogger
 from lightning.pytorch.strategies import ModelParallelStrategy
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.distributed.tensor import DTensor
 
 from gad_lightning.backbones.tiny import TinyBackbone
@@ -65,7 +65,7 @@ class Ending(NamedTuple):
 
     losses: dict[int, float]  # logged at each step
     validations: dict[int, dict[str, float]]  # logged at each step
-    samples: list[list[tuple[int, int]]]  # keys of the queries of each batch of the first process
+    samples: list[list[tuple[int, int]]]  # keys of the queries of each step, of all processes
     weights: str
     optimizer: str
     schedule: str
@@ -221,13 +221,22 @@ def train(run: Run, book: Book | None = None) -> Ending:
     return Ending(
         book.losses,
         book.validations,
-        observer.samples,
+        of_all_processes(observer.samples),
         digest(dict(classifier.named_parameters())),
         digest(trainer.optimizers[0].state_dict()),
         digest(trainer.lr_scheduler_configs[0].scheduler.state_dict()),
         digest([torch.get_rng_state(), np.random.get_state(), random.getstate()]),
         trainer.global_step,
     )
+
+
+def of_all_processes(samples: list[list[tuple[int, int]]]) -> list[list[tuple[int, int]]]:
+    """Join what each process read, batch by batch."""
+    if not distributed.is_initialized():
+        return samples
+    gathered: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(gathered, samples)
+    return [[key for part in parts for key in part] for parts in zip(*gathered, strict=True)]
 
 
 def be_rank(rank: int, port: int, run: Run, ending: Path) -> None:
