@@ -173,8 +173,9 @@ def test_frames_of_another_width_are_refused_with_both_widths() -> None:
         make(GADClassifier)(torch.zeros(1, 3, 9))
 
 
-def test_lora_on_a_tied_head_unties_it_and_merged_equals_unmerged() -> None:
-    lora = {"r": 4, "lora_alpha": 8}
+@pytest.mark.parametrize("dora", [False, True])
+def test_lora_on_a_tied_head_unties_it_and_merged_equals_unmerged(dora: bool) -> None:
+    lora = {"r": 4, "lora_alpha": 8, "use_dora": dora}
     backbone = TinyBackbone(hidden_size=32, lora=lora, lora_on_head=True)
     gen = make(GenerativeClassifier, backbone=backbone)
     train(gen, 3)
@@ -183,7 +184,10 @@ def test_lora_on_a_tied_head_unties_it_and_merged_equals_unmerged() -> None:
     tokens = gen.backbone.place(gen.render(batch(frames, [[7]] * 3)))
     before = gen.backbone(tokens, frames).detach()
     logits = gen.backbone.token_logits(before[:, -1]).detach()
+    ids = torch.tensor([7, 3])
+    assert torch.allclose(gen.backbone.token_logits(before[:, -1], ids), logits[:, ids], atol=1e-5)
     assert backbone.merge() == 0.0
+    assert torch.allclose(gen.backbone.token_logits(before[:, -1], ids), logits[:, ids], atol=1e-5)
     after = gen.backbone(tokens, frames)
     assert torch.allclose(before, after, atol=1e-5)
     assert torch.allclose(logits, gen.backbone.token_logits(before[:, -1]), atol=1e-5)

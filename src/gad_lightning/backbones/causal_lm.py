@@ -17,7 +17,7 @@ from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.connector import Connector, MLPConnector
 from gad_lightning.backbones.fingerprint import digest
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
-from gad_lightning.backbones.lora import adapter_names, add_lora, merge_lora, save_adapter_config, take_lora_out
+from gad_lightning.backbones.lora import adapter_names, add_lora, merge_lora, save_adapter_config, some_logits, take_lora_out
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
@@ -237,12 +237,10 @@ class CausalLM(Backbone):
         """Next-token logits of gathered states: (n, V + K), or (n, k) for ``ids``."""
         size = self.vocabulary.size
         head = self.causal_lm.get_output_embeddings()
-        if ids is None or self.lora_on_head:
-            every = torch.cat([head(states).float(), self.new_tokens.logits(states).float()], dim=1)
-            return every if ids is None else every[:, ids]
-        rows = states.new_zeros(len(states), 0).float()
+        if ids is None:
+            return torch.cat([head(states).float(), self.new_tokens.logits(states).float()], dim=1)
         known = ids < size
-        rows = (states @ head.weight[ids.clamp(max=size - 1)].T).float()
+        rows = some_logits(head, states, ids.clamp(max=size - 1))
         if not bool(known.all()):
             rows = torch.where(known, rows, self.new_tokens.logits(states).float()[:, (ids - size).clamp(min=0)])
         return rows

@@ -60,16 +60,39 @@ def merge_lora(model: nn.Module) -> float:
     for layer in model.modules():
         if not isinstance(layer, Linear) or layer.merged:
             continue
-        base = layer.get_base_layer()
-        with torch.no_grad():
-            exact = base.weight.float()
-            for adapter in layer.active_adapters:
-                exact = exact + layer.get_delta_weight(adapter).float()
-            rounded = exact.to(base.weight.dtype)
-            drift = max(drift, float((rounded.float() - exact).norm() / exact.norm().clamp_min(1e-30)))
-            base.weight.copy_(rounded)
-        layer.merged_adapters = list(layer.active_adapters)
+        weight = layer.get_base_layer().weight
+        kept_in = weight.dtype
+        weight.data = weight.data.float()
+        layer.merge()  # knows of DoRA and other variants
+        exact, weight.data = weight.data, weight.data.to(kept_in)
+        drift = max(drift, float((weight.data.float() - exact).norm() / exact.norm().clamp_min(1e-30)))
     return drift
+
+
+def some_logits(head: Any, states: Tensor, ids: Tensor) -> Tensor:
+    """Logits of a few tokens, of which alone the head's rows are read: LoRA on it or not, merged or not.
+
+    Args:
+        head: the layer that writes tokens, (V, H).
+        states: (n, H).
+        ids: (k,) the tokens.
+
+    Returns:
+        (n, k) float32.
+    """
+    from peft.tuners.lora import Linear
+
+    on_top = [] if not isinstance(head, Linear) or head.merged or head.disable_adapters else head.active_adapters
+    if any(head.use_dora.get(name, False) for name in on_top):  # scales whole rows of the sum
+        return head(states).float()[:, ids]
+    logits = (states @ head.weight[ids].T).float()
+    if head.bias is not None:
+        logits = logits + head.bias[ids].float()
+    for name in on_top:
+        first, second = head.lora_A[name].weight, head.lora_B[name].weight[ids]
+        low = head.lora_dropout[name](states.to(first.dtype)) @ first.T
+        logits = logits + (low @ second.T).float() * head.scaling[name]
+    return logits
 
 
 def take_lora_out(model: nn.Module) -> None:
