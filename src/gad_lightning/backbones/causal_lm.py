@@ -17,7 +17,14 @@ from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.connector import Connector, MLPConnector
 from gad_lightning.backbones.fingerprint import digest
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
-from gad_lightning.backbones.lora import adapter_names, add_lora, merge_lora, save_adapter_config, some_logits, take_lora_out
+from gad_lightning.backbones.lora import (
+    adapter_names,
+    add_lora,
+    merge_lora,
+    save_adapter_config,
+    some_logits,
+    take_lora_out,
+)
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
