@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -194,11 +194,15 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
             draw=torch.ones(size),
         )
 
-    def render(self, batch: Batch, answers: tuple[Tensor, Tensor] | None = None) -> Tokens:
-        """Lay a batch out as tokens, on the CPU."""
-        return self.prompt.render(
-            batch.frame_counts, batch.frames.shape[1], batch.sample, batch.anchor, self.sample_task(batch), answers
-        )
+    def render(
+        self,
+        batch: Batch,
+        answers: tuple[Tensor, Tensor] | None = None,
+        apart: Sequence[tuple[Tensor, Tensor]] = (),
+    ) -> Tokens:
+        """Lay a batch out as tokens, on the CPU; see :meth:`Prompt.render`."""
+        asked = (batch.sample, batch.anchor, self.sample_task(batch))
+        return self.prompt.render(batch.frame_counts, batch.frames.shape[1], *asked, answers, apart=apart)
 
     def sample_task(self, batch: Batch) -> Tensor:
         """Task whose prompt each sample has: that of its queries, (B,)."""

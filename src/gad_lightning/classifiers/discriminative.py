@@ -15,7 +15,6 @@ from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss, query_weights
 from gad_lightning.objectives.base import Objective
 from gad_lightning.parts import Part
-from gad_lightning.prompts.answers import stack
 from gad_lightning.readouts.base import OpenBranches
 from gad_lightning.schema import LabelSet
 from gad_lightning.types import Batch, Loss, Predictions
@@ -71,19 +70,22 @@ class DiscriminativeClassifier(Classifier):
 
     def losses(self, batch: Batch) -> dict[str, Loss]:
         """Class loss at the slot, and every objective's."""
-        answers = None
-        if self.writing is not None:
-            writer = self.writing.writer()
-            assert writer is not None, "it said that it writes"
-            answers = stack(writer.answers(batch, self.writing.wanted(batch)))
-        tokens = self.backbone.place(self.render(batch, answers))
+        text = None if self.writing is None else self.writing.text(batch)
+        apart = [found for objective in self.given if (found := objective.apart(batch)) is not None]
+        tokens = self.backbone.place(self.render(batch, text, apart))
         states = self.backbone(tokens, self.frames(batch))
         weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
         logits = self.classify(tokens.at_slots(states), batch.task)
-        losses = {"classification": class_loss(logits, batch.label.to(logits.device), weight.to(logits.device))}
+        chosen = class_loss(logits, batch.label.to(logits.device), weight.to(logits.device))
+        if self.writing is None:
+            # a head that is trained but writes nothing has no gradient, which distributed training would wait for
+            chosen = chosen._replace(total=chosen.total + self.backbone.token_logits(states[0, :0]).sum())
+        losses = {"classification": chosen}
         for objective in self.given:
             loss: Loss = objective(batch, tokens, states, self.backbone)
-            losses[type(objective).__name__] = loss._replace(total=objective.weight * loss.total)
+            name = type(objective).__name__
+            alike = sum(known.split()[0] == name for known in losses)
+            losses[f"{name} {alike + 1}" if alike else name] = loss._replace(total=objective.weight * loss.total)
         return losses
 
     def classify(self, states: Tensor, task: Tensor) -> Tensor:

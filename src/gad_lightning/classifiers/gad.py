@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
 
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.objectives.base import Objective
 from gad_lightning.objectives.write_answer import WriteAnswer
+from gad_lightning.objectives.write_apart import WriteApart
+from gad_lightning.objectives.write_before import WriteBefore
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.prompts.labels.base import LabelTokens
+from gad_lightning.readouts.base import OpenBranches
+from gad_lightning.readouts.nearest import write_freely
+from gad_lightning.types import Batch, Predictions
+
+Order = Literal["discriminative_first", "parallel", "generative_first"]
+ORDERS: dict[str, type[WriteAnswer]] = {
+    "discriminative_first": WriteAnswer,
+    "parallel": WriteApart,
+    "generative_first": WriteBefore,
+}
+CONTEXT_OPENER = "<context_first>"
+"""The learned vector with which the context begins if the slot comes after it."""
 
 
 class GADClassifier(DiscriminativeClassifier):
     """Reads the class off the slot, and in training also writes label and context after it.
 
-    Scoring is inherited: at test nothing is generated, so GAD costs what :class:`DiscriminativeClassifier` costs.
+    Scoring is inherited: at test nothing is generated, so GAD costs what :class:`DiscriminativeClassifier` costs. The
+    order ``generative_first`` alone writes the context at test too.
 
     Args:
         context: what is written beside the label; nothing by default.
         labels: how a class is written; in words by default.
         generation_weight: lambda, weight of the token loss beside the class loss of weight 1.
         answered_share: share of the queries whose answer is rendered in training, in (0, 1].
+        order: ``discriminative_first``: the text after the slot (the paper's best); ``parallel``: text and slot do not
+            see one another; ``generative_first``: the slot after the context, see
+            :class:`~gad_lightning.objectives.write_before.WriteBefore`.
         objectives: further training losses beside that.
         **discriminative: see :class:`DiscriminativeClassifier`.
 
@@ -33,8 +55,69 @@ class GADClassifier(DiscriminativeClassifier):
         labels: LabelTokens | None = None,
         generation_weight: float = 1.0,
         answered_share: float = 1.0,
+        order: Order = "discriminative_first",
         objectives: list[Objective] | None = None,
         **discriminative: Any,
     ) -> None:
-        write = WriteAnswer(context, labels, answered_share, generation_weight)
+        self.order = order
+        self.warned = order != "generative_first"
+        write = ORDERS[order](context, labels, answered_share, generation_weight)
         super().__init__(objectives=[write, *(objectives or [])], **discriminative)
+
+    def prepare(self) -> None:
+        """Let branches begin with the context if the slot comes after it."""
+        if self.order == "generative_first":
+            slot = self.opener if self.prompt.opener is None else self.prompt.opener
+            self.prompt.prepare(self.schema, self.backbone.vocabulary, CONTEXT_OPENER, closing=slot)
+        super().prepare()
+
+    @property
+    def room(self) -> int:
+        """Tokens of context, end and slot that are written at test."""
+        if self.prompt.closing_ids is None:
+            return super().room
+        return self.context_length + 1 + len(self.prompt.closing_ids)
+
+    @property
+    def context_length(self) -> int:
+        """Most tokens of a context."""
+        writer = None if self.writing is None else self.writing.writer()
+        return 0 if writer is None else writer.longest
+
+    @property
+    def longest_branch(self) -> int:
+        """Opener and answer, and the slot after it."""
+        return max(super().longest_branch, len(self.prompt.opener_ids) + self.room)
+
+    def scores(self, batch: Batch) -> Predictions:
+        """Head at the slot; nothing is written, unless the slot comes after the context."""
+        if self.order != "generative_first":
+            return super().scores(batch)
+        with torch.no_grad():
+            tokens, frames, task = self.render(batch), self.frames(batch), self.sample_task(batch)
+            branches = OpenBranches.read(self.backbone, self.prompt, tokens, frames, batch, task, self.room)
+            scores, logits = self.judge(branches, batch.task)
+        asked = (batch.video, batch.ordinal, batch.task, batch.moment, batch.label)
+        return Predictions(*asked, scores, logits, branches.slots)
+
+    def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
+        """Head at the slots, which are first put after the written contexts if that is the order."""
+        if self.order == "generative_first" and len(branches):
+            self.write_contexts(branches)
+        return super().judge(branches, task)
+
+    @torch.no_grad()
+    def write_contexts(self, branches: OpenBranches) -> None:
+        """Write greedily on every branch until the end token, then the slot: ``branches.slots`` are its states."""
+        if not self.warned:
+            warnings.warn("generative_first writes its context at test: one forward pass a token.", stacklevel=2)
+            self.warned = True
+        end, closing = self.backbone.vocabulary.end, self.prompt.closing_ids
+        assert closing is not None, "prepare() gave the slot's opener"
+        texts, _ = write_freely(branches, end, self.context_length)
+        left = [
+            torch.tensor([*text[written:], end, *closing.tolist()])
+            for text, written in zip(texts, branches.written.tolist(), strict=True)
+        ]
+        ids = torch.nn.utils.rnn.pad_sequence(left, batch_first=True, padding_value=-1)
+        branches.slots = branches.write(torch.arange(len(branches)), ids)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.parts import Part
-from gad_lightning.prompts.answers import AnswerWriter
+from gad_lightning.prompts.answers import AnswerWriter, stack
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Batch, Loss, Tokens
 
@@ -32,12 +32,24 @@ class Objective(Part, nn.Module):
         """
 
     def writer(self) -> AnswerWriter | None:
-        """What is written after the opener, if this objective wants an answer; at most one objective may."""
+        """What this objective learns to write, if anything; at most one objective may."""
         return None
 
     def wanted(self, batch: Batch) -> Tensor:
         """Which queries get an answer: (Q,) bool on the CPU."""
         return batch.draw < 0
+
+    def text(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        """What stands after each opener: ids (Q, L), -1 after the end, and which are targets (Q, L).
+
+        By default the answers of :meth:`writer` to the queries that are :meth:`wanted`.
+        """
+        writer = self.writer()
+        return None if writer is None else stack(writer.answers(batch, self.wanted(batch)))
+
+    def apart(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        """Like :meth:`text`, on branches of their own that neither see the slots nor are seen by them."""
+        return None
 
     def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
         """Compute the loss.

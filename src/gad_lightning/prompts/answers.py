@@ -80,34 +80,52 @@ class AnswerWriter:
         """Per class of a task, its ids and the end token: what a readout may choose from."""
         return [[*ids, self.vocabulary.end] for ids in self.label_ids[task]]
 
-    def answers(self, batch: Batch, wanted: Tensor) -> list[Answer]:
-        """Answer of every query of a batch; an empty one where not ``wanted`` (Q,) or the label is unknown."""
-        label, task, moment, sample = (part.tolist() for part in (batch.label, batch.task, batch.moment, batch.sample))
-        goals, wanted_list = batch.goal.tolist(), wanted.tolist()
-        segments: dict[int, list[Segment]] = {}
+    def answers(self, batch: Batch, wanted: Tensor, context_only: bool = False) -> list[Answer]:
+        """Answer of every query of a batch; an empty one where not ``wanted`` (Q,) or the label is unknown.
+
+        Args:
+            batch: the queries.
+            wanted: (Q,) bool.
+            context_only: leave the label out, and close answers that tell nothing too.
+        """
         written = []
-        for query, chosen in enumerate(wanted_list):
-            if not chosen or label[query] == IGNORED:
+        for moment, task in zip(moments(batch, self.schema, wanted), batch.task.tolist(), strict=True):
+            if moment is None:
                 written.append(Answer(NO_ANSWER))
-                continue
-            row = sample[query]
-            if row not in segments:
-                segments[row] = [Segment(*part) for part in batch.segments[row].tolist() if part[0] >= 0]
-            goal = self.schema.goals[goals[row]] if goals[row] >= 0 else None
-            name = self.schema.tasks[task[query]].labels.names[label[query]]
-            parts = self.context.parts(Moment(label[query], moment[query], segments[row], goal, name))
-            written.append(self.write(parts, task[query]))
+            elif context_only:
+                written.append(self.write(self.context.context(moment), task, even_empty=True))
+            else:
+                written.append(self.write(self.context.parts(moment), task))
         return written
 
-    def write(self, parts: list[int | str], task: int) -> Answer:
-        """Join the parts of an answer with commas and close it."""
+    def write(self, parts: list[int | str], task: int, even_empty: bool = False) -> Answer:
+        """Join the parts of an answer with commas and close it; no parts are no answer, unless ``even_empty``."""
         ids: list[int] = []
         for part in parts:
             ids += self.comma if ids else []
             ids += self.label_ids[task][part] if isinstance(part, int) else self.vocabulary.encode(f" {part}")
-        if not ids:
+        if not ids and not even_empty:
             return Answer(NO_ANSWER)
         return Answer([*self.prefix, *ids, self.vocabulary.end], len(self.prefix))
+
+
+def moments(batch: Batch, schema: DataSchema, wanted: Tensor) -> list[Moment | None]:
+    """Each query as a context sees it, (Q,); None where not ``wanted`` (Q,) or the label is unknown."""
+    label, task, frame, sample = (part.tolist() for part in (batch.label, batch.task, batch.moment, batch.sample))
+    goals, wanted_list = batch.goal.tolist(), wanted.tolist()
+    segments: dict[int, list[Segment]] = {}
+    found: list[Moment | None] = []
+    for query, chosen in enumerate(wanted_list):
+        if not chosen or label[query] == IGNORED:
+            found.append(None)
+            continue
+        row = sample[query]
+        if row not in segments:
+            segments[row] = [Segment(*part) for part in batch.segments[row].tolist() if part[0] >= 0]
+        goal = schema.goals[goals[row]] if goals[row] >= 0 else None
+        name = schema.tasks[task[query]].labels.names[label[query]]
+        found.append(Moment(label[query], frame[query], segments[row], goal, name))
+    return found
 
 
 def stack(answers: list[Answer]) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -33,13 +34,14 @@ class Trunk(NamedTuple):
 
 
 class Branches(NamedTuple):
-    """Openers and answers of Q queries."""
+    """K branches of Q queries, the slots' first, then those that hang off the same frames without one."""
 
-    ids: Tensor  # (Q, O + L), -1 after the end
-    supervised: Tensor  # (Q, O + L) bool: the token is a target
-    sample: Tensor  # (Q,)
-    anchor: Tensor  # (Q,)
-    opener: int  # O
+    ids: Tensor  # (K, L), -1 after the end
+    supervised: Tensor  # (K, L) bool: the token is a target
+    sample: Tensor  # (K,)
+    anchor: Tensor  # (K,)
+    query: Tensor  # (K,)
+    slot: Tensor  # (Q,) which token of each query's first branch is the slot; -1: the last visual token before it
 
 
 def empty_tokens(rows: int, width: int) -> Tokens:
@@ -68,8 +70,30 @@ def sum_before(length: Tensor, group: Tensor) -> Tensor:
     return before
 
 
+def join(texts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Stack texts of any lengths, each ids (Q, L) with -1 after the end and targets (Q, L), one below the other."""
+    longest = max(ids.shape[1] for ids, _ in texts)
+    ids = [torch.nn.functional.pad(ids, (0, longest - ids.shape[1]), value=-1) for ids, _ in texts]
+    targets = [torch.nn.functional.pad(target, (0, longest - target.shape[1])) for _, target in texts]
+    return torch.cat(ids), torch.cat(targets)
+
+
+def close(ids: Tensor, supervised: Tensor, closing: Tensor) -> tuple[Tensor, Tensor]:
+    """Put ``closing`` (c,), which is no target, after the end of each row of ids (Q, L) and targets (Q, L).
+
+    Example:
+        >>> ids, supervised = torch.tensor([[5, 6], [7, -1]]), torch.tensor([[False, True], [False, False]])
+        >>> close(ids, supervised, torch.tensor([9]))[0].tolist()
+        [[5, 6, 9], [7, 9, -1]]
+    """
+    every = closing.expand(len(ids), -1)
+    ids, supervised = torch.cat([ids, every], 1), torch.cat([supervised, torch.zeros_like(every, dtype=torch.bool)], 1)
+    order = (ids < 0).int().argsort(dim=1, stable=True)
+    return ids.gather(1, order), supervised.gather(1, order)
+
+
 def assemble(trunk: Trunk, branches: Branches) -> Tokens:
-    """Lay out trunks and branches, one row a sample: the trunk, then its branches in the order of the queries."""
+    """Lay out trunks and branches, one row a sample: the trunk, then its branches in their order."""
     rows = len(trunk.frame_counts)
     first = torch.where(trunk.begin < 0, torch.zeros_like(trunk.begin), trunk.end_of(trunk.begin.clamp(min=0)))
     length = trunk.end_of(trunk.frame_counts) - first
@@ -115,17 +139,19 @@ def lay_branches(
     tokens: Tokens, trunk: Trunk, branches: Branches, first: Tensor, length: Tensor, offset: Tensor
 ) -> Tensor:
     """Write openers and answers after the trunks; return the slots (Q,)."""
-    query, within = (branches.ids >= 0).nonzero(as_tuple=True)
+    branch, within = (branches.ids >= 0).nonzero(as_tuple=True)
     sample, anchor = branches.sample, branches.anchor
     base = trunk.end_of(anchor + 1, sample)
-    where = (sample[query], offset[query] + within)
-    put(tokens, where, branches.ids[query, within], anchor[query], query, base[query] + within)
+    where = (sample[branch], offset[branch] + within)
+    owner = branches.query[branch]
+    put(tokens, where, branches.ids[branch, within], anchor[branch], branch, owner, base[branch] + within)
     last_visual = base - first[sample] - 1
-    before = torch.where(within > 0, offset[query] + within - 1, last_visual[query])
-    learned = branches.supervised[query, within]
-    tokens.target[sample[query][learned], before[learned]] = branches.ids[query, within][learned]
-    slot = offset + branches.opener - 1 if branches.opener else last_visual
-    return sample * tokens.ids.shape[1] + slot
+    before = torch.where(within > 0, offset[branch] + within - 1, last_visual[branch])
+    learned = branches.supervised[branch, within]
+    tokens.target[sample[branch][learned], before[learned]] = branches.ids[branch, within][learned]
+    queries = len(branches.slot)
+    slot = torch.where(branches.slot >= 0, offset[:queries] + branches.slot, last_visual[:queries])
+    return sample[:queries] * tokens.ids.shape[1] + slot
 
 
 def lay_next(rows: int, sample: Tensor, anchor: Tensor, query: Tensor, ids: Tensor, position: Tensor) -> Tokens:
@@ -136,16 +162,23 @@ def lay_next(rows: int, sample: Tensor, anchor: Tensor, query: Tensor, ids: Tens
     tokens = empty_tokens(rows, width)
     branch, within = (ids >= 0).nonzero(as_tuple=True)
     where = (sample[branch], offset[branch] + within)
-    put(tokens, where, ids[branch, within], anchor[branch], query[branch], position[branch] + within)
+    number = query[branch]
+    put(tokens, where, ids[branch, within], anchor[branch], number, number, position[branch] + within)
     return tokens._replace(slots=sample * width + offset + length - 1)
 
 
 def put(
-    tokens: Tokens, where: tuple[Tensor, Tensor], ids: Tensor, anchor: Tensor, query: Tensor, position: Tensor
+    tokens: Tokens,
+    where: tuple[Tensor, Tensor],
+    ids: Tensor,
+    anchor: Tensor,
+    branch: Tensor,
+    query: Tensor,
+    position: Tensor,
 ) -> None:
     """Write branch tokens at (row, column); a row is a sample."""
     tokens.ids[where] = ids
     tokens.query[where] = query
-    values = (torch.full_like(ids, int(Kind.BRANCH)), where[0], anchor, query, position)
+    values = (torch.full_like(ids, int(Kind.BRANCH)), where[0], anchor, branch, position)
     for place, value in zip(tokens.places, values, strict=True):
         place[where] = value

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
-from gad_lightning.prompts.layout import Branches, Trunk, assemble, lay_next
+from gad_lightning.prompts.layout import Branches, Trunk, assemble, close, join, lay_next
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
 
@@ -66,8 +67,15 @@ class Prompt(Part):
             )
         return self.template.format(question=self.question[task])
 
-    def prepare(self, schema: DataSchema, vocabulary: Vocabulary, opener: str) -> None:
-        """Encode the fixed text and reserve the openers' learned vectors."""
+    def prepare(self, schema: DataSchema, vocabulary: Vocabulary, opener: str, closing: str | None = None) -> None:
+        """Encode the fixed text and reserve the learned vectors.
+
+        Args:
+            schema: classes, tasks and features.
+            vocabulary: the backbone's.
+            opener: with which a branch begins; its last token is the slot.
+            closing: laid out after each answer, so that its last token is the slot instead (generative first).
+        """
         begin = [] if vocabulary.begin is None else [vocabulary.begin]
         prompts = [begin + vocabulary.encode(self.text(task.name)) for task in schema.tasks]
         self.prompt_lengths = torch.tensor([len(ids) for ids in prompts])
@@ -75,14 +83,8 @@ class Prompt(Part):
         self.separator_ids = torch.tensor(
             vocabulary.encode(self.separator) if self.separator else [], dtype=torch.int64
         )
-        pieces = [piece for piece in LEARNED.split(opener) if piece]
-        encoded = [
-            [vocabulary.new_token(piece)] if LEARNED.fullmatch(piece) else vocabulary.encode(piece) for piece in pieces
-        ]
-        self.opener_ids = torch.tensor([token for ids in encoded for token in ids], dtype=torch.int64)
-        # what a learned vector follows is text that was there before: only text after the last one can be written
-        fixed = len(encoded[-1]) if pieces and not LEARNED.fullmatch(pieces[-1]) else 0
-        self.opener_written = torch.arange(len(self.opener_ids)) >= len(self.opener_ids) - fixed
+        self.opener_ids, self.opener_written = encode_opener(opener, vocabulary)
+        self.closing_ids = None if closing is None else encode_opener(closing, vocabulary)[0]
         self.tokens_per_frame, self.width = schema.features.tokens_per_frame, schema.features.width
 
     @property
@@ -103,8 +105,9 @@ class Prompt(Part):
         task: Tensor,
         answers: tuple[Tensor, Tensor] | None = None,
         begin: Tensor | None = None,
+        apart: Sequence[tuple[Tensor, Tensor]] = (),
     ) -> Tokens:
-        """Lay out B samples and Q branches; all arguments on the CPU.
+        """Lay out B samples and Q queries, each with a branch for its slot; all arguments on the CPU.
 
         Args:
             frame_counts: (B,) frames of each sample, those already in a cache included.
@@ -114,9 +117,10 @@ class Prompt(Part):
             task: (B,) the task whose prompt each sample has.
             answers: ids (Q, L) padded with -1, and which of them are targets (Q, L).
             begin: (B,) first frame to lay out: the prompt and the frames before it are in a cache. -1 lays out all.
+            apart: as ``answers``, on further branches of the queries, which neither see a slot nor are seen by one.
 
         Returns:
-            One row a sample: the trunk, then its branches in the order of the queries.
+            One row a sample: the trunk, the slots' branches in the order of the queries, then the others.
         """
         begin = torch.full_like(frame_counts, -1) if begin is None else begin
         trunk = Trunk(
@@ -128,17 +132,33 @@ class Prompt(Part):
             begin=begin,
             room=room,
         )
+        return assemble(trunk, self.branches(sample, anchor, answers, apart))
+
+    def branches(
+        self,
+        sample: Tensor,
+        anchor: Tensor,
+        answers: tuple[Tensor, Tensor] | None,
+        apart: Sequence[tuple[Tensor, Tensor]],
+    ) -> Branches:
+        """Put openers and texts of Q queries together; see :meth:`render`."""
         ids = self.opener_ids.expand(len(sample), -1)
-        supervised = (self.opener_written & self.supervise_prefix).expand(len(sample), -1)
+        supervised = torch.zeros_like(ids, dtype=torch.bool)
+        slot = torch.full_like(sample, len(self.opener_ids) - 1)
         if answers is not None:
-            written, target = answers
-            target = target | ((written >= 0) & self.supervise_prefix)
-            answered = (written >= 0).any(1, keepdim=True)
-            ids, supervised = torch.cat([ids, written], 1), torch.cat([supervised & answered, target], 1)
-        else:
-            supervised = torch.zeros_like(supervised)
-        branches = Branches(ids, supervised, sample, anchor, len(self.opener_ids))
-        return assemble(trunk, branches)
+            written, target = self.supervise(*answers)
+            before = self.opener_written & target.any(1, keepdim=True) & self.supervise_prefix
+            ids, supervised = torch.cat([ids, written], 1), torch.cat([before, target], 1)
+            if self.closing_ids is not None:
+                ids, supervised = close(ids, supervised, self.closing_ids)
+                slot = (ids >= 0).sum(1) - 1
+        ids, supervised = join([(ids, supervised), *(self.supervise(*text) for text in apart)])
+        every = torch.arange(len(sample)).repeat(1 + len(apart))
+        return Branches(ids, supervised, sample[every], anchor[every], every, slot)
+
+    def supervise(self, written: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Make what stands before a target a target too, if so set."""
+        return written, target | ((written >= 0) & target.any(1, keepdim=True) & self.supervise_prefix)
 
     def extend(
         self, sample: Tensor, anchor: Tensor, task: Tensor, query: Tensor, ids: Tensor, written: Tensor
@@ -158,3 +178,15 @@ class Prompt(Part):
             self.prompt_lengths[task][sample] + (anchor + 1) * self.group - separators + len(self.opener_ids) + written
         )
         return lay_next(len(task), sample, anchor, query, ids, position)
+
+
+def encode_opener(opener: str, vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
+    """Ids (O,) of an opener, its learned vectors reserved; and which of them can be written (O,)."""
+    pieces = [piece for piece in LEARNED.split(opener) if piece]
+    encoded = [
+        [vocabulary.new_token(piece)] if LEARNED.fullmatch(piece) else vocabulary.encode(piece) for piece in pieces
+    ]
+    ids = torch.tensor([token for piece in encoded for token in piece], dtype=torch.int64)
+    # what a learned vector follows is text that was there before: only text after the last one can be written
+    fixed = len(encoded[-1]) if pieces and not LEARNED.fullmatch(pieces[-1]) else 0
+    return ids, torch.arange(len(ids)) >= len(ids) - fixed

@@ -84,7 +84,7 @@ class ChunkRings:
         used = torch.full_like(row, self.scratch + len(prompt.opener_ids))
         branches = OpenBranches(backbone, prompt, self.cache, slots, asked, local[asked], task, used)
         scores, logits = self.classifier.judge(branches, task[asked])
-        return scores, logits, slots
+        return scores, logits, branches.slots  # judging may have moved them
 
     def rooms(self, tokens: Tokens, local: Tensor) -> Tensor:
         """Room of each new token: frame tokens in the ring, the rest in the scratch; (r, T)."""
