@@ -65,8 +65,7 @@ class DiscriminativeClassifier(Classifier):
     @property
     def longest_branch(self) -> int:
         """Opener and answer."""
-        writer = None if self.writing is None else self.writing.writer()
-        return super().longest_branch + (0 if writer is None else writer.longest)
+        return super().longest_branch + max((objective.longest for objective in self.given), default=0)
 
     def losses(self, batch: Batch) -> dict[str, Loss]:
         """Class loss at the slot, and every objective's."""

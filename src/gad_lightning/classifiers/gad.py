@@ -81,8 +81,8 @@ class GADClassifier(DiscriminativeClassifier):
     @property
     def context_length(self) -> int:
         """Most tokens of a context."""
-        writer = None if self.writing is None else self.writing.writer()
-        return 0 if writer is None else writer.longest
+        assert self.writing is not None, "GAD writes"
+        return self.writing.longest
 
     @property
     def longest_branch(self) -> int:

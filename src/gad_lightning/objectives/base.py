@@ -35,6 +35,12 @@ class Objective(Part, nn.Module):
         """What this objective learns to write, if anything; at most one objective may."""
         return None
 
+    @property
+    def longest(self) -> int:
+        """Most tokens of a text of this objective: what positions are kept free for."""
+        writer = self.writer()
+        return 0 if writer is None else writer.longest
+
     def wanted(self, batch: Batch) -> Tensor:
         """Which queries get an answer: (Q,) bool on the CPU."""
         return batch.draw < 0
