@@ -85,17 +85,17 @@ def test_separators_stand_before_every_frame_but_the_first() -> None:
     assert tokens.places.frame.tolist() == [[-1, -1, 0, 0, 1, 1, 1, 2, 2, 2, 2]]
 
 
-def test_targets_are_the_next_tokens_of_the_answer() -> None:
+def test_targets_are_the_next_tokens_of_the_answer_whose_last_is_written_but_not_read() -> None:
     tokens = render("<cls>", [1], [[7, 8, 31]])
-    assert tokens.ids[0, 5:].tolist() == [32, 7, 8, 31]
-    assert tokens.target[0, 5:].tolist() == [7, 8, 31, IGNORED]
+    assert tokens.ids[0, 5:].tolist() == [32, 7, 8]
+    assert tokens.target[0, 5:].tolist() == [7, 8, 31]
     assert tokens.slots.tolist() == [5]
 
 
 def test_published_supervision_includes_fixed_text_from_the_last_frame_on() -> None:
     tokens = render("xy", [2], [[7, 31]], supervise_prefix=True)
-    assert tokens.ids[0, 4:].tolist() == [0, 23, 24, 7, 31]
-    assert tokens.target[0, 4:].tolist() == [23, 24, 7, 31, IGNORED]
+    assert tokens.ids[0, 4:].tolist() == [0, 23, 24, 7]
+    assert tokens.target[0, 4:].tolist() == [23, 24, 7, 31]
 
 
 def test_an_empty_opener_reads_the_last_visual_token() -> None:

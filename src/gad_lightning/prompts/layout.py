@@ -43,6 +43,13 @@ class Branches(NamedTuple):
     query: Tensor  # (K,)
     slot: Tensor  # (Q,) which token of each query's first branch is the slot; -1: the last visual token before it
 
+    @property
+    def read(self) -> Tensor:
+        """Tokens that are laid out, (K, L) bool: all but the last of an answer, which is only written."""
+        there = self.ids >= 0
+        last = torch.arange(self.ids.shape[1]) == there.sum(1, keepdim=True) - 1
+        return there & ~(last & self.supervised)
+
 
 def empty_tokens(rows: int, width: int) -> Tokens:
     """Rows of padding."""
@@ -97,7 +104,7 @@ def assemble(trunk: Trunk, branches: Branches) -> Tokens:
     rows = len(trunk.frame_counts)
     first = torch.where(trunk.begin < 0, torch.zeros_like(trunk.begin), trunk.end_of(trunk.begin.clamp(min=0)))
     length = trunk.end_of(trunk.frame_counts) - first
-    branch_length = (branches.ids >= 0).sum(1)
+    branch_length = branches.read.sum(1)
     offset = length[branches.sample] + sum_before(branch_length, branches.sample)
     totals = length.scatter_add(0, branches.sample, branch_length)
     tokens = empty_tokens(rows, max(1, int(totals.max())))
@@ -139,16 +146,16 @@ def lay_branches(
     tokens: Tokens, trunk: Trunk, branches: Branches, first: Tensor, length: Tensor, offset: Tensor
 ) -> Tensor:
     """Write openers and answers after the trunks; return the slots (Q,)."""
-    branch, within = (branches.ids >= 0).nonzero(as_tuple=True)
+    branch, within = branches.read.nonzero(as_tuple=True)
     sample, anchor = branches.sample, branches.anchor
     base = trunk.end_of(anchor + 1, sample)
     where = (sample[branch], offset[branch] + within)
     owner = branches.query[branch]
     put(tokens, where, branches.ids[branch, within], anchor[branch], branch, owner, base[branch] + within)
     last_visual = base - first[sample] - 1
+    branch, within = branches.supervised.nonzero(as_tuple=True)
     before = torch.where(within > 0, offset[branch] + within - 1, last_visual[branch])
-    learned = branches.supervised[branch, within]
-    tokens.target[sample[branch][learned], before[learned]] = branches.ids[branch, within][learned]
+    tokens.target[sample[branch], before] = branches.ids[branch, within]
     queries = len(branches.slot)
     slot = torch.where(branches.slot >= 0, offset[:queries] + branches.slot, last_visual[:queries])
     return sample[:queries] * tokens.ids.shape[1] + slot
