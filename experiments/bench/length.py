@@ -15,10 +15,8 @@ from measure import rate, seconds_of, store  # isort: skip  # sets how threads w
 import torch
 from rich.console import Console
 from rich.table import Table
-from shapes import make
-from speed import CLASSES, WIDTHS, WINDOW
+from speed import WIDTHS, prepare
 
-from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.streaming.detector import OnlineDetector
 
 LENGTHS = (1_000, 10_000, 100_000)
@@ -32,8 +30,7 @@ def main() -> None:
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     given = parser.parse_args()
-    classifier = make(DiscriminativeClassifier, given.shape, "one_pass", WINDOW, 512, WIDTHS[given.shape], CLASSES)
-    classifier = classifier.to(given.device).eval()
+    classifier = prepare("Disc", given.shape, "one_pass", 512, given.device).eval()
     detector = OnlineDetector(classifier, merge=True)
     table = Table("frames", "one pass, frames/s", "live after so many, frames/s", "live key/value MB")
     results = []

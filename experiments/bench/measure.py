@@ -67,6 +67,7 @@ def surroundings() -> dict[str, Any]:
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
         "device": device,
+        "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "versions": versions,
         "commit": commit.stdout.strip(),

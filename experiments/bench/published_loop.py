@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import torch
-from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
+
+try:
+    from rapidfuzz.distance.Levenshtein import distance
+except ImportError:  # a cluster with the training packages alone; slower, by a millisecond or two a frame
+    from torchmetrics.functional.text.helper import _edit_distance as distance
 
 
 class PublishedLoop:
@@ -45,13 +49,14 @@ class PublishedLoop:
 
     @torch.no_grad()
     def label(self, window: Tensor) -> str:
-        """Label the last frame of a window (n, D) of features."""
-        visual = self.classifier.backbone.connector(self.classifier.standardise(window))
+        """Label the last frame of a window (n, D), or (n, N, D), of features."""
+        features = self.classifier.standardise(window).reshape(-1, window.shape[-1])
+        visual = self.classifier.backbone.connector(features)
         text, opener = self.embed(self.prompt), self.embed(self.opener)
         vectors = torch.cat([text, visual.to(text.dtype), opener]).unsqueeze(0)
         output = self.model(inputs_embeds=vectors, use_cache=self.generative, output_hidden_states=True)
         written = self.write(output) if self.generative else self.choose(output.hidden_states[-1][0, -1])
-        return min(sorted(self.names), key=lambda name: Levenshtein.distance(written, name))
+        return min(sorted(self.names), key=lambda name: distance(written, name))
 
     def choose(self, state: Tensor) -> str:
         """Class of the [CLS] state through the head."""

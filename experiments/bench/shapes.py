@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.tiny import word_tokenizer
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Mode, Task, Windows
+from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
+from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task, Windows
 
 SHAPES: dict[str, dict[str, Any]] = {
     "tiny": {"hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -61,15 +62,29 @@ def class_names(number: int) -> list[str]:
     return ["background", *(pairs + more)[: number - 1]]
 
 
+def native(device: str) -> Literal["float32", "bfloat16"]:
+    """The number format that a device multiplies fast: many CPUs do bfloat16 six times slower than float32."""
+    return "float32" if device == "cpu" else "bfloat16"
+
+
 def make(
-    kind: type[Classifier], shape: str, mode: Mode, window: int, chunk: int, width: int, classes: int, **more: Any
+    kind: type[Classifier],
+    shape: str,
+    windows: Windows,
+    features: FeatureSpec,
+    names: Sequence[str],
+    device: str,
+    dtype: Literal["float32", "bfloat16"] | None = None,
+    **more: Any,
 ) -> Classifier:
-    """A classifier of ``shape`` in bfloat16 (``1b``) or float32, LoRA as in the paper."""
-    names = tuple(class_names(classes))
-    features = FeatureSpec("random", 1.0, width)
-    schema = DataSchema((Task("action", LabelSet(names, 0)),), (), features, Windows(mode, window, chunk=chunk))
-    dtype = "bfloat16" if shape == "1b" else "float32"
+    """A classifier of ``shape``, in float32 or what the device is made for, with LoRA as in the paper.
+
+    GAD and Gen have LoRA on the language model's head too, as published.
+    """
+    schema = DataSchema((Task("action", LabelSet(tuple(names), 0)),), (), features, windows)
     rank = 128 if shape == "1b" else 32
     torch.manual_seed(0)
-    backbone = ShapedLM(shape, lora={"r": rank, "lora_alpha": 2 * rank}, dtype=dtype)
-    return kind(backbone=backbone, schema=schema, **more)
+    on_head = kind is not DiscriminativeClassifier
+    lora = {"r": rank, "lora_alpha": 2 * rank}
+    backbone = ShapedLM(shape, lora=lora, lora_on_head=on_head, dtype=dtype or native(device))
+    return kind(backbone=backbone, schema=schema, **more).to(device)

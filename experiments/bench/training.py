@@ -16,8 +16,7 @@ from measure import rate, seconds_of, store  # isort: skip  # sets how threads w
 import torch
 from rich.console import Console
 from rich.table import Table
-from shapes import make
-from speed import CLASSES, KINDS, WIDTHS, WINDOW, chunk_batch
+from speed import CLASSES, KINDS, WIDTHS, WINDOW, chunk_batch, prepare
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.types import Batch
@@ -40,15 +39,14 @@ def step_of(classifier: Classifier, batch: Batch) -> Any:
 def measure(kind: str, shape: str, device: str, size: int, chunk: int, repeats: int) -> dict[str, float]:
     """Seconds of a step and labelled frames a second, both ways."""
     generator = torch.Generator().manual_seed(0)
-    window = make(KINDS[kind], shape, "window", WINDOW, chunk, WIDTHS[shape], CLASSES).to(device).train()
+    window = prepare(kind, shape, "window", chunk, device).train()
     frames = torch.randn(size, WINDOW, 1, WIDTHS[shape], device=device)
     labels = torch.randint(1, CLASSES, (size,), generator=generator)
     batch = window.last_frame_batch(frames, torch.full((size,), WINDOW))._replace(label=labels, draw=torch.zeros(size))
     times = seconds_of(step_of(window, batch), repeats)
     row = {"window_seconds": 1 / rate(times, 1), "window_labelled_per_second": rate(times, size)}
     del window
-    one_pass = make(KINDS[kind], shape, "one_pass", WINDOW, chunk, WIDTHS[shape], CLASSES, **SHARE[kind])
-    one_pass = one_pass.to(device).train()
+    one_pass = prepare(kind, shape, "one_pass", chunk, device, **SHARE[kind]).train()
     batch = chunk_batch(torch.randn(WINDOW - 1 + chunk, WIDTHS[shape], device=device), WINDOW - 1)
     labels = torch.randint(1, CLASSES, (chunk,), generator=generator)
     draw = torch.rand(chunk, generator=generator)

@@ -76,7 +76,15 @@ def states(output: Path) -> dict[str, str]:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_every_video_gets_its_own_features_though_batches_mix_them(videos: Path, tmp_path: Path, workers: int) -> None:
     output = tmp_path / "features"
-    report = encode_videos(videos, output, Brightness(), SETTINGS._replace(workers=workers))
+    complete: dict[str, int] = {}
+    report = encode_videos(
+        videos,
+        output,
+        Brightness(),
+        SETTINGS._replace(workers=workers),
+        finished=lambda path: complete.update({path.stem: len(np.load(path))}),
+    )
+    assert complete == LENGTHS, "told of each file once it is whole"
     assert {name: means(output / f"{name}.npy") for name in LENGTHS} == {
         name: list(range(length)) for name, length in LENGTHS.items()
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from rapidfuzz.distance import Levenshtein
 from torch import Tensor
 
 from gad_lightning.prompts.answers import AnswerWriter
@@ -53,6 +52,8 @@ def nearest(text: str, names: tuple[str, ...]) -> int:
         >>> nearest(" Add suger.", ("stir sugar", "add sugar", "add salt"))
         1
     """
+    from rapidfuzz.distance import Levenshtein
+
     plain = text.strip().strip(".").lower().strip()
     return min(range(len(names)), key=lambda index: (Levenshtein.distance(plain, names[index].lower()), names[index]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +57,7 @@ def encode_videos(
     settings: Settings = DEFAULTS,
     progress: bool = False,
     shard: tuple[int, int] = (0, 1),
+    finished: Callable[[Path], object] | None = None,
 ) -> EncodeReport:
     """Encode videos to ``output/<video>.npy``; those that are there already are kept, broken ones stop nothing.
 
@@ -71,6 +72,8 @@ def encode_videos(
         progress: show a bar.
         shard: ``(i, n)`` encodes every n-th video from the i-th on. Parts may run at once, in processes or on machines
             that share ``output``; each adds what it did to the report.
+        finished: called with each feature file as it is completed, while later videos are being decoded: to label it,
+            for example.
 
     Raises:
         MissingDataError: if there is no video.
@@ -81,7 +84,7 @@ def encode_videos(
     encoder.load()
     claim(folder, encoder, settings.fps, settings.dtype)
     before = read_report(folder / REPORT).videos
-    run = Run(folder, encoder, settings)
+    run = Run(folder, encoder, settings, finished)
     try:
         run.encode(dict(list(found.items())[shard[0] :: shard[1]]), progress)
     finally:

@@ -76,10 +76,13 @@ class Run:
         folder: gets ``<video>.npy``.
         encoder: loaded, on its device.
         settings: see :class:`Settings`.
+        finished: called with each feature file that this run completes, while later videos are being decoded.
     """
 
-    def __init__(self, folder: Path, encoder: Encoder, settings: Settings) -> None:
-        self.folder, self.encoder, self.settings = folder, encoder, settings
+    def __init__(
+        self, folder: Path, encoder: Encoder, settings: Settings, finished: Callable[[Path], object] | None = None
+    ) -> None:
+        self.folder, self.encoder, self.settings, self.finished = folder, encoder, settings, finished
         self.batches = Batches(encoder, settings.batch_size, self._write)
         self.outcomes: dict[str, Outcome] = {}
         self.start = time.perf_counter()
@@ -154,3 +157,5 @@ class Run:
                 outcome = Outcome("encoded", writer.num_rows, seconds, problem)
             self.outcomes[name] = outcome
             bar.finished(outcome)
+            if self.finished is not None and outcome.state == "encoded":
+                self.finished(self._target(name))

@@ -1,0 +1,95 @@
+"""Pixels to labels: decoding, encoding and labelling video files, against the slower of decoding and encoding alone.
+
+    python experiments/bench/pixels.py                                    # the rendered kitchen, the small encoder
+    python experiments/bench/pixels.py --videos FOLDER --encoder FOLDER   # your videos, a Hugging Face vision model
+
+Files are decoded while earlier ones are encoded and labelled, in one pass. Results go to
+``experiments/bench/results/pixels_<videos>_<encoder>.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from measure import store  # isort: skip  # sets how threads wait, before torch is there
+import numpy as np
+import torch
+from encode import FPS, interleaved, readable
+from rich.console import Console
+from rich.table import Table
+from shapes import class_names, make
+from speed import CLASSES, KINDS, WIDTHS, WINDOW
+
+from gad_lightning.schema import FeatureSpec, Windows
+from gad_lightning.video.ahead import Ahead, Piece, Task, ThreadDecoder
+from gad_lightning.video.encode import Settings, encode_videos
+from gad_lightning.video.encode_run import PIECE
+from gad_lightning.video.encoders import Encoder, SmallEncoder
+from gad_lightning.video.huggingface import HuggingFaceEncoder
+from gad_lightning.video.synthetic import render_kitchen
+from gad_lightning.video.video_files import find_videos
+
+
+def measure(paths: list[Path], encoder: Encoder, shape: str, fps: float, repeats: int) -> dict[str, float]:
+    """Frames a second of decoding, encoding, labelling features, and of all three; and the ratio."""
+    encoder.load()
+    tasks = [Task(number, path, fps, encoder.shrink, "keep", PIECE) for number, path in enumerate(paths)]
+    pieces = [m.pictures for m in Ahead([ThreadDecoder(encoder.prepare)], tasks) if isinstance(m, Piece)]
+    batches = torch.from_numpy(np.concatenate(pieces)).split(Settings().batch_size)
+    width = encoder.width
+    windows, features = Windows("one_pass", WINDOW, chunk=512), FeatureSpec(encoder.label, fps, width)
+    classifier = make(KINDS["GAD"], shape, windows, features, class_names(CLASSES), "cpu").eval()
+    classifier.backbone.merge()
+
+    def encode() -> None:
+        with torch.inference_mode():
+            for batch in batches:
+                encoder(batch)
+
+    def all_of_it() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            encode_videos(paths, folder, encoder, Settings(fps=fps), finished=classifier.detect)
+
+    works = {
+        "decode": lambda: list(Ahead([ThreadDecoder(encoder.prepare)], tasks)),
+        "encode": encode,
+        "pixels_to_labels": all_of_it,
+    }
+    seconds, frames = interleaved(works, repeats), sum(len(batch) for batch in batches)
+    return {
+        "frames": frames,
+        **{f"{name}_frames_per_second": frames / value for name, value in seconds.items()},
+        "ratio_to_slower": max(seconds["decode"], seconds["encode"]) / seconds["pixels_to_labels"],
+    }
+
+
+def main() -> None:
+    """Measure and store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--videos", type=Path, help="folder of videos; renders 12 kitchen videos if left out")
+    parser.add_argument("--encoder", help="folder or hub name of a vision model; the small encoder if left out")
+    parser.add_argument("--shape", choices=WIDTHS, default="tiny")
+    parser.add_argument("--fps", type=float, default=FPS)
+    parser.add_argument("--threads", type=int, default=1, help="of torch; one core is left to decode on two")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        source = given.videos or render_kitchen(folder, 12).videos
+        paths = readable(list(find_videos(source).values()))
+        encoder = HuggingFaceEncoder(given.encoder) if given.encoder else SmallEncoder()
+        figures = measure(paths, encoder, given.shape, given.fps, given.repeats)
+    table = Table("figure", "value")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:,.2f}")
+    Console().print(table)
+    videos = given.videos.name if given.videos else "kitchen"
+    named = {"videos": videos, "encoder": encoder.label, "shape": given.shape, "fps": given.fps}
+    print(store(f"pixels_{videos}_{encoder.name}", named | figures, given.output))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The benchmarks run, and what they compare says the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
+from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.classifiers.generative import GenerativeClassifier
+from gad_lightning.readouts.nearest import Nearest
+from gad_lightning.schema import FeatureSpec, Windows
+
+BENCH = Path(__file__).resolve().parents[1] / "experiments" / "bench"
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The modules that the benchmarks share."""
+    monkeypatch.syspath_prepend(str(BENCH))
+    import published_loop
+    import shapes
+
+    return {"loop": published_loop.PublishedLoop, "make": shapes.make, "names": shapes.class_names}
+
+
+def classifier_of(bench: Any, kind: type[Classifier], **more: Any) -> Classifier:
+    """The tiny shape with a window of 16 frames, LoRA not at its start, in which it does nothing."""
+    classifier: Classifier = bench["make"](
+        kind, "tiny", Windows("window", 16), FeatureSpec("random", 1.0, 12), bench["names"](20), "cpu", **more
+    )
+    generator = torch.Generator().manual_seed(1)
+    for name, weight in classifier.named_parameters():
+        if "lora_B" in name:
+            weight.data = torch.randn(weight.shape, generator=generator) * 0.02
+    return classifier.eval()
+
+
+@pytest.mark.parametrize("kind", [DiscriminativeClassifier, GADClassifier])
+def test_window_mode_gives_the_scores_of_the_published_style_loop(bench: Any, kind: type[Classifier]) -> None:
+    classifier = classifier_of(bench, kind)
+    loop = bench["loop"](classifier, generative=False)
+    windows = torch.randn(12, 16, 12)
+    states: list[Tensor] = []
+    choose = loop.choose
+    loop.choose = lambda state: states.append(state) or choose(state)
+    labels = [loop.label(window) for window in windows]
+    expected = classifier.classify(torch.stack(states), torch.zeros(12, dtype=torch.int64)).log_softmax(1)
+    scores = []
+    for merged in (False, True):
+        if merged:
+            classifier.backbone.merge()
+        with torch.inference_mode():
+            scores.append(classifier(windows))
+        torch.testing.assert_close(scores[-1].log_softmax(1), expected, rtol=0, atol=1e-4)
+        assert [loop.names[best] for best in scores[-1].argmax(1)] == labels
+
+
+def test_window_mode_writes_what_the_published_style_loop_writes(bench: Any) -> None:
+    classifier = classifier_of(bench, GenerativeClassifier, readout=Nearest())
+    windows = torch.randn(12, 16, 12)
+    most = classifier.room
+    loop = bench["loop"](classifier, generative=True, label_tokens=most)
+    labels = [loop.label(window) for window in windows]
+    with torch.inference_mode():
+        scores = classifier(windows)
+    assert [loop.names[best] for best in scores.argmax(1)] == labels
+
+
+@pytest.mark.slow  # a process of its own for each, which imports everything
+@pytest.mark.parametrize(
+    "command",
+    [
+        "speed.py --number 1 --chunk 32 --streams 1 2",
+        "training.py --size 2 --chunk 16 --repeats 1",
+        "length.py --lengths 100 300",
+        "coin.py --frames 8 --repeats 1",
+        "pixels.py --repeats 1",
+        "encode.py --repeats 1",
+    ],
+)
+def test_each_benchmark_runs_and_stores_its_figures(command: str, tmp_path: Path) -> None:
+    name, *options = command.split()
+    done = subprocess.run(
+        [sys.executable, BENCH / name, *options, "--output", tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (stored,) = tmp_path.glob("*.json")
+    assert "versions" in json.loads(stored.read_text())["surroundings"]
