@@ -1,9 +1,9 @@
-"""Clips of COIN: ten tokens a frame, one label a clip, of 4 to 6 words; the published-style loop against batches of ours.
+"""Clips of COIN, ten tokens a frame and one label of five words a clip: the published-style loop against our batches.
 
     python experiments/bench/coin.py --shape tiny
 
-Clips of 8 frames (step recognition), 48 (forecasting) and 1,200 (a whole video), random features and weights. Results go
-to ``experiments/bench/results/coin_<shape>_<device>.json``.
+Clips of 8 frames (step recognition), 48 (forecasting) and 1,200 (a whole video), random features and weights.
+Results go to ``experiments/bench/results/coin_<shape>_<device>.json``.
 """
 
 from __future__ import annotations
