@@ -1,0 +1,112 @@
+"""Run configs with several seeds each and compare their test scores."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Literal
+
+from gad_lightning.errors import SettingError
+from gad_lightning.pictures.comparisons import draw_scores
+from gad_lightning.pictures.timelines import save_picture
+from gad_lightning.tools.compare_runs import Run, Variant, check_runs, run_all
+from gad_lightning.tools.compare_tables import (
+    Scored,
+    by_variant,
+    check_same_test,
+    difference_rows,
+    markdown,
+    run_rows,
+    score_run,
+    write_csv,
+)
+from gad_lightning.video.atomic import make_folder, written_whole
+
+SMOKE = ("trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.check_val_every_n_epoch=1")
+"""Overrides of a run that only shows that everything works."""
+
+
+def main(
+    configs: list[str],
+    seeds: int = 3,
+    first_seed: int = 0,
+    output: Path = Path("runs/compare"),
+    jobs: int | None = None,
+    threads: int = 1,
+    changed: Literal["refuse", "rerun"] = "refuse",
+    margin: float = 0.01,
+    resamples: int = 2000,
+    smoke: bool = False,
+) -> None:
+    """Fit and predict with every config and seed, then compare: ``gad-lightning compare a.yaml b.yaml --seeds 5``.
+
+    Every run is a process of its own and leaves ``OUTPUT/<variant>/<seed>`` with config, log, checkpoint and
+    predictions of the test split. What is finished is not run again, and a run that fails loses no other. Writes
+    ``runs.csv``, ``differences.csv``, ``table.md`` and ``scores.png``. The same seeds give the same scores.
+
+    Args:
+        configs: each ``[NAME:]CONFIG[+KEY=VALUE]...``, before all options; differences are to the first. In a value
+            ``{seed}`` stands for the seed of the run.
+        seeds: runs of each config.
+        first_seed: the others follow it.
+        output: folder for everything.
+        jobs: runs at once; as many as the cores allow if None.
+        threads: of each run; the scores may depend on it by rounding.
+        changed: what happens to a finished run whose config is another one now.
+        margin: least difference of scores that matters, for the test of equivalence.
+        resamples: of the bootstrap.
+        smoke: two training batches a run, to see that everything works.
+
+    Raises:
+        SettingError: if a setting cannot work, or a config changed since its run.
+        SystemExit: with status 1 if a run failed.
+    """
+    if seeds < 1 or threads < 1 or resamples < 1 or (jobs or 1) < 1 or margin <= 0:
+        raise SettingError("seeds, jobs, threads, resamples and margin must be above 0.", "correct them")
+    variants = [Variant.parse(text) for text in configs]
+    if smoke:
+        variants = [variant._replace(overrides=(*variant.overrides, *SMOKE)) for variant in variants]
+    numbers = range(first_seed, first_seed + seeds)
+    runs = [
+        Run(variant, seed, make_folder(output) / variant.folder / str(seed)) for seed in numbers for variant in variants
+    ]
+    check_runs(runs, changed)
+    failed = run_all(runs, jobs or max(1, cores() // threads), threads, lambda line: print_line(line))
+    order = [variant.name for variant in variants]
+    finished = sorted(
+        (run for run in runs if run.finished and run not in failed), key=lambda run: order.index(run.variant.name)
+    )
+    write_tables(output, [score_run(run) for run in finished], failed, margin, resamples)
+    print_line((output / "table.md").read_text(encoding="utf-8"))
+    if failed:
+        raise SystemExit(1)
+
+
+def write_tables(output: Path, scored: list[Scored], failed: list[Run], margin: float, resamples: int) -> None:
+    """Write all tables and the picture; of nothing but failures only the list of them."""
+    check_same_test(scored)
+    runs = by_variant(scored)
+    differences = difference_rows(runs, margin=margin, resamples=resamples) if runs else []
+    write_csv(output / "runs.csv", run_rows(scored))
+    write_csv(output / "differences.csv", differences)
+    with written_whole(output / "table.md") as part:
+        part.write_text(markdown(runs, differences, failed), encoding="utf-8")
+    if runs:
+        metrics = list(scored[0].counts)
+        values = {
+            metric: {name: [run.score(metric) for run in seeds.values()] for name, seeds in runs.items()}
+            for metric in metrics
+        }
+        save_picture(draw_scores(values), output / "scores.png")
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def print_line(line: str) -> None:
+    """Show a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,102 @@
+"""What a compared run leaves beside its files: times, sizes, classes, commit and machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+
+from gad_lightning import __version__
+from gad_lightning.video.atomic import written_whole
+
+
+class RunRecord(Callback):
+    """Notes in a JSON file what the other files of a run do not say.
+
+    Args:
+        target: the file; what it has already is kept.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.began = 0.0
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self.began = time.perf_counter()
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note what training took, validation included, and where it was."""
+        sizes = {weight: weight.numel() for weight in pl_module.parameters()}
+        self.note(
+            fit_seconds=round(time.perf_counter() - self.began, 2),
+            steps=trainer.global_step,
+            parameters=sum(sizes.values()),
+            trained_parameters=sum(size for weight, size in sizes.items() if weight.requires_grad),
+            **surroundings(),
+        )
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self.began = time.perf_counter()
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note what prediction took, and what the labels mean."""
+        schema: Any = pl_module.schema
+        self.note(
+            predict_seconds=round(time.perf_counter() - self.began, 3),
+            fps=schema.features.fps,
+            tasks=[{"name": task.name, "per_frame": task.per_frame, **task.labels._asdict()} for task in schema.tasks],
+        )
+
+    def note(self, **facts: Any) -> None:
+        """Add to the file."""
+        known = json.loads(self.target.read_text(encoding="utf-8")) if self.target.is_file() else {}
+        write_json(self.target, {**known, **facts})
+
+
+def surroundings() -> dict[str, Any]:
+    """Version, commit and machine of this process."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
+    return {
+        "version": __version__,
+        "commit": commit(Path(__file__).resolve().parent.parent),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "hardware": f"{device}, {os.cpu_count()} cores",
+    }
+
+
+def processor() -> str:
+    """Name of the CPU."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def commit(folder: Path) -> str:
+    """Short commit that a folder is at, with ``+`` if something in it was changed since; empty outside a repository."""
+
+    def git(*words: str) -> str:
+        try:
+            done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write a JSON file, whole or not at all."""
+    with written_whole(target) as part:
+        part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

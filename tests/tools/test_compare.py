@@ -1,0 +1,222 @@
+"""`gad-lightning compare`: real runs in their own processes, tables from their predictions, and what can go wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+
+from gad_lightning.cli import main
+from gad_lightning.errors import DataError, MissingDataError, SettingError
+from gad_lightning.metrics.functional import error_diversity, point_f1, segment_f1, top1
+from gad_lightning.metrics.functional.labels import LabelSpace
+from gad_lightning.tools.compare_runs import OVERRIDE, Run, Variant
+from gad_lightning.tools.compare_scores import DIVERSITY, METRICS, Frames, counts_of, read_frames, value_of
+from gad_lightning.tools.compare_statistics import compare
+from gad_lightning.tools.compare_tables import check_same_test, score_run
+
+CONFIG = """
+model:
+  class_path: {classifier}
+  init_args:
+    backbone: {{class_path: gad_lightning.TinyBackbone, init_args: {{hidden_size: 16, num_layers: 1}}}}
+    optimizer: {{class_path: torch.optim.AdamW, init_args: {{lr: 0.01}}}}
+data:
+  class_path: gad_lightning.data.toy.ToyActions
+  init_args: {{num_videos: 12, mode: one_pass, batch_size: 2}}
+trainer: {{accelerator: cpu, max_epochs: 2}}
+"""
+LABELS = LabelSpace(4)
+
+
+class Again(NamedTuple):
+    """A comparison that is started a second time, with one run missing and a variant that cannot run."""
+
+    folder: Path
+    kept: int  # time of a result that was there
+    status: object
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two configs, compared with two seeds, two training batches each."""
+    folder = tmp_path_factory.mktemp("compared")
+    for name in ("Discriminative", "GAD"):
+        (folder / f"{name}.yaml").write_text(CONFIG.format(classifier=f"gad_lightning.{name}Classifier"))
+    main([*words(folder), "--seeds=2", f"--output={folder}/out"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def again(home: Path) -> Again:
+    """The same with one seed."""
+    output = home / "again"
+    shutil.copytree(home / "out", output)
+    shutil.rmtree(output / "Discriminative" / "0")
+    kept = (output / "gad" / "0" / "result.json").stat().st_mtime_ns
+    broken = f"broken:{home}/GAD.yaml+model.generation_weight=heavy"
+    with pytest.raises(SystemExit) as stopped:
+        main([*words(home, broken), "--seeds=1", f"--output={output}"])
+    return Again(output, kept, stopped.value.code)
+
+
+def words(home: Path, *more: str) -> list[str]:
+    """The command and its configs."""
+    given = [f"{home}/Discriminative.yaml", f"gad:{home}/GAD.yaml+model.backbone.seed={{seed}}", *more]
+    return ["compare", *given, "--smoke=true"]
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_run_and_metric_has_a_row_and_the_table_has_every_variant(home: Path) -> None:
+    rows = rows_of(home / "out" / "runs.csv")
+    assert {(row["variant"], row["seed"]) for row in rows} == {(n, s) for n in ("Discriminative", "gad") for s in "01"}
+    assert {row["metric"] for row in rows} >= {*METRICS, "fit_seconds", "frames_per_second"}
+    assert [row["variant"] for row in rows_of(home / "out" / "differences.csv")] == ["gad"] * 3
+    assert "| gad | 2 |" in (home / "out" / "table.md").read_text()
+    assert (home / "out" / "scores.png").stat().st_size > 1000
+
+
+def test_a_failed_run_loses_no_other_and_its_log_says_why(again: Again) -> None:
+    assert again.status == 1
+    table = (again.folder / "table.md").read_text()
+    assert f"broken, seed 0: see `{again.folder}/broken/0/log.txt`" in table
+    assert "| gad | 1 |" in table
+    log = (again.folder / "broken" / "0" / "log.txt").read_text()
+    assert log.startswith("$ ")
+    assert "generation_weight" in log
+
+
+def test_a_run_looks_like_any_other(home: Path) -> None:
+    folder = home / "out" / "gad" / "1"
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert found >= {"config.yaml", "metrics.csv", "checkpoints/best.ckpt", "predictions/frames.csv", "result.json"}
+    assert "seed: 1" in (folder / "config.yaml").read_text()  # {seed} in an override
+
+
+def test_scores_are_those_of_the_test_command(home: Path, tmp_path: Path) -> None:
+    folder = home / "out" / "gad" / "0"
+    given = [f"--config={folder}/config.yaml", f"--ckpt_path={folder}/checkpoints/best.ckpt"]
+    main(
+        [
+            "test",
+            *given,
+            "--trainer.logger=lightning.pytorch.loggers.CSVLogger",
+            f"--trainer.logger.save_dir={tmp_path}",
+        ]
+    )
+    (tested,) = [rows_of(path)[-1] for path in tmp_path.rglob("metrics.csv")]
+    scored = score_run(Run(Variant("gad", home / "GAD.yaml"), 0, folder))
+    for metric in METRICS:
+        assert scored.score(metric) == pytest.approx(float(tested[f"test/{metric}"]), abs=1e-6)
+
+
+def test_what_is_finished_is_not_run_again_and_the_same_seed_gives_the_same_numbers(home: Path, again: Again) -> None:
+    assert (again.folder / "gad" / "0" / "result.json").stat().st_mtime_ns == again.kept
+    first, second = (
+        [row for row in rows_of(folder / "runs.csv") if row["metric"] in METRICS and row["seed"] == "0"]
+        for folder in (home / "out", again.folder)
+    )
+    assert len(first) == 6
+    assert first == second
+
+
+def test_a_changed_config_is_refused(home: Path) -> None:
+    changed = f"gad:{home}/GAD.yaml+model.generation_weight=0.5"
+    with pytest.raises(SettingError, match=r"is a finished run of another config .*\n.*--changed=rerun"):
+        main(["compare", changed, "--seeds=2", f"--output={home}/out"])
+
+
+def test_variants_of_one_name_are_refused(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="Two variants are called 'a'"):
+        main(["compare", f"a:{home}/GAD.yaml", f"a:{home}/Discriminative.yaml", f"--output={tmp_path}"])
+
+
+def test_a_missing_config_is_named() -> None:
+    with pytest.raises(MissingDataError, match=r"There is no config nowhere.yaml"):
+        main(["compare", "mine:nowhere.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        pytest.param("a.yaml", ["a.yaml"], id="none"),
+        pytest.param("a.yaml+x.y=1+z=b.C", ["a.yaml", "x.y=1", "z=b.C"], id="two"),
+        pytest.param(
+            "a.yaml+lr=1e+3+t.callbacks+=a.B", ["a.yaml", "lr=1e+3", "t.callbacks+=a.B"], id="plus in a value"
+        ),
+    ],
+)
+def test_overrides_follow_a_plus(text: str, parts: list[str]) -> None:
+    assert OVERRIDE.split(text) == parts
+
+
+def frames(seed: int, num_videos: int = 5) -> Frames:
+    """Made-up predictions."""
+    rng = np.random.default_rng(seed)
+    video = np.repeat(np.arange(num_videos), 40)
+    label, truth = (np.repeat(rng.integers(0, 4, num_videos * 10), 4) for _ in range(2))
+    return Frames(tuple("abcde"[:num_videos]), video, np.tile(np.arange(40), num_videos), label, truth)
+
+
+def direct(metric: str, made: Frames, chosen: list[int]) -> float:
+    """The library's metric on the chosen videos, one of them twice if chosen twice."""
+    parts = [made.video == video for video in chosen]
+    label, truth = (torch.from_numpy(np.concatenate([c[part] for part in parts])) for c in (made.label, made.truth))
+    video, frame = torch.arange(len(chosen)).repeat_interleave(40), torch.arange(40).repeat(len(chosen))
+    given: dict[str, Any] = {"num_classes": 4}
+    if metric == "top1":
+        return float(top1(label, truth, **given))
+    if metric == DIVERSITY:
+        return float(error_diversity(label, truth, background=0, at_errors=20, **given))
+    found = segment_f1(label, truth, video, frame, **given) if metric == "segment_f1" else None
+    return float(point_f1(label, truth, video, frame, fps=4.0, **given) if found is None else found)
+
+
+@pytest.mark.parametrize("metric", [*METRICS, DIVERSITY])
+def test_counts_that_are_added_up_score_a_resample_as_the_metric_does(metric: str) -> None:
+    made, chosen = frames(0), [0, 3, 3, 1, 4]
+    counts = counts_of(made, LABELS, 4.0, [metric])[metric]
+    assert float(value_of(metric, LABELS)(counts[chosen].sum(0))) == pytest.approx(
+        direct(metric, made, chosen), abs=1e-6
+    )
+
+
+def test_an_interval_covers_the_true_difference_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        level = rng.normal(0, 0.05, (1, 30)) + rng.normal(0, 0.01, (8, 1))  # videos are hard or easy, for both
+        pair = [
+            np.stack([1000 * (0.7 + gain + level + rng.normal(0, 0.02, (8, 30))), np.full((8, 30), 1000.0)], -1)
+            for gain in (0.01, 0.0)
+        ]
+        found = compare(*pair, lambda counts: counts[..., 0] / counts[..., 1], margin=0.01, resamples=400)
+        covered += found.low <= 0.01 <= found.high
+    assert 0.92 <= covered / 200 <= 1.0
+
+
+def test_runs_tested_on_other_videos_are_not_compared(home: Path) -> None:
+    one = score_run(Run(Variant("gad", home / "GAD.yaml"), 0, home / "out" / "gad" / "0"))
+    fewer = {name: made._replace(videos=made.videos[:-1]) for name, made in one.truths.items()}
+    with pytest.raises(DataError, match="were not tested on the same frames"):
+        check_same_test([one, one._replace(truths=fewer)])
+
+
+def test_predictions_that_are_gone_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match=r"no predictions at .*frames.csv"):
+        read_frames(tmp_path / "frames.csv", ["a"], "action")
+
+
+def test_a_smoke_run_takes_two_batches(home: Path) -> None:
+    assert json.loads((home / "out" / "gad" / "0" / "result.json").read_text())["steps"] == 2
