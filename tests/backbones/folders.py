@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from gad_lightning.backbones.tiny import word_tokenizer
 WORDS = ("What is the action in the last frame?", "Assistant:", "background add sugar salt stir <image> <video>", ",")
 
 
-def llama_folder(folder: Path, tied: bool = True, **sizes: Any) -> Path:
-    """Save a Llama of random weights and its tokenizer."""
+def llama_folder(folder: Path, tied: bool = True, words: Sequence[str] = (), **sizes: Any) -> Path:
+    """Save a Llama of random weights and its tokenizer, which knows further ``words``."""
     from transformers import LlamaForCausalLM
 
-    tokenizer = word_tokenizer(WORDS)
+    tokenizer = word_tokenizer([*WORDS, *words])
     torch.manual_seed(0)
     model = LlamaForCausalLM(llama_config(len(tokenizer), tie_word_embeddings=tied, **sizes))
     model.save_pretrained(folder)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import random
 import signal
-import socket
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -21,14 +19,17 @@ from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import Tensor, distributed
 from torch.distributed.tensor import DTensor
 
+from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.training.position import batches_done
 from gad_lightning.types import Batch
+from tests.training.processes import start
 
-LORA = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.2}
+LORA: dict[str, Any] = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.2}
+NO_DROPOUT: dict[str, Any] = {**LORA, "lora_dropout": 0.0}  # which differs between numbers of processes
 
 
 class Run(NamedTuple):
@@ -50,6 +51,7 @@ class Run(NamedTuple):
     signal_rank: int = 0
     signal_number: int = signal.SIGUSR1
     lora: dict[str, Any] | None = LORA
+    causal_lm: dict[str, Any] | None = None  # arguments of a CausalLM in place of the tiny backbone
     schedule: Literal["cosine", "constant"] = "cosine"  # with a warm-up or without
     data: tuple[tuple[str, Any], ...] = ()  # further settings
     trainer: tuple[tuple[str, Any], ...] = ()  # further settings
@@ -180,7 +182,10 @@ def strategy_of(run: Run) -> str | ModelParallelStrategy:
 def make_classifier(data: ToyActions, run: Run) -> Classifier:
     """A small GAD, of the same weights in every process."""
     torch.manual_seed(1)
-    backbone = TinyBackbone(hidden_size=16, num_layers=2, num_heads=2, lora=run.lora, lora_on_head=run.lora is not None)
+    lora: dict[str, Any] = {"lora": run.lora, "lora_on_head": run.lora is not None}
+    backbone: CausalLM = TinyBackbone(hidden_size=16, num_layers=2, num_heads=2, **lora)
+    if run.causal_lm is not None:
+        backbone = CausalLM(**run.causal_lm, **lora)
     warmup = 0.1 if run.schedule == "cosine" else 0.0
     return GADClassifier(
         schema=data.schema, backbone=backbone, answered_share=0.5, schedule=run.schedule, warmup=warmup
@@ -239,20 +244,8 @@ def of_all_processes(samples: list[list[tuple[int, int]]]) -> list[list[tuple[in
     return [[key for part in parts for key in part] for parts in zip(*gathered, strict=True)]
 
 
-def be_rank(rank: int, port: int, run: Run, ending: Path) -> None:
-    """Train as one of several processes, as ``torchrun`` would start it; the first writes how it ended."""
-    multiprocessing.set_start_method("fork", force=True)  # of loader workers, as in a process that nobody forked
-    if run.processes > 1:
-        os.environ |= {
-            "TORCHELASTIC_RUN_ID": "test",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-            "WORLD_SIZE": str(run.processes),
-            "LOCAL_WORLD_SIZE": str(run.processes),
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "GROUP_RANK": "0",
-        }
+def record(rank: int, run: Run, ending: Path) -> None:
+    """Train; the first process writes how it ended."""
     found = train(run)
     if rank == 0:
         ending.write_text(json.dumps(found))
@@ -260,21 +253,17 @@ def be_rank(rank: int, port: int, run: Run, ending: Path) -> None:
 
 def launch(run: Run) -> tuple[list[int | None], Ending | None]:
     """Train in processes of their own: their exit statuses, and how the run ended if it did."""
-    context = multiprocessing.get_context("forkserver")  # imports torch once, then forks
-    context.set_forkserver_preload(["tests.training.program", "transformers.models.llama", "peft"])
     ending = run.root / "ending.json"
     ending.unlink(missing_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    processes = [context.Process(target=be_rank, args=(rank, port, run, ending)) for rank in range(run.processes)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-        process.kill()
-        process.join()
-    return [process.exitcode for process in processes], read_ending(ending)
+    return start(run.processes, record, run, ending), read_ending(ending)
+
+
+def finished(run: Run) -> Ending:
+    """Train in processes of their own, to the end."""
+    codes, ending = launch(run)
+    assert codes == [0] * run.processes
+    assert ending is not None
+    return ending
 
 
 def read_ending(path: Path) -> Ending | None:

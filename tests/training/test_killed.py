@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,17 +16,7 @@ import torch
 from gad_lightning.cli import main
 from gad_lightning.training.checkpoint_files import newest_checkpoint, read_checkpoint
 from gad_lightning.training.interruption import TRY_AGAIN, Interruption
-from tests.training.program import Ending, Run, launch
-
-NO_DROPOUT: dict[str, Any] = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.0}
-
-
-def finished(run: Run) -> Ending:
-    """Train in processes of their own, to the end."""
-    codes, ending = launch(run)
-    assert codes == [0] * run.processes
-    assert ending is not None
-    return ending
+from tests.training.program import NO_DROPOUT, Run, finished, launch
 
 
 @pytest.mark.slow  # starts processes of their own

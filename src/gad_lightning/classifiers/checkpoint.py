@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -40,7 +40,7 @@ class SavesTrainedWeights(Part):
         trained = {name: weight.detach() for name, weight in self.trained_state().items()}
         whole = checkpoint.get("state_dict", trained)  # of all processes, in the first one; elsewhere it can be empty
         checkpoint["state_dict"] = {name: whole[name] for name in trained if whole}
-        checkpoint[KEY] = self.about()
+        checkpoint[KEY] = {**self.about(), "trained": shapes_of(trained)}
 
     def about(self) -> dict[str, Any]:
         """What makes the classifier again, but for its weights: plain data."""
@@ -66,8 +66,10 @@ class SavesTrainedWeights(Part):
                 "The checkpoint was trained on another base model: its fingerprint differs.",
                 "set backbone.language_model (and revision) to the one in the config.yaml beside the checkpoint",
             )
-        wanted, found = self.trained_state(), checkpoint["state_dict"]
-        missing = [name for name in wanted if name not in found or found[name].shape != wanted[name].shape]
+        # a sharding strategy has read the weights already, and leaves their names only
+        wanted = shapes_of(self.trained_state())
+        found = shapes_of(checkpoint["state_dict"]) if "state_dict" in checkpoint else about.get("trained", wanted)
+        missing = [name for name in wanted if found.get(name) != wanted[name]]
         unknown = [name for name in found if name not in wanted]
         if missing or unknown:
             raise CheckpointError(
@@ -150,6 +152,11 @@ class SavesTrainedWeights(Part):
         classifier.load_state_dict(checkpoint["state_dict"], strict=False)
         made: Self = classifier.to(map_location).eval()
         return made
+
+
+def shapes_of(weights: Mapping[str, Tensor]) -> dict[str, list[int]]:
+    """Shapes by name, as plain data."""
+    return {name: list(weight.shape) for name, weight in weights.items()}
 
 
 def content_of(checkpoint: dict[str, Any], path: str) -> dict[str, Any]:

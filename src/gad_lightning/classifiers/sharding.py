@@ -6,7 +6,8 @@ from lightning import LightningModule
 from torch.optim import Optimizer
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.training.distribution import average_gradients, check_sharding, shard
+from gad_lightning.errors import SettingError
+from gad_lightning.training.distribution import average_gradients, check_sharding, clip_norm, shard
 
 
 class SpreadsBlocks(LightningModule):
@@ -28,3 +29,24 @@ class SpreadsBlocks(LightningModule):
         """Average the gradients that such a strategy forgets, before they are clipped."""
         if self.device_mesh is not None:
             average_gradients([weight for weight in self.parameters() if weight.requires_grad])
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip gradients of which some are spread and others are not, which torch refuses to do together.
+
+        Raises:
+            SettingError: if blocks are spread and values are to be clipped.
+        """
+        if self.device_mesh is None or not gradient_clip_val:
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        if gradient_clip_algorithm == "value":
+            raise SettingError(
+                "trainer.gradient_clip_algorithm is 'value', which is not made for a sharding strategy.",
+                "set it to norm, or use strategy: ddp",
+            )
+        clip_norm([weight for weight in self.parameters() if weight.requires_grad], float(gradient_clip_val))

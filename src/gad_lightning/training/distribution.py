@@ -106,3 +106,27 @@ def average_gradients(weights: Sequence[nn.Parameter]) -> None:
     for weight, part in zip(weights, joined.split([weight.numel() for weight in weights]), strict=True):
         assert weight.grad is not None, "made above"
         weight.grad.copy_(part.view_as(weight))
+
+
+def clip_norm(weights: Sequence[nn.Parameter], limit: float) -> None:
+    """Scale gradients down so that their joint 2-norm is at most ``limit``, where some are spread and others whole.
+
+    Args:
+        weights: trained ones; those without a gradient are left alone.
+        limit: above 0.
+    """
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    spread = [gradient.to_local() for gradient in gradients if isinstance(gradient, DTensor)]
+    whole = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
+    squares = squared_norm(spread, gradients[0].device)
+    distributed.all_reduce(squares)
+    norm = (squares + squared_norm(whole, squares.device)).sqrt()
+    scale = float((limit / (norm + 1e-6)).clamp(max=1.0))  # as torch.nn.utils.clip_grad_norm_ has it
+    for gradient in [*spread, *whole]:
+        gradient.mul_(scale)
+
+
+def squared_norm(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
+    """Sum of the squares of all elements, () float32."""
+    parts = [torch.linalg.vector_norm(tensor, dtype=torch.float32).square() for tensor in tensors]
+    return torch.stack(parts).sum() if parts else torch.zeros((), device=device)

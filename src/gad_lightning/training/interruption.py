@@ -170,6 +170,7 @@ class Interruption(Callback):
         job = slurm_job()
         if job is not None and trainer.is_global_zero:
             requeue(job)
+        trainer.strategy.barrier()  # srun may end the first process when another has left
         raise Stopped(checkpoint, self.received)
 
     def save(self, trainer: Trainer) -> Path:
