@@ -144,12 +144,20 @@ class SimulatedFeatures(ActionDataModule):
 
     @override
     def records(self, split: Split) -> list[VideoRecord]:
-        return [replace(record, frames=self.simulated(record)) for record in self.source.records(split)]
+        return [replace(record, frames=self.simulated(record)) for record in self.annotated(split)]
+
+    def annotated(self, split: Split) -> list[VideoRecord]:
+        """The videos whose labels are shown: those of the source."""
+        return self.source.records(split)
+
+    @property
+    def encoder(self) -> str:
+        """What the frames say they were made by."""
+        return f"simulated-{self.look_seed}-noise{self.noise:g}"
 
     def simulated(self, record: VideoRecord) -> SimulatedFrames:
         """Frames for one video of the source."""
-        encoder = f"simulated-{self.look_seed}-noise{self.noise:g}"
-        spec = FeatureSpec(encoder, record.frames.spec.fps, self.width, self.tokens_per_frame)
+        spec = FeatureSpec(self.encoder, record.frames.spec.fps, self.width, self.tokens_per_frame)
         return SimulatedFrames(self.shown(record), zlib.crc32(record.name.encode()), self.appearance, spec)
 
     def shown(self, record: VideoRecord) -> IntArray:
