@@ -126,6 +126,8 @@ class Case:
             for place, (word, index) in enumerate(zip(words, target, strict=True))
             if index != IGNORED
         ]
+        if target[-1] != IGNORED:  # the published code reads the last token of an answer too, to no end
+            words.append(self.vocabulary.piece(target[-1]))
         return words, learned
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gad_lightning.backbones.attention import is_plain
 from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.new_tokens import NewTokens
+from gad_lightning.backbones.packing import pack
 from gad_lightning.parts import Part
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
@@ -108,9 +109,16 @@ class Backbone(Part, nn.Module):
         """Layers that can be spread over processes; none by default."""
         return ()
 
-    def place(self, tokens: Tokens) -> Tokens:
-        """Move tokens laid out on the CPU to this backbone's device, noting first whether they need a mask."""
+    def place(self, tokens: Tokens, packed: bool = False) -> Tokens:
+        """Move tokens laid out on the CPU to this backbone's device, noting first whether they need a mask.
+
+        Args:
+            tokens: one row a sample.
+            packed: whether short samples may share a row; not for tokens that go to a cache, whose rows are samples.
+        """
         plain = is_plain(tokens.places, self.window)
+        if packed and not plain:
+            tokens = pack(tokens)
         return tokens.to(next(self.parameters()).device)._replace(plain=plain)
 
     def make_cache(self, rows: int, room: int) -> KeyValueRows:

@@ -71,7 +71,7 @@ class DiscriminativeClassifier(Classifier):
         """Class loss at the slot, and every objective's."""
         text = None if self.writing is None else self.writing.text(batch)
         apart = [found for objective in self.given if (found := objective.apart(batch)) is not None]
-        tokens = self.backbone.place(self.render(batch, text, apart))
+        tokens = self.backbone.place(self.render(batch, text, apart), packed=True)
         states = self.backbone(tokens, self.frames(batch))
         weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
         logits = self.classify(tokens.at_slots(states), batch.task)
@@ -102,7 +102,7 @@ class DiscriminativeClassifier(Classifier):
 
     def scores(self, batch: Batch) -> Predictions:
         """Head at the slot; no objective, no language-model head, no answer."""
-        tokens = self.backbone.place(self.render(batch))
+        tokens = self.backbone.place(self.render(batch), packed=True)
         slots = tokens.at_slots(self.backbone(tokens, self.frames(batch)))
         scores, logits = self.score(slots, batch.task)
         return Predictions(batch.video, batch.ordinal, batch.task, batch.moment, batch.label, scores, logits, slots)

@@ -65,7 +65,7 @@ class GenerativeClassifier(Classifier):
         """Token loss of the answers; queries without one are not laid out at all, openers make rows long."""
         batch = batch.asking((batch.draw < self.answered_share) & (batch.label != IGNORED))
         answers = stack(self.writer.answers(batch, torch.ones_like(batch.label, dtype=torch.bool)))
-        tokens = self.backbone.place(self.render(batch, answers))
+        tokens = self.backbone.place(self.render(batch, answers), packed=True)
         states = self.backbone(tokens, self.frames(batch))
         weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
         return {"generation": written_loss(tokens, states, self.backbone, weight.to(states.device))}

@@ -76,9 +76,9 @@ def written_loss(tokens: Tokens, states: Tensor, backbone: Backbone, weight: Ten
 
 
 def owners_of_trunk(tokens: Tokens, supervised: Tensor) -> Tensor:
-    """Query of a branch that begins right after a supervised trunk token: the first of its row at that frame."""
-    width = tokens.ids.shape[1]
-    row, frame = supervised // width, tokens.places.frame.reshape(-1)[supervised]
-    same = (tokens.query[row] >= 0) & (tokens.places.frame[row] == frame.unsqueeze(1))
-    first = same.int().argmax(1) if len(row) else row
+    """Query of a branch that begins right after a supervised trunk token: the first of its sample at that frame."""
+    row, places = supervised // tokens.ids.shape[1], tokens.places
+    frame, sample = places.frame.reshape(-1)[supervised], places.sample.reshape(-1)[supervised]
+    same = (places.frame[row] == frame.unsqueeze(1)) & (places.sample[row] == sample.unsqueeze(1))
+    first = (same & (tokens.query[row] >= 0)).int().argmax(1) if len(row) else row
     return tokens.query[row, first].clamp(min=0)
