@@ -60,7 +60,7 @@ def test_short_samples_share_rows_and_the_longest_stays() -> None:
     tokens = classifier.render(uneven())
     packed = pack(tokens)
     assert packed.ids.shape[1] == tokens.ids.shape[1]
-    assert len(packed.ids) == 3 < len(tokens.ids) == 6
+    assert len(packed.ids) == 4 < len(tokens.ids) == 6
     assert (packed.places.kind != Kind.PAD).sum() == (tokens.places.kind != Kind.PAD).sum()
     assert packed.query.reshape(-1)[packed.slots].tolist() == list(range(11))
     even = classifier.render(batch(random_frames(3, 8), [[7]] * 3))

@@ -83,8 +83,9 @@ def some_logits(head: Any, states: Tensor, ids: Tensor) -> Tensor:
 
     on_top = [] if not isinstance(head, Linear) or head.merged or head.disable_adapters else head.active_adapters
     if any(head.use_dora.get(name, False) for name in on_top):  # scales whole rows of the sum
-        return head(states).float()[:, ids]
-    logits = (states @ head.weight[ids].T).float()
+        every: Tensor = head(states)
+        return every.float()[:, ids]
+    logits: Tensor = (states @ head.weight[ids].T).float()
     if head.bias is not None:
         logits = logits + head.bias[ids].float()
     for name in on_top:
