@@ -1,0 +1,21 @@
+"""Writes a language model of random weights beside a pretrained one: same shape, same tokenizer. For claim 15.
+
+python experiments/claims/random_model.py ../shared/data/models/tinystories-llama-260k runs/claims/random-llama
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", help="folder or hub name of the pretrained model")
+    parser.add_argument("target", help="folder to write")
+    parser.add_argument("--seed", type=int, default=0, help="of the weights")
+    given = parser.parse_args()
+    torch.manual_seed(given.seed)
+    AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(given.source)).save_pretrained(given.target)
+    AutoTokenizer.from_pretrained(given.source).save_pretrained(given.target)

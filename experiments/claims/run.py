@@ -1,0 +1,137 @@
+"""Runs what a claim needs, stores the comparison, and writes README.md from all that is stored.
+
+    python experiments/claims/run.py pilot --data kitchen       # how many seeds does it take?
+    python experiments/claims/run.py 1 --data kitchen           # one claim
+    python experiments/claims/run.py all --data kitchen --seeds 10 --jobs 4
+    python experiments/claims/run.py tables                     # README.md alone
+
+Run it at the root of the repository. Runs are shared by the claims and lie in ``runs/claims``; what is finished is not
+run again. Exits with status 1 if a run failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from claims import METRICS, RESULTS, RUNS, Claim, Data, Part, names_in, read_claims, read_data, runs_of
+from tables import write_readme
+
+from gad_lightning.tools.compare_record import write_json
+from gad_lightning.tools.compare_runs import check_runs, run_all
+from gad_lightning.tools.compare_tables import Scored, by_variant, check_same_test, difference, score_run
+from gad_lightning.video.atomic import make_folder
+
+PILOT = Claim(
+    0,
+    "How many seeds does a half-width of half a point take?",
+    "",
+    (),
+    (
+        Part("more", "disc", "gen"),
+        Part("more", "gad", "disc"),
+    ),
+)
+RESAMPLES = {"error_diversity": 200}
+"""Its resamples cannot be vectorised."""
+
+
+def answer(claim: Claim, data: Data, given: argparse.Namespace) -> bool:
+    """Run and compare one claim on one data set; whether every run went well."""
+    parts = claim.parts_on(data.name)
+    names = names_in(parts)
+    seeds = given.seeds or data.seeds
+    runs = runs_of(names, data, seeds, given.home, tuple(given.override))
+    check_runs(runs, "refuse")
+    failed = run_all(runs, given.jobs, given.threads, lambda line: print(line, flush=True))
+    scored = [score_run(run, claim.metrics) for run in runs if run.finished and run not in failed]
+    if scored:
+        check_same_test(scored)
+        label = "pilot" if claim.number == 0 else f"{claim.number:02d}"
+        target = make_folder(given.results / data.name) / f"{label}.json"
+        write_json(target, result_of(claim, data, by_variant(scored), [f"{r.variant.name} {r.seed}" for r in failed]))
+    return not failed
+
+
+def result_of(claim: Claim, data: Data, runs: dict[str, dict[int, Scored]], failed: list[str]) -> dict[str, Any]:
+    """All that the tables say of a claim, as JSON."""
+    results = {name: [scored.result for scored in seeds.values()] for name, seeds in runs.items()}
+    every = [result for found in results.values() for result in found]
+    facts = {name: sorted({str(result[name]) for result in every}) for name in ("commit", "hardware", "threads")}
+    return {
+        "claim": claim.number,
+        "data": data.name,
+        **facts,
+        "failed": failed,
+        "parameters": {name: found[0]["parameters"] for name, found in results.items()},
+        "seeds": {name: sorted(seeds) for name, seeds in runs.items()},
+        "scores": {
+            name: {metric: [round(s.score(metric), 6) for s in seeds.values()] for metric in claim.metrics}
+            for name, seeds in runs.items()
+        },
+        "parts": [
+            {**part._asdict(), "metrics": compared(part, claim.metrics, runs)}
+            for part in claim.parts_on(data.name)
+            if part.first in runs and part.second in runs
+        ],
+    }
+
+
+def compared(part: Part, metrics: tuple[str, ...], runs: dict[str, dict[int, Scored]]) -> dict[str, Any]:
+    """The paired difference of a part in every metric."""
+    found = {}
+    for metric in metrics:
+        resamples = RESAMPLES.get(metric, 2000)
+        pair = (runs[part.first], runs[part.second])
+        if (made := difference(*pair, metric, margin=part.margin, resamples=resamples)) is not None:
+            cells = made._asdict().items()
+            found[metric] = {key: round(value, 6) if isinstance(value, float) else value for key, value in cells}
+    return found
+
+
+def say_pilot(results: Path, data: Data) -> None:
+    """Print what the pilot found."""
+    found = json.loads((results / data.name / "pilot.json").read_text(encoding="utf-8"))
+    for part in found["parts"]:
+        for metric, cells in part["metrics"].items():
+            half = (cells["high"] - cells["low"]) / 2
+            print(
+                f"{part['first']} - {part['second']}, {metric}: half-width {half:.3f} with {cells['num_seeds']} seeds; "
+                f"half a point takes {cells['seeds_needed']} seeds, and the test videos alone leave "
+                f"{cells['half_width_of_videos']:.3f}"
+            )
+
+
+def main() -> None:
+    """Do what is asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("claims", nargs="+", help="numbers, 'all', 'pilot' or 'tables'")
+    parser.add_argument("--data", default="kitchen", choices=list(read_data()))
+    parser.add_argument("--seeds", type=int, help="runs of each variant; as data.toml says if left out")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at once")
+    parser.add_argument("--threads", type=int, default=1, help="of each run")
+    parser.add_argument("--home", type=Path, default=RUNS, help="folder of the runs")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of what is stored")
+    parser.add_argument("--override", action="append", default=[], help="KEY=VALUE for every run, to try it small")
+    given = parser.parse_args()
+    claims, data, fine = read_claims(), read_data()[given.data], True
+    numbers = sorted(claims) if "all" in given.claims else [int(word) for word in given.claims if word.isdigit()]
+    if "pilot" in given.claims:
+        fine &= answer(PILOT._replace(metrics=METRICS), data, given)
+        say_pilot(given.results, data)
+    for number in numbers:
+        claim = claims[number]
+        if claim.command or claim.missing or data.name not in claim.on:
+            print(f"claim {number} is not run on {data.name}: {claim.missing or claim.command or 'not planned'}")
+            continue
+        print(f"claim {number}: {claim.question}")
+        fine &= answer(claim, data, given)
+    write_readme(given.results)
+    sys.exit(0 if fine else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""README.md of the claims, from what is stored: verdicts are corrected over all claims of a data set and metric."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import paper
+from claims import HERE, RESULTS, Claim, Data, read_claims, read_data
+
+from gad_lightning.tools.compare_statistics import (
+    Verdict,
+    holm,
+    joint_verdict,
+    verdict_of_more,
+    verdict_of_same,
+)
+from gad_lightning.video.atomic import written_whole
+
+Stored = dict[str, Any]
+Key = tuple[int, int, str]
+"""Claim, number of the part, metric."""
+
+
+def stored(data: str, results: Path) -> dict[int, Stored]:
+    """What is stored of a data set by claim; 0 is the pilot."""
+    found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted((results / data).glob("*.json")))
+    return {result["claim"]: result for result in found}
+
+
+def verdicts(results: Iterable[Stored]) -> dict[Key, Verdict]:
+    """Verdict of every part and metric of one data set; Holm's correction is over its claims, metric by metric."""
+    cells: dict[str, dict[Key, tuple[Stored, Stored]]] = {}
+    for result in results:
+        for number, part in enumerate(result["parts"]):
+            for metric, cell in part["metrics"].items():
+                cells.setdefault(metric, {})[(result["claim"], number, metric)] = (part, cell)
+    found: dict[Key, Verdict] = {}
+    for family in cells.values():
+        differ = holm({key: cell["p"] for key, (_, cell) in family.items()})
+        same = holm({key: cell["p_equivalent"] for key, (_, cell) in family.items()})
+        for key, (part, cell) in family.items():
+            if part["kind"] == "more":
+                found[key] = verdict_of_more(cell["value"], differ[key], same[key])
+            else:
+                found[key] = verdict_of_same(cell["value"], differ[key], same[key], part["margin"])
+    return found
+
+
+def claim_lines(claim: Claim, data: dict[str, Data], by_data: dict[str, dict[int, Stored]]) -> list[str]:
+    """The section of a claim."""
+    lines = [f"## {claim.number}. {claim.question}", "", f"Paper: {claim.paper}.", ""]
+    if claim.missing:
+        return [*lines, f"Not run. {claim.missing}", ""]
+    if claim.command:
+        return [*lines, f"Not run here; the command is `{claim.command}`.", ""]
+    for name in claim.on:
+        result = by_data.get(name, {}).get(claim.number)
+        if result is None:
+            command = f"python experiments/claims/run.py {claim.number} --data {name}"
+            lines += [f"**{name}**: not run; the command is `{command}`.", ""]
+            continue
+        decided = verdicts(result for number, result in by_data[name].items() if number)
+        lines += result_lines(claim, data[name], result, decided)
+    return lines
+
+
+def result_lines(claim: Claim, data: Data, result: Stored, decided: dict[Key, Verdict]) -> list[str]:
+    """The tables of a claim on one data set."""
+    ours = {key[1:]: verdict for key, verdict in decided.items() if key[0] == claim.number}
+    overall = {
+        m: joint_verdict([verdict for (_, metric), verdict in ours.items() if metric == m]) for m in claim.metrics
+    }
+    says = "; ".join(f"{metric}: **{verdict}**" for metric, verdict in overall.items())
+    lines = [f"**{data.name}** ({data.what}): {says}.", ""]
+    lines += [
+        f"| variant | weights | seeds | {' | '.join(claim.metrics)} |",
+        f"| --- |{' ---: |' * (len(claim.metrics) + 2)}",
+    ]
+    for name, scores in result["scores"].items():
+        means = [f"{sum(scores[metric]) / len(scores[metric]):.3f}" for metric in claim.metrics]
+        size = result["parameters"][name] / 1e6
+        lines.append(f"| {name} | {size:.2f} M | {len(result['seeds'][name])} | {' | '.join(means)} |")
+    lines += ["", f"| part | {' | '.join(claim.metrics)} |", f"| --- |{' --- |' * len(claim.metrics)}"]
+    for number, part in enumerate(result["parts"]):
+        sign = ">" if part["kind"] == "more" else f"= (within {part['margin']:g})"
+        cells = []
+        for metric in claim.metrics:
+            cell = part["metrics"][metric]
+            cells.append(f"{cell['value']:+.3f} [{cell['low']:+.3f}, {cell['high']:+.3f}] {ours[(number, metric)]}")
+        lines.append(f"| {part['first']} {sign} {part['second']} | {' | '.join(cells)} |")
+    failed = f" Failed: {', '.join(result['failed'])}." if result["failed"] else ""
+    about = f"Commit {', '.join(result['commit'])}; {', '.join(result['hardware'])}; {data.model}.{failed}"
+    return [*lines, "", about, ""]
+
+
+def pilot_lines(result: Stored | None, data: Data) -> list[str]:
+    """What the pilot of a data set says of the seeds that it takes."""
+    if result is None:
+        return []
+    lines = [f"| {data.name}, {data.seeds} seeds | metric | half-width | seeds for 0.005 | test videos alone leave |"]
+    lines.append("| --- | --- | ---: | ---: | ---: |")
+    for part in result["parts"]:
+        for metric, cell in part["metrics"].items():
+            half = (cell["high"] - cell["low"]) / 2
+            row = (f"{half:.3f}", str(cell["seeds_needed"]), f"{cell['half_width_of_videos']:.3f}")
+            lines.append(f"| {part['first']} - {part['second']} | {metric} | {' | '.join(row)} |")
+    return [*lines, ""]
+
+
+def overview(claims: dict[int, Claim], by_data: dict[str, dict[int, Stored]]) -> list[str]:
+    """One row a claim, one column a data set: the verdicts of the metrics in turn."""
+    names = list(by_data)
+    lines = [f"| claim | {' | '.join(names)} |", f"| --- |{' --- |' * len(names)}"]
+    for number, claim in claims.items():
+        cells = []
+        for name in names:
+            if number not in by_data[name]:
+                cells.append("not run" if name in claim.on else "-")
+                continue
+            decided = verdicts(result for other, result in by_data[name].items() if other)
+            each = [
+                joint_verdict([v for (n, _, metric), v in decided.items() if n == number and metric == m])
+                for m in claim.metrics
+            ]
+            cells.append(" / ".join(each))
+        lines.append(f"| {number}. {claim.question.split('?')[0].split(':')[0]}? | {' | '.join(cells)} |")
+    return lines
+
+
+def write_readme(results: Path = RESULTS) -> None:
+    """Write the document; beside the results, if they are not the stored ones."""
+    claims, data = read_claims(), read_data()
+    by_data = {name: stored(name, results) for name in data}
+    variants = {name: len({v for number, r in found.items() for v in r["scores"]}) for name, found in by_data.items()}
+    tried = [f"- {name}: {number} variants have been run. {data[name].tried}" for name, number in variants.items()]
+    pilots = [line for name in data for line in pilot_lines(by_data[name].get(0), data[name])]
+    sections = [line for claim in claims.values() for line in claim_lines(claim, data, by_data)]
+    text = (HERE / "introduction.md").read_text(encoding="utf-8")
+    for mark, lines in (
+        ("overview", overview(claims, by_data)),
+        ("pilot", pilots or ["Not run: `python experiments/claims/run.py pilot --data kitchen`."]),
+        ("tried", tried),
+        ("headlines", paper.lines()),
+        ("claims", sections),
+    ):
+        text = text.replace(f"<!-- {mark} -->", "\n".join(lines).strip())
+    target = HERE if results == RESULTS else results
+    with written_whole(target / "README.md") as part:
+        part.write_text(text.rstrip() + "\n", encoding="utf-8")
