@@ -116,6 +116,7 @@ def test_predict_writes_frames_and_segments_of_every_test_video(tmp_path: Path) 
     )
     trainer.predict(classifier, data, return_predictions=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "about.json",
         "frames.csv",
         "frames.json",
         "segments.csv",

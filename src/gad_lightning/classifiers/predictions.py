@@ -26,6 +26,8 @@ from gad_lightning.video.atomic import make_folder, written_whole
 
 Row = dict[str, str | int | float | None]
 FRAME_COLUMNS = ("video", "task", "frame", "seconds", "label", "score", "truth")
+ABOUT = "about.json"
+"""Beside predictions: classifier, frames a second, and per task its classes in order and the background's index."""
 SEGMENT_COLUMNS = ("video", "task", "start_frame", "end_frame", "start_seconds", "end_seconds", "label", "score")
 
 
@@ -43,6 +45,8 @@ class Columns(NamedTuple):
 
 class PredictionWriter(Callback):
     """Writes ``frames.csv``, ``frames.json``, ``segments.csv`` and ``segments.json`` when ``predict`` ends.
+
+    ``about.json`` beside them names the classes of every task in order.
 
     Each process writes a part, and the first one joins them by (video, ordinal), so that rows which a sampler repeats
     count once; the processes must see one file system. A segment is a run of one label, background and ignored classes
@@ -92,6 +96,7 @@ class PredictionWriter(Callback):
             names = getattr(getattr(trainer, "datamodule", None), "video_names", None)
             assert isinstance(pl_module, Classifier), "only classifiers predict actions"
             write_predictions(self.target, joined(parts), pl_module.schema, names)
+            write_about(self.target / ABOUT, type(pl_module).__name__, pl_module.schema)
             shutil.rmtree(folder, ignore_errors=True)
             rank_zero_info(f"The predictions are in {self.target}")
 
@@ -165,6 +170,22 @@ def write_predictions(folder: Path, columns: Columns, schema: DataSchema, names:
     """
     write_rows(folder, "frames", FRAME_COLUMNS, frame_rows(columns, schema, names))
     write_rows(folder, "segments", SEGMENT_COLUMNS, segment_rows(columns, schema, names))
+
+
+def write_about(path: Path, classifier: str, schema: DataSchema) -> None:
+    """Write what a reader of the predictions must know of the classes."""
+    tasks = [
+        {
+            "name": task.name,
+            "names": list(task.labels.names),
+            "background": task.labels.background,
+            "per_frame": task.per_frame,
+        }
+        for task in schema.tasks
+    ]
+    about = {"classifier": classifier, "fps": schema.features.fps, "tasks": tasks}
+    with written_whole(path) as part:
+        part.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def frame_rows(columns: Columns, schema: DataSchema, names: Sequence[str] | None) -> list[Row]:

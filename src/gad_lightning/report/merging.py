@@ -1,0 +1,64 @@
+"""Several runs that were asked the same: one order of classes for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gad_lightning.report.runs import Ints, Run, Told
+from gad_lightning.report.scores import Scores, score
+from gad_lightning.schema import LabelSet
+from gad_lightning.types import IGNORED
+
+
+class Asked(NamedTuple):
+    """One task, and what every run that was asked it said; the lists go together."""
+
+    task: str
+    labels: LabelSet
+    per_frame: bool
+    names: list[str]  # of the runs
+    told: list[Told]
+    fps: list[float]
+    scores: list[Scores]
+
+
+def collected(runs: Sequence[Run], task: str) -> Asked:
+    """Score a task for all runs that have it."""
+    with_it = [(run, told) for run in runs for told in run.told if told.task.name == task]
+    labels = joined([told.task.labels for _, told in with_it])
+    told = [relabelled(told, labels) for _, told in with_it]
+    scores, counted = [], all(task in run.training for run, _ in with_it)  # bands must mean the same in all runs
+    for (run, before), after in zip(with_it, told, strict=True):
+        counts = None
+        if counted:
+            table = dict(zip(before.task.labels.names, run.training[task], strict=False))
+            counts = [table.get(name, 0) for name in labels.names]
+        scores.append(score(after, run.fps, counts))
+    names, fps = [run.name for run, _ in with_it], [run.fps for run, _ in with_it]
+    return Asked(task, labels, told[0].task.per_frame, names, told, fps, scores)
+
+
+def joined(label_sets: Sequence[LabelSet]) -> LabelSet:
+    """The classes of all runs: those of the first, then what others have beside them.
+
+    Example:
+        >>> joined([LabelSet(("rest", "stir"), 0), LabelSet(("stir", "pour"))])
+        LabelSet(names=('rest', 'stir', 'pour'), background=0, ignore=None)
+    """
+    names = tuple(dict.fromkeys(name for labels in label_sets for name in labels.names))
+    return label_sets[0]._replace(names=names)
+
+
+def relabelled(told: Told, labels: LabelSet) -> Told:
+    """The same with the classes numbered as in ``labels``."""
+    number = np.array([labels.names.index(name) for name in told.task.labels.names])
+
+    def renumbered(column: Ints) -> Ints:
+        found: Ints = np.where(column == IGNORED, IGNORED, number[column.clip(0)])
+        return found
+
+    task = told.task._replace(labels=labels)
+    return told._replace(task=task, label=renumbered(told.label), truth=renumbered(told.truth))

@@ -1,0 +1,143 @@
+"""The page: its parts in the order in which one asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from gad_lightning.errors import SettingError
+from gad_lightning.report.figures import calibration, classes, confusions, curves, delays, section, states
+from gad_lightning.report.markup import Child, number, table, tag, written
+from gad_lightning.report.merging import Asked, collected
+from gad_lightning.report.runs import Run
+from gad_lightning.report.settings import configs
+from gad_lightning.report.style import PROGRAM, STYLE, policy
+from gad_lightning.report.timelines import ZOOMS, colours, legend, strip, tracks_of
+
+OPEN = 4
+"""Timelines that are unfolded at first."""
+
+
+def page_of(runs: Sequence[Run], title: str, num_videos: int = 30) -> str:
+    """Write the page.
+
+    Args:
+        runs: with different names.
+        title: heading.
+        num_videos: timelines shown, of the first task that is asked at every frame.
+
+    Raises:
+        SettingError: if there is no run.
+    """
+    if not runs:
+        raise SettingError("There is no run to report on.", "give the folder of a run")
+    names = list(dict.fromkeys(told.task.name for run in runs for told in run.told))
+    tasks = [collected(runs, name) for name in names]
+    shown = next((task for task in tasks if task.per_frame), tasks[0])
+    parts: list[Element | None] = []
+    for task in tasks:
+        more = f" of {task.task}" if len(tasks) > 1 else ""
+        parts += [overview(task, more), *([timelines(task, more, num_videos)] if task is shown else [])]
+        parts += [classes(task, more), confusions(task, more), calibration(task, more), delays(task, more)]
+    parts += [states(runs, tasks[0].labels), curves(runs), speed(runs), configs(runs)]
+    present = [part for part in parts if part is not None]
+    links = tag("nav", aria_label="sections")
+    for count, part in enumerate(present):
+        part.set("id", f"part{count}")
+        links.append(tag("a", part[0].text, href=f"#part{count}"))
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy()),
+        tag("title", title),
+        tag("style", STYLE + colours(shown.labels)),
+    )
+    header = tag("header", tag("h1", title), tag("p", introduction(shown), class_="note"), links)
+    footer = tag("footer", "Made by gad-lightning report. This file holds everything it shows and fetches nothing.")
+    body = tag("body", header, tag("main", *present, footer), tag("script", PROGRAM))
+    return "<!doctype html>\n" + written(tag("html", head, body, lang="en")) + "\n"
+
+
+def introduction(asked: Asked) -> str:
+    """What was looked at, in a sentence."""
+    told, scores = asked.told[0], asked.scores[0]
+    runs = "1 run" if len(asked.names) == 1 else f"{len(asked.names)} runs"
+    each = f"{asked.fps[0]:g} frames a second" if asked.per_frame else "clips"
+    return (
+        f"{runs}, {len(told.videos):,} videos, {scores.frames:,} scored frames at {each}, "
+        f"{len(asked.labels.names):,} classes."
+    )
+
+
+def overview(asked: Asked, more: str) -> Element:
+    """One row a run: what one looks at first; the best of each column is bold."""
+    columns: list[tuple[str, list[float], int, bool]] = [
+        ("Top-1", [scores.top1 for scores in asked.scores], 3, True),
+        ("calibration error", [float(scores.calibration["error"]) for scores in asked.scores], 3, False),
+    ]
+    segments = [scores.segment for scores in asked.scores if scores.segment is not None]
+    points = [scores.point for scores in asked.scores if scores.point is not None]
+    waits = [scores.delay for scores in asked.scores if scores.delay is not None]
+    if len(segments) == len(points) == len(waits) == len(asked.scores):
+        columns = [
+            ("segment-F1", [float(found["f1"]) for found in segments], 3, True),
+            ("precision", [float(found["precision"]) for found in segments], 3, True),
+            ("recall", [float(found["recall"]) for found in segments], 3, True),
+            ("point-F1", [float(found["f1"]) for found in points], 3, True),
+            *columns,
+            ("mean delay s", [float(found["mean_seconds"]) for found in waits], 2, False),
+            ("never found", [float(found["missed"]) for found in waits], 3, False),
+        ]
+    rows: list[list[Child]] = []
+    for place, name in enumerate(asked.names):
+        rows.append([tag("span", name, class_=f"ink c{place % 8}")])
+        for _, values, digits, rising in columns:
+            known = [value for value in values if np.isfinite(value)]
+            best = (max(known) if rising else min(known)) if len(known) > 1 else float("nan")
+            text = number(values[place], digits)
+            rows[-1].append(tag("b", text) if values[place] == best else text)
+    note = "Segment-F1 at IoU 0.1, point-F1 within 1 s." if asked.per_frame else "One question a clip."
+    return section(
+        f"Overview{more}",
+        tag("p", note, class_="note"),
+        table(["run", *(title for title, _, _, _ in columns)], rows),
+    )
+
+
+def timelines(asked: Asked, more: str, limit: int) -> Element | None:
+    """Truth and predictions of every video, or of the first ones."""
+    if not asked.per_frame:
+        return None
+    videos = list(dict.fromkeys(video for told in asked.told for video in told.videos))
+    strips = tag("div", id="videos")
+    seen: set[int] = set()
+    for place, video in enumerate(videos[:limit]):
+        tracks = tracks_of(video, asked.names, asked.told, asked.fps)
+        seen |= {segment.label for track in tracks for segment in track.segments}
+        strips.append(strip(video, tracks, asked.labels, place < OPEN))
+    buttons = [
+        tag("button", f"{zoom}x", type="button", data_zoom=str(zoom), aria_pressed="true" if zoom == 1 else "false")
+        for zoom in ZOOMS
+    ]
+    left = len(videos) - limit
+    note = f"The first {limit} of {len(videos)} videos; --videos shows more." if left > 0 else None
+    return section(
+        f"Timelines{more}",
+        tag("p", note, class_="note") if note else None,
+        tag("div", "Zoom", *buttons, tag("span", "Point at a timeline to read it."), class_="zoom"),
+        legend(asked.labels, sorted(seen)),
+        strips,
+    )
+
+
+def speed(runs: Sequence[Run]) -> Element:
+    """How fast predictions were made, as far as that was measured."""
+    heads = list(dict.fromkeys(name for run in runs for name in run.speed))
+    if not heads:
+        note = "Not measured: predictions that were there before say nothing of it; --predict=always measures it."
+        return section("Speed", tag("p", note, class_="note"))
+    rows = [[run.name, *(number(run.speed.get(name, float("nan")), 1) for name in heads)] for run in runs]
+    return section("Speed", table(["run", *heads], rows), tag("p", "Of predict, reading included.", class_="note"))

@@ -1,0 +1,130 @@
+"""Makes the predictions of a run that has none, and keeps some slot states with them."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning import LightningModule, Trainer
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.predictions import ABOUT, PredictionWriter, first_class
+from gad_lightning.data.base import ActionDataModule
+from gad_lightning.errors import GadError, MissingDataError
+from gad_lightning.report.runs import STATES, read_about
+from gad_lightning.types import IGNORED
+from gad_lightning.video.atomic import written_whole
+
+KEPT = 2000
+"""States kept of a run, evenly over its frames."""
+
+
+def checkpoint_of(run: Path) -> Path:
+    """The checkpoint to predict with: the best one, else the final or last one.
+
+    Raises:
+        MissingDataError: if the run has none.
+    """
+    for pattern in ("best*.ckpt", "final*.ckpt", "last*.ckpt", "*.ckpt"):
+        for folder in (run / "checkpoints", run):
+            found = sorted(folder.glob(pattern))
+            if found:
+                return found[-1]
+    raise MissingDataError(
+        f"{run} has neither predictions nor a checkpoint to make them with.",
+        "give the folder of a run, such as runs/ToyActions/GADClassifier/version_0",
+    )
+
+
+def predict(run: Path, checkpoint: Path, data: ActionDataModule) -> Path:
+    """Predict with a run's checkpoint on the test split, on whatever device there is.
+
+    Args:
+        run: gets ``predictions``.
+        checkpoint: of the run.
+        data: of the run's config.
+
+    Returns:
+        The folder.
+    """
+    classifier = Classifier.load_from_checkpoint(checkpoint)
+    writer = KeepingWriter(run / "predictions")
+    trainer = Trainer(
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        callbacks=[writer],
+    )
+    trainer.predict(classifier, data, return_predictions=False)
+    return run / "predictions"
+
+
+class KeepingWriter(PredictionWriter):
+    """Writes predictions, and beside them some slot states, the speed, and how often classes occur in training.
+
+    Args:
+        folder: where to write.
+    """
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Choose which frames' states are kept, and start the clock."""
+        super().on_predict_start(trainer, pl_module)
+        data: Any = trainer
+        frames = sum(
+            len(laid.queries.label) for laid in data.datamodule.dataset(data.datamodule.predict_split).timelines
+        )
+        self.every = max(1, frames // KEPT)
+        self.states: list[Any] = []
+        self.start = time.perf_counter()
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the states of every so many-th frame of the first task."""
+        super().on_predict_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
+        truth = first_class(outputs.target)
+        kept = (outputs.ordinal % self.every == 0) & (outputs.task == 0) & (truth != IGNORED)
+        self.states.append((outputs.slots[kept].float().numpy(), truth[kept].numpy(), outputs.label[kept].numpy()))
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write it all."""
+        seconds = time.perf_counter() - self.start
+        frames = sum(len(part.video) for part in self.parts)
+        super().on_predict_end(trainer, pl_module)
+        states, truth, label = (np.concatenate(column) for column in zip(*self.states, strict=True))
+        with written_whole(self.target / STATES) as part, part.open("wb") as file:
+            np.savez(file, states=states.astype(np.float16), truth=truth, label=label)
+        data: Any = trainer
+        more = {
+            "training": training_counts(data.datamodule),
+            "speed": {"frames a second": frames / max(seconds, 1e-9), "frames": frames, "seconds": seconds},
+            "device": str(pl_module.device),
+        }
+        with written_whole(self.target / ABOUT) as part:
+            part.write_text(json.dumps(read_about(self.target / ABOUT) | more, indent=1) + "\n", encoding="utf-8")
+
+
+def training_counts(data: ActionDataModule) -> dict[str, list[int]]:
+    """Training segments of each class of the first task, by the task's name; nothing if they are not at hand."""
+    task = data.schema.tasks[0]
+    counts = [0] * len(task.labels.names)
+    try:
+        videos = data.videos("train")
+    except GadError:
+        return {}
+    for record in videos:
+        for segment in record.segments:
+            if 0 <= segment.label < len(counts):
+                counts[segment.label] += 1
+    return {task.name: counts}

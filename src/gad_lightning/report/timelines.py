@@ -1,0 +1,164 @@
+"""Timelines of truth and predictions: one strip a video, a row a run, to scroll and zoom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from gad_lightning.pictures.timelines import colour_of
+from gad_lightning.report.markup import tag
+from gad_lightning.report.runs import Ints, Told
+from gad_lightning.schema import LabelSet
+from gad_lightning.segments import Segment, cut
+from gad_lightning.types import IGNORED
+
+WIDTH = 900
+"""Pixels that a strip has at least; zoomed by powers of two from there."""
+LETTER = 6.6
+"""Pixels of a letter in a segment."""
+ROW = 24
+"""Pixels of a row."""
+ZOOMS = (1, 2, 4, 8, 16)
+TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
+"""Seconds between two marks of the axis."""
+
+
+class Track(NamedTuple):
+    """One row: the runs of labels of one video."""
+
+    name: str
+    segments: list[Segment]  # of every label but IGNORED
+    fps: float
+
+
+def tracks_of(video: str, names: Sequence[str], told: Sequence[Told], fps: Sequence[float]) -> list[Track]:
+    """The truth of a video, then what each run said of it."""
+    tracks: list[Track] = []
+    for name, run, rate in zip(names, told, fps, strict=True):
+        if video not in run.videos:
+            continue
+        rows = np.flatnonzero(run.video == run.videos.index(video))
+        if not tracks:
+            tracks.append(Track("truth", runs_of(run.truth[rows], run.frame[rows]), rate))
+        tracks.append(Track(name, runs_of(run.label[rows], run.frame[rows]), rate))
+    return tracks
+
+
+def runs_of(labels: Ints, frames: Ints) -> list[Segment]:
+    """Runs of one label, in frames of the video; a frame that is missing is a gap.
+
+    Example:
+        >>> runs_of(np.array([1, 1, 2]), np.array([0, 1, 5]))
+        [Segment(label=1, start=0, end=2), Segment(label=2, start=5, end=6)]
+    """
+    laid = np.full(int(frames.max()) + 1, IGNORED)
+    laid[frames] = labels
+    return cut(laid.tolist(), skip=[IGNORED])
+
+
+def strip(video: str, tracks: Sequence[Track], labels: LabelSet, open_: bool = True) -> Element:
+    """One video: names of the rows, the rows, an axis, and a line that says what is under the pointer."""
+    seconds = max((track.segments[-1].end / track.fps for track in tracks if track.segments), default=1.0)
+    height = ROW * len(tracks)
+    rows = tag("div", *(tag("span", track.name) for track in tracks), tag("span", "seconds"), class_="names")
+    picture = tag(
+        "svg",
+        *(band(row, track, labels) for row, track in enumerate(tracks)),
+        viewBox=f"0 0 {short_seconds(seconds)} {height}",
+        preserveAspectRatio="none",
+        height=height,
+        aria_hidden="true",
+    )
+    texts = [text for row, track in enumerate(tracks) for text in texts_of(row, track, labels, seconds)]
+    lane = tag(
+        "div",
+        picture,
+        *texts,
+        axis(seconds),
+        tag("i", class_="cursor"),
+        class_="lane",
+        data_seconds=short_seconds(seconds),
+    )
+    scroll = tag("div", lane, class_="scroll", tabindex="0", aria_label=f"timeline of {video}")
+    said = tag("p", class_="said")
+    head = tag("summary", tag("b", video), f"  {seconds:.1f} s")
+    body = tag("div", rows, scroll, class_="strip")
+    return tag("details", head, body, said, class_="video", open="open" if open_ else None)
+
+
+def short_seconds(seconds: float) -> str:
+    """Seconds to the millisecond."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")
+
+
+def band(row: int, track: Track, labels: LabelSet) -> Element:
+    """The rectangles of one row, in seconds; background is drawn too, so that gaps show."""
+    rects = []
+    for label, start, end in track.segments:
+        place = {"x": short_seconds(start / track.fps), "width": short_seconds((end - start) / track.fps)}
+        how = {"class_": f"k{label}", "data_label": labels.names[label]}
+        rects.append(tag("rect", **place, **how, y=row * ROW + 2, height=ROW - 4))
+    return tag("g", *rects, data_track=track.name)
+
+
+def texts_of(row: int, track: Track, labels: LabelSet, seconds: float) -> list[Element]:
+    """Names in the segments that have room for them, each from the zoom on at which it has."""
+    texts = []
+    for label, start, end in track.segments:
+        if label == labels.background:
+            continue
+        share, name = (end - start) / track.fps / seconds, labels.names[label]
+        zoom = next((zoom for zoom in ZOOMS if share * WIDTH * zoom >= LETTER * len(name) + 6), None)
+        if zoom is not None:
+            left = 100 * start / track.fps / seconds
+            style = f"left:{left:.3f}%;width:{100 * share:.3f}%;top:{row * ROW}px"
+            texts.append(tag("span", name, style=style, class_=f"z{zoom} t{label}"))
+    return texts
+
+
+def axis(seconds: float) -> Element:
+    """Marks under the rows; more of them show as one zooms in."""
+    marks = tag("div", class_="axis")
+    seen: set[int] = set()
+    for zoom in ZOOMS:
+        step = next((step for step in TICKS if step / seconds * WIDTH * zoom >= 60), 3600)
+        for now in range(0, int(seconds) + 1, step):
+            if now not in seen:
+                seen.add(now)
+                marks.append(tag("span", clock(now), style=f"left:{100 * now / seconds:.3f}%", class_=f"z{zoom}"))
+    return marks
+
+
+def clock(seconds: int) -> str:
+    """Minutes and seconds.
+
+    Example:
+        >>> clock(75), clock(3671)
+        ('1:15', '1:01:11')
+    """
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def colours(labels: LabelSet) -> str:
+    """Style of the classes: a colour each, black or white letters on it; the background's is the page's."""
+    rules = []
+    for label in range(len(labels.names)):
+        if label == labels.background:
+            rules.append(f".k{label}{{fill:var(--rest);background:var(--rest)}}")
+            continue
+        red, green, blue = colour_of(label, labels)
+        ink = "#111" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "#fff"
+        colour = "#" + "".join(f"{round(255 * part):02x}" for part in (red, green, blue))
+        rules.append(f".k{label}{{fill:{colour};background:{colour}}}.t{label}{{color:{ink}}}")
+    return "\n".join(rules)
+
+
+def legend(labels: LabelSet, seen: Sequence[int]) -> Element:
+    """The classes that occur, with their colours."""
+    items = [tag("li", tag("i", class_=f"k{label}"), labels.names[label]) for label in seen]
+    return tag("ul", *items, class_="legend")
