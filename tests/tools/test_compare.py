@@ -87,6 +87,7 @@ def test_every_run_and_metric_has_a_row_and_the_table_has_every_variant(home: Pa
     assert (home / "out" / "scores.png").stat().st_size > 1000
 
 
+@pytest.mark.slow  # runs of three more processes, some 10 s of CPU each
 def test_a_failed_run_loses_no_other_and_its_log_says_why(again: Again) -> None:
     assert again.status == 1
     table = (again.folder / "table.md").read_text()
@@ -121,6 +122,7 @@ def test_scores_are_those_of_the_test_command(home: Path, tmp_path: Path) -> Non
         assert scored.score(metric) == pytest.approx(float(tested[f"test/{metric}"]), abs=1e-6)
 
 
+@pytest.mark.slow  # runs of three more processes, some 10 s of CPU each
 def test_what_is_finished_is_not_run_again_and_the_same_seed_gives_the_same_numbers(home: Path, again: Again) -> None:
     assert (again.folder / "gad" / "0" / "result.json").stat().st_mtime_ns == again.kept
     first, second = (

@@ -51,7 +51,7 @@ def main(
         seeds: runs of each config.
         first_seed: the others follow it.
         output: folder for everything.
-        jobs: runs at once; as many as the cores allow if None.
+        jobs: runs at once; as many as the cores allow if None. On a GPU say how many fit its memory.
         threads: of each run; the scores may depend on it by rounding.
         changed: what happens to a finished run whose config is another one now.
         margin: least difference of scores that matters, for the test of equivalence.

@@ -37,6 +37,7 @@ class RunRecord(Callback):
         """Note what training took, validation included, and where it was."""
         sizes = {weight: weight.numel() for weight in pl_module.parameters()}
         self.note(
+            trainer,
             fit_seconds=round(time.perf_counter() - self.began, 2),
             steps=trainer.global_step,
             parameters=sum(sizes.values()),
@@ -52,13 +53,16 @@ class RunRecord(Callback):
         """Note what prediction took, and what the labels mean."""
         schema: Any = pl_module.schema
         self.note(
+            trainer,
             predict_seconds=round(time.perf_counter() - self.began, 3),
             fps=schema.features.fps,
             tasks=[{"name": task.name, "per_frame": task.per_frame, **task.labels._asdict()} for task in schema.tasks],
         )
 
-    def note(self, **facts: Any) -> None:
-        """Add to the file."""
+    def note(self, trainer: Trainer, **facts: Any) -> None:
+        """Add to the file, in the first process."""
+        if not trainer.is_global_zero:
+            return
         known = json.loads(self.target.read_text(encoding="utf-8")) if self.target.is_file() else {}
         write_json(self.target, {**known, **facts})
 

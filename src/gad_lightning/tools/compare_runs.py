@@ -165,9 +165,13 @@ def run_one(run: Run, threads: int, stop: Event) -> bool:
     if not run_command(fit, run.home / LOG, environment, stop):
         return False
     checkpoint = checkpoint_of(run.home)
-    if checkpoint is None or not run_command(
-        [*predict, f"--ckpt_path={checkpoint}"], run.home / LOG, environment, stop
-    ):
+    if checkpoint is None:
+        with (run.home / LOG).open("a", encoding="utf-8") as file:
+            file.write(
+                f"The run kept no checkpoint in {run.home / 'checkpoints'}, so there is nothing to predict with.\n"
+            )
+        return False
+    if not run_command([*predict, f"--ckpt_path={checkpoint}"], run.home / LOG, environment, stop):
         return False
     for path in (run.home / "checkpoints").glob("last*.ckpt"):
         path.unlink()
