@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from gad_lightning.cli import STOPPED, main, overview, run, run_beside_sdk
 from gad_lightning.errors import CheckpointError, GadError, MissingDataError, SettingError
+from gad_lightning.training.checkpoint_files import read_checkpoint
 
 CONFIG = """
 model:
@@ -136,6 +138,19 @@ def test_mistakes_are_told_plainly(config: str, option: str, kind: type[GadError
 def test_a_gpu_config_on_a_machine_without_one_stops_with_the_reason(config: str) -> None:
     with pytest.raises(SettingError, match=r"accelerator is 'cuda', but .* (was built for CPUs only|finds no GPU)"):
         main(["fit", config, "--trainer.accelerator=cuda"])
+
+
+def test_fit_begins_from_another_run_s_weights_but_a_resumed_one_from_its_own(fitted: Path, tmp_path: Path) -> None:
+    best = fitted / "checkpoints" / "best.ckpt"
+    kept = ["fit", f"--config={fitted}/config.yaml", f"--trainer.default_root_dir={tmp_path}"]
+    still = ["--model.init_args.optimizer.init_args.lr=0", "--trainer.max_epochs=1", "--seed_everything=5"]
+    main([*kept, *still, f"--init_from={best}"])
+    (found,) = tmp_path.rglob("last.ckpt")
+    expected, weights = (read_checkpoint(path)["state_dict"] for path in (best, found))
+    assert all(torch.equal(weights[name], weight) for name, weight in expected.items())
+    main([*kept, *still, "--init_from=/nowhere", "--ckpt_path=last"])
+    with pytest.raises(MissingDataError, match="/nowhere"):
+        main([*kept, "--init_from=/nowhere"])
 
 
 def test_a_checkpoint_of_another_head_is_refused(fitted: Path, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def config(folder: Path, model: str, **backbone: object) -> Path:
     arguments = {"language_model": model, "lora": {"r": 4}, **backbone}
     content = {
         "seed_everything": 1,
+        "init_from": None,
         "model": {
             "class_path": "gad_lightning.classifiers.gad.GADClassifier",
             "init_args": {

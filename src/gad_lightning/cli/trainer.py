@@ -92,10 +92,18 @@ class KeptConfig(SaveConfigCallback):
 class RunCLI(LightningCLI):
     """Lightning's command line for any classifier on any data."""
 
+    model: Classifier
     datamodule: ActionDataModule
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Link what the model must know of its data."""
+        """Link what the model must know of its data; add what ``fit`` can begin from."""
+        parser.add_argument(
+            "--init_from",
+            type=str | None,
+            default=None,
+            help="for fit: checkpoint, folder of save_pretrained or hub repository to take LoRA, connector and rows "
+            "of classes of the same name from; not used where --ckpt_path resumes a run (default: null)",
+        )
         parser.link_arguments("data.schema", "model.init_args.schema", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -183,6 +191,12 @@ class RunCLI(LightningCLI):
             save_last=True,
             enable_version_counter=False,
         )
+
+    def before_fit(self) -> None:
+        """Begin from another classifier's weights, unless this run goes on from its own."""
+        settings = self.config_init["fit"]
+        if settings["init_from"] and not settings["ckpt_path"]:
+            rank_zero_info(f"From {settings['init_from']}: {self.model.init_from(settings['init_from'])}")
 
     def after_fit(self) -> None:
         """Say where the checkpoint is and how to test it."""

@@ -42,6 +42,7 @@ def main(
     trainer: dict | None = None,  # type: ignore[type-arg]  # the same
     seed_everything: int | bool | None = None,
     ckpt_path: str | None = None,
+    init_from: str | None = None,
     weights_only: bool | None = None,
     read_all: bool = False,
 ) -> None:
@@ -56,6 +57,7 @@ def main(
         trainer: of the config; not used.
         seed_everything: of the config; not used.
         ckpt_path: of the config; not used.
+        init_from: of the config; not used.
         weights_only: of the config; not used.
         read_all: read every frame of every feature file, not only the first and the last one.
 

@@ -17,6 +17,7 @@ def main(
     trainer: dict | None = None,  # type: ignore[type-arg]  # the same
     seed_everything: int | bool | None = None,
     ckpt_path: str | None = None,
+    init_from: str | None = None,
     weights_only: bool | None = None,
 ) -> None:
     """Download the weights of a run: ``gad-lightning fetch --config run.yaml``.
@@ -30,6 +31,7 @@ def main(
         trainer: of the config; not used.
         seed_everything: of the config; not used.
         ckpt_path: of the config; not used.
+        init_from: of the config; not used.
         weights_only: of the config; not used.
 
     Raises:
