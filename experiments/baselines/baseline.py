@@ -49,6 +49,9 @@ class Baseline(LightningModule):
         weight_decay: of Adam.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, schema: DataSchema, lr: float = 3e-3, weight_decay: float = 0.0) -> None:
         super().__init__()
         if len(schema.tasks) > 1:

@@ -26,7 +26,26 @@ class PaperAdamW(AdamW):
         super().__init__(params, lr=lr, weight_decay=weight_decay)
 
 
-def warm_up(optimizer: Optimizer, steps: int, share: float, then: Literal["cosine", "constant"]) -> LambdaLR:
+Then = Literal["cosine", "constant"]
+"""What follows the warm-up."""
+
+
+def scale_at(step: int, steps: int, share: float, then: Then) -> float:
+    """Factor of the learning rate at a step: see :func:`warm_up`.
+
+    Example:
+        >>> [round(scale_at(step, 10, 0.2, "cosine"), 2) for step in (0, 1, 2, 6, 10)]
+        [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    rising = math.ceil(steps * share)
+    if step < rising:
+        return step / rising
+    if then == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
+
+
+def warm_up(optimizer: Optimizer, steps: int, share: float, then: Then) -> LambdaLR:
     """Rise linearly over the first ``share`` of ``steps``, then fall to 0 as a cosine or stay.
 
     Args:
@@ -37,13 +56,4 @@ def warm_up(optimizer: Optimizer, steps: int, share: float, then: Literal["cosin
 
     Source: the published recipe (PROTOCOL, section 3): cosine to 0, warm-up share 0.1.
     """
-    rising = math.ceil(steps * share)
-
-    def scale(step: int) -> float:
-        if step < rising:
-            return step / rising
-        if then == "constant":
-            return 1.0
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
-
-    return LambdaLR(optimizer, scale)
+    return LambdaLR(optimizer, lambda step: scale_at(step, steps, share, then))
