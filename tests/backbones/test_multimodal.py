@@ -18,12 +18,15 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
+from gad_lightning.cli import main
 from gad_lightning.errors import SettingError
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.schema import DataSchema, FeatureSpec, Windows
 from gad_lightning.types import Tokens
+from gad_lightning.video.features import FeatureFile
 from tests.backbones.folders import llama_folder, llava_folder, onevision_folder, qwen_folder
 from tests.classifiers.making import batch, make, schema
+from tests.video.clips import write_clip
 
 LORA: dict[str, Any] = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.0}
 MAKES: dict[str, Callable[[Path], Path]] = {
@@ -174,6 +177,23 @@ def test_qwen_features_are_the_mean_of_what_the_merger_reads(kind: str, folders:
         states = original.model.visual(given["pixel_values"], grid_thw=given["image_grid_thw"]).last_hidden_state
     expected = states.reshape(2, -1, 4 * 16).mean(1)  # four patches of width 16 are merged
     assert torch.allclose(tower.encode(pictures(2))[:, 0], expected, atol=1e-5)
+
+
+@ALL
+def test_what_the_encode_command_writes_is_what_the_backbone_reads(
+    kind: str, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    write_clip(tmp_path / "stir.mp4", [index / 4 for index in range(6)])
+    name = "gad_lightning.backbones.vision_tower.VisionTower"
+    chosen = [f"--encoder={name}", f"--encoder.name_or_folder={folders[kind]}", "--workers=0", "--progress=false"]
+    main(["encode", str(tmp_path / "stir.mp4"), str(tmp_path / "features"), *chosen])
+    written = FeatureFile(tmp_path / "features" / "stir.npy")
+    made = make(
+        DiscriminativeClassifier,
+        schema=schema()._replace(features=written.spec, windows=Windows(short=8)),
+        backbone=MultimodalLM(str(folders[kind]), lora=LORA),
+    )
+    assert made.detect(tmp_path / "features" / "stir.npy").labels.shape == (6,)
 
 
 @ALL

@@ -7,31 +7,43 @@ from torch import Tensor
 
 from gad_lightning.types import Kind, Places
 
+PAD, PROMPT, FRAME, BRANCH = (int(kind) for kind in (Kind.PAD, Kind.PROMPT, Kind.FRAME, Kind.BRANCH))
+# plain integers: in a graph that torch traces, a tensor equals no member of an enumeration
 
-def visible(query: Places, key: Places, window: int) -> Tensor:
-    """Tell which keys each query token sees.
+
+def sees(query: Places, key: Places, window: int) -> Tensor:
+    """Tell elementwise, for places that broadcast against one another, whether a query token sees a key.
 
     A token sees, within its sample and not after itself: the prompt, the frame tokens of the last ``window`` frames up
-    to its own frame (a branch stands at its anchor frame), and its own branch. Padding is seen by nobody; it is given
-    the first key, because a softmax over nothing is not a number.
+    to its own frame (a branch stands at its anchor frame), and its own branch. Padding is seen by nobody and sees
+    nothing.
+
+    Args:
+        query: places of the asking tokens.
+        key: places of the tokens that may be seen.
+        window: frames that a query looks back on, itself counted.
+    """
+    prompt = key.kind == PROMPT
+    in_window = (key.kind == FRAME) & (key.frame <= query.frame) & (key.frame > query.frame - window)
+    own_branch = (key.kind == BRANCH) & (key.branch == query.branch)
+    earlier = key.position <= query.position
+    same = (key.sample == query.sample) & (query.kind != PAD)
+    return same & earlier & (prompt | in_window | own_branch)
+
+
+def visible(query: Places, key: Places, window: int) -> Tensor:
+    """Tell which keys each query token sees; padding is given the first key: a softmax over nothing is not a number.
 
     Args:
         query: places of the asking tokens, each (R, Tq).
         key: places of the tokens that may be seen, each (R, Tk); earlier ones of a cache included.
-        window: frames that a query looks back on, itself counted.
+        window: see :func:`sees`.
 
     Returns:
         (R, Tq, Tk) bool.
     """
-    kind, frame, branch = query.kind[:, :, None], query.frame[:, :, None], query.branch[:, :, None]
-    key_kind, key_frame, key_branch = key.kind[:, None], key.frame[:, None], key.branch[:, None]
-    prompt = key_kind == Kind.PROMPT
-    in_window = (key_kind == Kind.FRAME) & (key_frame <= frame) & (key_frame > frame - window)
-    own_branch = (key_kind == Kind.BRANCH) & (key_branch == branch)
-    earlier = key.position[:, None] <= query.position[:, :, None]
-    same = (key.sample[:, None] == query.sample[:, :, None]) & (kind != Kind.PAD)
-    seen = same & earlier & (prompt | in_window | own_branch)
-    seen[:, :, 0] |= query.kind == Kind.PAD
+    seen = sees(Places(*(part[:, :, None] for part in query)), Places(*(part[:, None] for part in key)), window)
+    seen[:, :, 0] |= query.kind == PAD
     return seen
 
 
@@ -42,7 +54,7 @@ def is_plain(places: Places, window: int) -> bool:
     the window. Call it on the CPU: it waits for the answer.
     """
     column = torch.arange(places.kind.shape[1], device=places.kind.device)
-    padding = places.kind == Kind.PAD
+    padding = places.kind == PAD
     counts_up = ((places.position == column) | padding).all()
     one_sample = ((places.sample == places.sample[:, :1]) | padding).all()
     right = (padding[:, 1:] >= padding[:, :-1]).all()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 from torch import Tensor, nn
 
 from gad_lightning.backbones.attention import is_plain
 from gad_lightning.backbones.cache import KeyValueRows
+from gad_lightning.backbones.flex import widen
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.packing import pack
 from gad_lightning.parts import Part
@@ -25,6 +27,8 @@ class Backbone(Part, nn.Module):
 
     new_tokens: NewTokens
     window: int
+    attention: Literal["sdpa", "flex"] = "sdpa"
+    mergeable: bool = True  # whether merge() can be called
 
     @abstractmethod
     def prepare(self, schema: DataSchema, texts: Sequence[str]) -> None:
@@ -118,7 +122,7 @@ class Backbone(Part, nn.Module):
         """
         plain = is_plain(tokens.places, self.window)
         if packed and not plain:
-            tokens = pack(tokens)
+            tokens = widen(pack(tokens)) if self.attention == "flex" else pack(tokens)
         return tokens.to(next(self.parameters()).device)._replace(plain=plain)
 
     def make_cache(self, rows: int, room: int) -> KeyValueRows:

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gad_lightning.backbones.attention import visible
+from gad_lightning.types import Places
+
 NAME = "gad_lightning_blocks"
 SIZE = 64
 """Queries of a block: 32 to 128 are equally fast on rows of 170 to 2,700 tokens."""
@@ -33,22 +36,40 @@ def blocks_of(mask: Tensor) -> list[Block]:
     return blocks
 
 
-def with_blocks(mask: Tensor) -> Tensor:
-    """Note the blocks of a mask on the mask itself, where they are worth it and its values can be looked at.
+def dense_mask(query: Places, key: Places, window: int) -> Tensor:
+    """Mask (R, 1, Tq, Tk) of the rule; its blocks are noted on it, where they are worth it and can be known.
 
     Hugging Face models hand a mask to their attention untouched; one without blocks is used as it is.
     """
+    mask = visible(query, key, window).unsqueeze(1)
     if mask.device.type == "cpu" and mask.shape[2] > SIZE and not torch.compiler.is_compiling():
         mask.blocks = blocks_of(mask)  # type: ignore[attr-defined]  # an attribute of this one tensor
     return mask
 
 
 def attend(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **settings: Any
-) -> tuple[Tensor, None]:
-    """Attend block by block where the mask has blocks, else as ``sdpa``; states (R, heads, T, width)."""
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **settings: Any
+) -> tuple[Tensor, Any]:
+    """Attend as the mask wants: FlexAttention, block by block where it has blocks, else ``sdpa``.
+
+    Args:
+        module: the layer.
+        query: (R, heads, T, width).
+        key: (R, key heads, S, width).
+        value: as ``key``.
+        attention_mask: a block mask of FlexAttention, (R, 1, T, S) bool, or None.
+        **settings: of the layer.
+
+    Returns:
+        (R, T, heads, width), and what the attention tells beside it.
+    """
+    from torch.nn.attention.flex_attention import BlockMask
+    from transformers.integrations.flex_attention import flex_attention_forward
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+    if isinstance(attention_mask, BlockMask):
+        flexed: tuple[Tensor, Any] = flex_attention_forward(module, query, key, value, attention_mask, **settings)
+        return flexed
     blocks: list[Block] | None = getattr(attention_mask, "blocks", None)
     if blocks is None:
         whole: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **settings)

@@ -10,14 +10,15 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from gad_lightning.backbones.attention import visible
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.blocks import use_blocks, with_blocks
+from gad_lightning.backbones.blocks import dense_mask, use_blocks
 from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.connector import Connector, MLPConnector
 from gad_lightning.backbones.fingerprint import digest
+from gad_lightning.backbones.flex import flex_mask
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
 from gad_lightning.backbones.lora import (
+    PAPER_LORA,
     adapter_names,
     add_lora,
     merge_lora,
@@ -33,9 +34,6 @@ from gad_lightning.parts import Part
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
 
-PAPER_LORA: dict[str, Any] = {"r": 128, "lora_alpha": 256, "lora_dropout": 0.05}
-"""The paper's LoRA (section 4)."""
-
 
 class CausalLM(Backbone):
     """Reads prompt and frames with a pretrained decoder (Llama, Qwen2, Qwen3, ...) and a fresh connector.
@@ -49,6 +47,8 @@ class CausalLM(Backbone):
         revision: of the hub repository.
         quantization: of the frozen decoder (QLoRA); the head and the embedding keep ``dtype``.
         gradient_checkpointing: compute each layer again in the backward pass instead of keeping its activations.
+        attention: ``flex`` runs one pass by FlexAttention, whose CUDA kernel skips what is hidden; so far tried forward
+            on a CPU only. ``sdpa`` skips on a CPU too, block by block.
 
     Raises:
         SettingError: if the decoder is to be quantised and trained.
@@ -68,6 +68,7 @@ class CausalLM(Backbone):
         revision: str | None = None,
         quantization: Quantization | None = None,
         gradient_checkpointing: bool = False,
+        attention: Literal["sdpa", "flex"] = "sdpa",
     ) -> None:
         super().__init__()
         check_quantization(quantization, lora)
@@ -77,8 +78,9 @@ class CausalLM(Backbone):
         self.make_connector = connector
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.revision = revision
-        self.quantization = quantization
+        self.quantization, self.mergeable = quantization, quantization is None
         self.gradient_checkpointing = gradient_checkpointing
+        self.attention = attention
         self.commit: str | None = None
         self.new_tokens = NewTokens()
         self.merged = False
@@ -223,12 +225,14 @@ class CausalLM(Backbone):
         self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
     ) -> Tensor:
         """States after the last norm: (R, T, H)."""
-        mask, positions, known = None, None, tokens.places
+        mask: Any = None
+        positions, known = None, tokens.places
         if cache is not None:
             assert at is not None, "a cache needs to know where the new tokens go"
             known = cache.admit(tokens.places, at, alone=tokens.plain)
         if not tokens.plain:
-            mask = with_blocks(visible(tokens.places, known, self.window).unsqueeze(1))
+            flex = self.attention == "flex" and cache is None  # a cache has another width at each step
+            mask = flex_mask(known, self.window) if flex else dense_mask(tokens.places, known, self.window)
             positions = tokens.places.position
         output = self.decoder(
             inputs_embeds=self.embed(tokens, frames),

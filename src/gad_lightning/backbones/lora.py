@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from gad_lightning.errors import SettingError
 
+PAPER_LORA: dict[str, Any] = {"r": 128, "lora_alpha": 256, "lora_dropout": 0.05}
+"""The paper's LoRA (section 4)."""
+
 
 def add_lora(model: Any, decoder: nn.Module, settings: dict[str, Any], on_head: bool) -> nn.Module:
     """Put LoRA on every linear layer of the decoder, and on the language model's head if asked.

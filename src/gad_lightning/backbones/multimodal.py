@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from gad_lightning.backbones.causal_lm import PAPER_LORA, CausalLM
+from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.connector import Connector
 from gad_lightning.backbones.families import Family, family_of
+from gad_lightning.backbones.lora import PAPER_LORA
 from gad_lightning.backbones.quantization import Quantization
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part

@@ -25,6 +25,7 @@ class OnlineDetector:
         num_streams: streams that may be pushed; each starts, stalls and restarts by itself.
         merge: fold the LoRA into the classifier's weights first; it can then no longer be trained or saved.
         task: what is asked, index into the schema's tasks.
+        compiled: run the backbone by ``torch.compile``: half a minute before the first labels; needs a C++ compiler.
 
     Example:
         >>> from gad_lightning import FeatureSpec, GADClassifier, TinyBackbone
@@ -35,11 +36,21 @@ class OnlineDetector:
         torch.Size([1, 2])
     """
 
-    def __init__(self, classifier: Classifier, num_streams: int = 1, merge: bool = False, task: int = 0) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        num_streams: int = 1,
+        merge: bool = False,
+        task: int = 0,
+        compiled: bool = False,
+    ) -> None:
         if num_streams < 1:
             raise SettingError(f"num_streams must be at least 1, got {num_streams}.", "use 1 for one stream")
         self.classifier = classifier.eval()
         self.drift = classifier.backbone.merge() if merge else 0.0
+        """Largest relative change of a weight matrix that rounding the merged weights has made."""
+        if compiled:
+            classifier.backbone.compile()
         self.num_streams = num_streams
         self.task = task
         self.seen = torch.zeros(num_streams, dtype=torch.int64)

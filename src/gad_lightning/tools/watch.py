@@ -63,10 +63,14 @@ def main(
     asked = task_index(classifier.schema, task)
     fps, labels = classifier.schema.features.fps, classifier.schema.tasks[asked].labels
     smoothing = Smoothing(max(1, math.ceil(min_seconds * fps - 1e-6)), hysteresis, labels.background)
-    watcher = Watcher(OnlineDetector(classifier, merge=True, task=asked), encoder, gap_seconds, smoothing)
+    detector = OnlineDetector(classifier, merge=classifier.backbone.mergeable, task=asked)
+    watcher = Watcher(detector, encoder, gap_seconds, smoothing)
     frames = LiveSource(source, fps, resize=watcher.encoder.shrink, **reading)
+    screen = Screen(Console(), labels.names, frames.address.shown)
+    if detector.drift:
+        screen.say(f"LoRA merged: rounding changed a weight matrix by {detector.drift:.1e} of its size at most")
     with Journal(log) as journal:
-        watch(watcher, frames, journal, Screen(Console(), labels.names, frames.address.shown), every_frame)
+        watch(watcher, frames, journal, screen, every_frame)
 
 
 def watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool) -> None:
