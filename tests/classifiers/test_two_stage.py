@@ -73,7 +73,7 @@ def test_the_text_alone_then_the_class_alone_on_a_frozen_trunk() -> None:
 
 
 def test_unfrozen_the_second_stage_trains_all() -> None:
-    _, watch = fit(freeze=False, first_share=0.25)
+    _, watch = fit(freeze_trunk=False, first_share=0.25)
     assert moved(watch, 0, 2) - {"cls"} == {"trunk"}
     assert moved(watch, 2, 8) == {"trunk", "head", "cls"}
 
@@ -86,12 +86,17 @@ def test_each_stage_warms_up_and_cools_down() -> None:
 
 
 def test_a_checkpoint_keeps_frozen_and_trained_weights() -> None:
-    model, _ = fit(freeze=True, first_share=0.75)
+    model, _ = fit(freeze_trunk=True, first_share=0.75)
     checkpoint: dict[str, Any] = {}
     model.on_save_checkpoint(checkpoint)
     assert any(name.startswith("backbone.connector") for name in checkpoint["state_dict"])
     again: Any = Classifier.made_again(checkpoint, "here", "cpu", ("gad_lightning",))
-    assert (type(again), again.first_share, again.freeze, again.order) == (TwoStageClassifier, 0.75, True, "parallel")
+    assert (type(again), again.first_share, again.freeze_trunk, again.order) == (
+        TwoStageClassifier,
+        0.75,
+        True,
+        "parallel",
+    )
     frames = torch.zeros(2, 3, model.schema.features.width)
     assert torch.allclose(again(frames), model.eval()(frames), atol=1e-6)
 
@@ -111,7 +116,7 @@ def test_a_run_without_an_end_is_refused() -> None:
 
 def test_a_config_sets_the_stages(tmp_path: Path) -> None:
     kind = "gad_lightning.classifiers.two_stage.TwoStageClassifier"
-    arguments = {"backbone": "gad_lightning.backbones.tiny.TinyBackbone", "freeze": False}
+    arguments = {"backbone": "gad_lightning.backbones.tiny.TinyBackbone", "freeze_trunk": False}
     config = {
         "model": {"class_path": kind, "init_args": arguments},
         "data": {"class_path": "gad_lightning.data.toy.ToyActions", "init_args": {"window": 4, "stride": 8}},
@@ -120,4 +125,4 @@ def test_a_config_sets_the_stages(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     main(["fit", f"--config={tmp_path / 'config.yaml'}", f"--trainer.default_root_dir={tmp_path / 'runs'}"])
     found: Any = Classifier.load_from_checkpoint(next(tmp_path.rglob("*.ckpt")))
-    assert not found.freeze
+    assert not found.freeze_trunk

@@ -26,7 +26,7 @@ class TwoStageClassifier(GADClassifier):
 
     Args:
         first_share: share of the optimiser steps that belong to the first stage, in (0, 1).
-        freeze: leave LoRA and connector as the first stage left them.
+        freeze_trunk: leave LoRA and connector as the first stage left them.
         order: of slot and text in the first stage, see :class:`~gad_lightning.classifiers.gad.GADClassifier`.
         **gad: see :class:`~gad_lightning.classifiers.gad.GADClassifier`; further objectives belong to the second stage.
 
@@ -36,12 +36,14 @@ class TwoStageClassifier(GADClassifier):
     Source: Pang et al., ICLR 2026, ablation "two-stage": the generation first, then frozen; it fails there.
     """
 
-    def __init__(self, first_share: float = 0.5, freeze: bool = True, order: Order = "parallel", **gad: Any) -> None:
+    def __init__(
+        self, first_share: float = 0.5, freeze_trunk: bool = True, order: Order = "parallel", **gad: Any
+    ) -> None:
         if not 0 < first_share < 1:
             raise SettingError(
                 f"first_share is a part of the steps and must lie between 0 and 1, got {first_share}.", "0.5 is even"
             )
-        self.first_share, self.freeze = first_share, freeze
+        self.first_share, self.freeze_trunk = first_share, freeze_trunk
         super().__init__(order=order, **gad)
 
     @property
@@ -78,7 +80,7 @@ class TwoStageClassifier(GADClassifier):
         for name, weight in self.named_parameters():
             trunk = name.startswith("backbone.") and not name.startswith("backbone.new_tokens.")
             own = not name.startswith("backbone.")
-            if (own and self.stage == 1) or (trunk and self.stage == 2 and self.freeze):
+            if (own and self.stage == 1) or (trunk and self.stage == 2 and self.freeze_trunk):
                 weight.grad = None
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
