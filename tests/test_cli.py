@@ -124,6 +124,7 @@ def test_without_validation_videos_the_final_weights_are_kept(config: str, tmp_p
         ("--data.window=5000", SettingError, r"5000 frames .* max_positions is 2048"),
         ("--model.background_weight=-1", SettingError, r"background_weight must be at least 0, got -1"),
         ("--trainer.default_root_dir=/dev/null/runs", SettingError, r"folder /dev/null/runs cannot be made"),
+        ("--trainer.max_epochs=-1", SettingError, r"schedule of the learning rate needs a run that ends"),
         ("--trainer.strategy=nope", SettingError, r"invalid strategy name: .*'nope'"),
         ("--ckpt_path=none.ckpt", MissingDataError, r"No checkpoint at none\.ckpt"),
         ("--ckpt_path=gad.yaml", CheckpointError, r"gad\.yaml is damaged"),

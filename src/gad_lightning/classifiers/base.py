@@ -267,8 +267,16 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         return [] if any(isinstance(own, ExactResume) for own in trainer.callbacks) else [ExactResume()]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Optimise what is trained, with warm-up and schedule in steps."""
+        """Optimise what is trained, with warm-up and schedule in steps.
+
+        Raises:
+            SettingError: if the run has no end, by which the schedule is stretched.
+        """
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise SettingError(
+                "The learning rate's schedule needs to know how long a run is.", "set trainer.max_epochs"
+            )
         optimizer = self.make_optimizer([weight for weight in self.parameters() if weight.requires_grad])
-        steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = warm_up(optimizer, steps, self.warmup, self.schedule)
+        scheduler = warm_up(optimizer, int(steps), self.warmup, self.schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
