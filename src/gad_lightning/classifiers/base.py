@@ -274,9 +274,7 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         """
         steps = self.trainer.estimated_stepping_batches
         if steps == float("inf"):
-            raise SettingError(
-                "The learning rate's schedule needs to know how long a run is.", "set trainer.max_epochs"
-            )
+            raise SettingError("The schedule of the learning rate needs a run that ends.", "set trainer.max_epochs")
         optimizer = self.make_optimizer([weight for weight in self.parameters() if weight.requires_grad])
         scheduler = warm_up(optimizer, int(steps), self.warmup, self.schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
