@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,6 +43,23 @@ RECIPES = {
     "ego4d_goalstep": Recipe(16, 128, 20, 0.5),
     "coin": Recipe(1200, 0, 5, 1.0, batch=1, accumulate=8, warmup=0.05, longest=512),
 }
+PUBLISHED = {
+    ("thumos14", "generative"): "56.9 / 38.8",
+    ("thumos14", "discriminative"): "57.8 / 40.1",
+    ("thumos14", "gad"): "58.1 / 40.2",
+    ("crosstask", "generative"): "46.8 / 31.7",
+    ("crosstask", "discriminative"): "48.8 / 34.0",
+    ("crosstask", "gad"): "50.3 / 34.5",
+    ("epic_kitchens100", "generative"): "16.7 / 13.9",
+    ("epic_kitchens100", "discriminative"): "23.2 / 19.3",
+    ("epic_kitchens100", "gad"): "24.1 / 20.1",
+    ("ego4d_goalstep", "generative"): "8.9 / 3.4",
+    ("ego4d_goalstep", "discriminative"): "10.6 / 4.1",
+    ("coin", "discriminative"): "64.1 / 50.1 / 92.8",
+    ("coin", "gad"): "65.3 / 51.4 / 93.5",
+    ("coin", "gad_8b"): "67.3 / 51.6 / 94.5",
+}
+"""Figures of the paper: segment-F1 / point-F1, and for COIN Top-1 of step / next / task."""
 STEPS = 3
 """Optimiser steps that a config is run for."""
 METHODS = ("generative", "discriminative", "gad")
@@ -77,6 +95,20 @@ def test_every_data_set_has_its_three_classifiers_and_a_model_without_a_licence_
         stems = {path.stem for path in CONFIGS if path.parent.name == name}
         assert {*METHODS, "gad_qwen3"} <= stems
     assert EXPERIMENTS / "coin" / "gad_8b.yaml" in CONFIGS
+
+
+@every_recipe
+def test_the_first_line_says_which_figure_of_which_table_and_what_it_costs(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    published = PUBLISHED.get((path.parent.name, path.stem))
+    if published is not None:
+        metric = "Top-1 step / next / task" if path.parent.name == "coin" else "segment-F1 / point-F1"
+        assert re.search(rf": {metric} {published} \([^)]*table[^)]*\)\. About", first)
+    elif path.stem == "gad_qwen3":
+        assert ": compares with gad.yaml. About" in first
+    else:
+        assert ": no number published. About" in first
+    assert re.search(r"\. About [0-9]+ h on (one|two) H200 \(estimated, not run\)\.$", first)
 
 
 @every_recipe

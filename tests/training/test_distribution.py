@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from lightning import Trainer
+from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.utils.data import DataLoader
 
 from gad_lightning.backbones.tiny import TinyBackbone
@@ -16,6 +18,7 @@ from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.data.toy import ToyActions
+from gad_lightning.errors import SettingError
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task
 from gad_lightning.types import Batch
 from tests.backbones.folders import llama_folder
@@ -144,3 +147,31 @@ def test_number_formats_checkpointing_and_qlora_on_two_processes(
     alone, found = train(run), finished(run._replace(processes=2, sharded=sharded))
     assert_same_course(found, alone, 0.02 if how else CLOSE)
     assert len(alone.losses) == found.steps >= 3
+
+
+def refuse(rank: int, run: Run, strategy: dict[str, Any], said: Path) -> None:
+    """Train under a sharding strategy of these settings, and write what is said of it."""
+    settings = {"data_parallel_size": 1, "tensor_parallel_size": 1, "save_distributed_checkpoint": False, **strategy}
+    with pytest.raises(SettingError) as refused:
+        train(run._replace(trainer=(("strategy", ModelParallelStrategy(**settings)),)))
+    if rank == 0:
+        said.write_text(str(refused.value))
+
+
+@pytest.mark.slow  # starts processes of their own
+@pytest.mark.parametrize(
+    ("strategy", "lm", "message"),
+    [
+        ({"data_parallel_size": 1, "tensor_parallel_size": 2}, {}, "set data_parallel_size: 2 and tensor_parallel"),
+        ({"save_distributed_checkpoint": True}, {}, "checkpoints of many files"),
+        ({}, {"quantization": "nf4"}, "quantised backbone cannot be spread .* or use strategy: ddp"),
+    ],
+)
+def test_what_cannot_be_spread_is_refused(
+    strategy: dict[str, Any], lm: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    processes = strategy.get("tensor_parallel_size", 1)
+    llama = llama_folder(tmp_path / "llama", words=ToyActions().class_names)
+    run = Run(tmp_path, processes=processes, causal_lm={"language_model": str(llama), **lm})
+    assert start(processes, refuse, run, strategy, tmp_path / "said") == [0] * processes
+    assert re.search(message, (tmp_path / "said").read_text(), re.DOTALL)
