@@ -27,7 +27,14 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from gad_lightning.classifiers.evaluation import Evaluation
-from gad_lightning.classifiers.predictions import Columns, columns_of, joined, write_predictions
+from gad_lightning.classifiers.predictions import (
+    ABOUT,
+    Columns,
+    columns_of,
+    joined,
+    write_about,
+    write_predictions,
+)
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.data.own import OwnVideos
 from gad_lightning.errors import SettingError
@@ -143,6 +150,7 @@ def run(kind: type[Baseline], data: ActionDataModule, seed: int, steps: int, fol
     trainer.fit(model, data)
     scores = trainer.test(model, data, verbose=False)[0]
     write_predictions(make_folder(folder), joined(model.parts), data.schema, data.video_names)
+    write_about(folder / ABOUT, kind.__name__, data.schema)
     parameters = sum(weight.numel() for weight in model.parameters())
     return {"parameters": parameters, **{name: float(value) for name, value in scores.items()}}
 
