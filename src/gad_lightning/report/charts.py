@@ -114,11 +114,21 @@ def scatter(title: str, places: Floats, kinds: Ints, names: Sequence[str]) -> El
     return tag("figure", tag("figcaption", title), picture)
 
 
+def cut_short(name: str, letters: int = 30) -> str:
+    """A name that fits beside a matrix.
+
+    Example:
+        >>> cut_short("stir", 3)
+        'st...'
+    """
+    return name if len(name) <= letters else name[: letters - 1] + "..."
+
+
 def matrix(title: str, confusion: Ints, names: Sequence[str], chosen: Sequence[int]) -> Element:
     """Confusions of some classes: each row the frames of a true class, darker for a larger share of it."""
     size = min(30, max(16, 420 // max(len(chosen), 1)))
-    room = 8 + 6 * max((len(names[index]) for index in chosen), default=0)
-    room = min(room, 190)
+    shown = {index: cut_short(names[index]) for index in chosen}
+    room = 8 + 6 * max(map(len, shown.values()), default=0)
     side = room + size * len(chosen) + 8
     picture = tag(
         "svg", width=side, height=side, viewBox=f"0 0 {side} {side}", class_="matrix", role="img", aria_label=title
@@ -126,9 +136,9 @@ def matrix(title: str, confusion: Ints, names: Sequence[str], chosen: Sequence[i
     totals = confusion.sum(1)
     for row, truth in enumerate(chosen):
         middle = room + size * row + size // 2 + 4
-        picture.append(tag("text", names[truth], x=room - 6, y=middle, text_anchor="end"))
+        picture.append(tag("text", shown[truth], x=room - 6, y=middle, text_anchor="end"))
         turned = f"rotate(-90 {middle} {room - 6})"
-        picture.append(tag("text", names[truth], x=middle, y=room - 6, transform=turned))
+        picture.append(tag("text", shown[truth], x=middle, y=room - 6, transform=turned))
         for column, said in enumerate(chosen):
             frames = int(confusion[truth, said])
             share = frames / max(int(totals[truth]), 1)

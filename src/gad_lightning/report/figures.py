@@ -16,10 +16,13 @@ from gad_lightning.report.markup import Child, number, table, tag
 from gad_lightning.report.merging import Asked
 from gad_lightning.report.runs import Run
 from gad_lightning.report.scores import worst_confusions
+from gad_lightning.report.timelines import legend
 from gad_lightning.schema import LabelSet
 
 MATRIX = 40
 """Classes of a confusion matrix; of more the most frequent ones are shown."""
+SHOWN = 40
+"""Rows of a table that are not folded."""
 POINTS = 500
 """States in a picture."""
 
@@ -62,8 +65,14 @@ def classes(asked: Asked, more: str) -> Element:
         f"Classes{more}",
         tag("p", f"{what} of each class, the most frequent in the truth first.", class_="note"),
         bands(asked),
-        table(heads, rows, "bars"),
+        table(heads, rows[:SHOWN], "bars"),
+        folded(f"{len(rows) - SHOWN} more classes", table(heads, rows[SHOWN:], "bars")) if len(rows) > SHOWN else None,
     )
+
+
+def folded(title: str, part: Element) -> Element:
+    """Something that is shown on demand."""
+    return tag("details", tag("summary", title), part)
 
 
 def class_values(asked: Asked) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -215,6 +224,7 @@ def states(runs: Sequence[Run], labels: LabelSet) -> Element:
         note = "No states are stored beside these predictions: add --predict=always to predict again and keep some."
         return section("States", tag("p", note, class_="note"))
     figures, rows = [], []
+    seen: set[int] = set()
     for run in kept:
         found = run.states
         assert found is not None, "chosen above"
@@ -223,12 +233,14 @@ def states(runs: Sequence[Run], labels: LabelSet) -> Element:
         own = run.told[0].task.labels.names
         kinds = np.array([labels.names.index(own[index]) for index in truth])
         flat, known = standardised(rows_of), torch.from_numpy(truth)
+        seen |= set(kinds.tolist())
         figures.append(scatter(run.name, tsne(rows_of).numpy(), kinds, labels.names))
         rows.append([run.name, number(purity(flat, known)), number(silhouette(flat, known)), str(len(chosen))])
     note = "Slot states of frames spread over the videos, laid out by t-SNE, coloured by the true class."
     return section(
         "States",
         tag("p", note, class_="note"),
+        legend(labels, sorted(seen)),
         tag("div", *figures, class_="figures"),
         table(["run", "10 neighbours of its class", "silhouette", "states"], rows),
     )

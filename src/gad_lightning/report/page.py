@@ -15,6 +15,7 @@ from gad_lightning.report.runs import Run
 from gad_lightning.report.settings import configs
 from gad_lightning.report.style import PROGRAM, STYLE, policy
 from gad_lightning.report.timelines import ZOOMS, colours, legend, strip, tracks_of
+from gad_lightning.types import IGNORED
 
 OPEN = 4
 """Timelines that are unfolded at first."""
@@ -53,12 +54,18 @@ def page_of(runs: Sequence[Run], title: str, num_videos: int = 30) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy()),
         tag("title", title),
-        tag("style", STYLE + colours(shown.labels)),
+        tag("style", STYLE + colours(shown.labels, said_or_true(shown))),
     )
     header = tag("header", tag("h1", title), tag("p", introduction(shown), class_="note"), links)
     footer = tag("footer", "Made by gad-lightning report. This file holds everything it shows and fetches nothing.")
     body = tag("body", header, tag("main", *present, footer), tag("script", PROGRAM))
     return "<!doctype html>\n" + written(tag("html", head, body, lang="en")) + "\n"
+
+
+def said_or_true(asked: Asked) -> list[int]:
+    """Classes that occur anywhere."""
+    columns = [column for told in asked.told for column in (told.label, told.truth)]
+    return sorted({int(label) for column in columns for label in np.unique(column)} - {IGNORED})
 
 
 def introduction(asked: Asked) -> str:
@@ -139,5 +146,9 @@ def speed(runs: Sequence[Run]) -> Element:
     if not heads:
         note = "Not measured: predictions that were there before say nothing of it; --predict=always measures it."
         return section("Speed", tag("p", note, class_="note"))
-    rows = [[run.name, *(number(run.speed.get(name, float("nan")), 1) for name in heads)] for run in runs]
+    values = [[run.speed.get(name, float("nan")) for name in heads] for run in runs]
+    rows = [
+        [run.name, *(number(value, 0 if value >= 100 else 1) for value in row)]
+        for run, row in zip(runs, values, strict=True)
+    ]
     return section("Speed", table(["run", *heads], rows), tag("p", "Of predict, reading included.", class_="note"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
@@ -22,6 +22,8 @@ LETTER = 6.6
 ROW = 24
 """Pixels of a row."""
 ZOOMS = (1, 2, 4, 8, 16)
+MANY = 40
+"""Classes of a legend from which on it is folded."""
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 """Seconds between two marks of the axis."""
 
@@ -144,10 +146,10 @@ def clock(seconds: int) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def colours(labels: LabelSet) -> str:
-    """Style of the classes: a colour each, black or white letters on it; the background's is the page's."""
+def colours(labels: LabelSet, seen: Iterable[int]) -> str:
+    """Style of the classes seen: a colour each, black or white letters on it; background is the page's grey."""
     rules = []
-    for label in range(len(labels.names)):
+    for label in seen:
         if label == labels.background:
             rules.append(f".k{label}{{fill:var(--rest);background:var(--rest)}}")
             continue
@@ -161,4 +163,5 @@ def colours(labels: LabelSet) -> str:
 def legend(labels: LabelSet, seen: Sequence[int]) -> Element:
     """The classes that occur, with their colours."""
     items = [tag("li", tag("i", class_=f"k{label}"), labels.names[label]) for label in seen]
-    return tag("ul", *items, class_="legend")
+    whole = tag("ul", *items, class_="legend")
+    return whole if len(items) <= MANY else tag("details", tag("summary", f"{len(items)} classes"), whole)
