@@ -66,7 +66,7 @@ def test_every_variant_of_the_kitchen_trains(modules: Any, tmp_path: Path, monke
 def result(claim: int, kind: str, value: float, half_width: float, p: float) -> dict[str, Any]:
     """A stored comparison with the same figures in every metric."""
     cell = {"value": value, "low": value - half_width, "high": value + half_width, "p": p, "p_equivalent": 1.0}
-    cell |= {"num_seeds": 2, "num_videos": 9, "seeds_needed": 7, "half_width_of_videos": 0.01}
+    cell |= {"num_seeds": 5, "num_videos": 9, "seeds_needed": 7, "half_width_of_videos": 0.01}
     part = {"kind": kind, "first": "gad", "second": "disc", "margin": 0.01, "metrics": dict.fromkeys(METRICS, cell)}
     scores = {name: {metric: [0.5, 0.7] for metric in METRICS} for name in ("gad", "disc")}
     facts = {"commit": ["abc"], "hardware": ["a machine"], "threads": ["1"], "failed": []}

@@ -20,6 +20,10 @@ from gad_lightning.tools.compare_statistics import (
 from gad_lightning.video.atomic import written_whole
 
 Stored = dict[str, Any]
+TARGET = 0.005
+"""Half-width that the pilot asks for."""
+LEAST_SEEDS = 5
+"""With fewer nothing is decided: a bootstrap of so few seeds is far too sure."""
 Key = tuple[int, int, str]
 """Claim, number of the part, metric."""
 
@@ -42,7 +46,9 @@ def verdicts(results: Iterable[Stored]) -> dict[Key, Verdict]:
         differ = holm({key: cell["p"] for key, (_, cell) in family.items()})
         same = holm({key: cell["p_equivalent"] for key, (_, cell) in family.items()})
         for key, (part, cell) in family.items():
-            if part["kind"] == "more":
+            if cell["num_seeds"] < LEAST_SEEDS:
+                found[key] = "undecided"
+            elif part["kind"] == "more":
                 found[key] = verdict_of_more(cell["value"], differ[key], same[key])
             else:
                 found[key] = verdict_of_same(cell["value"], differ[key], same[key], part["margin"])
@@ -97,15 +103,26 @@ def result_lines(claim: Claim, data: Data, result: Stored, decided: dict[Key, Ve
 
 
 def pilot_lines(result: Stored | None, data: Data) -> list[str]:
-    """What the pilot of a data set says of the seeds that it takes."""
+    """What the pilot of a data set says of the seeds and test videos that it takes."""
     if result is None:
         return []
-    lines = [f"| {data.name}, {data.seeds} seeds | metric | half-width | seeds for 0.005 | test videos alone leave |"]
-    lines.append("| --- | --- | ---: | ---: | ---: |")
+    seeds, commit = max(map(len, result["seeds"].values())), ", ".join(result["commit"])
+    titles = (
+        "difference",
+        "metric",
+        "value",
+        "half-width",
+        "seeds for 0.005",
+        "videos alone leave",
+        "videos for 0.005",
+    )
+    lines = [f"{data.name}, {seeds} seeds, commit {commit}, {', '.join(result['hardware'])}:", ""]
+    lines += [f"| {' | '.join(titles)} |", "| --- | --- |" + " ---: |" * 5]
     for part in result["parts"]:
         for metric, cell in part["metrics"].items():
-            half = (cell["high"] - cell["low"]) / 2
-            row = (f"{half:.3f}", str(cell["seeds_needed"]), f"{cell['half_width_of_videos']:.3f}")
+            half, left = (cell["high"] - cell["low"]) / 2, cell["half_width_of_videos"]
+            videos = round(cell["num_videos"] * (left / TARGET) ** 2)
+            row = (f"{cell['value']:+.3f}", f"{half:.3f}", f"{cell['seeds_needed']:,}", f"{left:.3f}", f"{videos:,}")
             lines.append(f"| {part['first']} - {part['second']} | {metric} | {' | '.join(row)} |")
     return [*lines, ""]
 
