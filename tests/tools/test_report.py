@@ -137,7 +137,7 @@ def test_figures_are_those_of_the_metrics(tmp_path: Path, capsys: pytest.Capture
     top1, segment_f1 = 4 / 6, 2 * 1 / (2 + 2)
     assert f"{top1:.3f}" in said
     assert f"{segment_f1:.3f}" in said
-    assert "1 run, 1 videos, 6 scored frames at 2 frames a second, 3 classes." in said
+    assert "1 run, 1 video, 6 scored frames at 2 frames a second, 3 classes." in said
 
 
 @pytest.mark.parametrize("per_frame", [True, False])
@@ -169,6 +169,15 @@ def test_a_run_without_predictions_is_predicted_first(tmp_path: Path, capsys: py
     assert "laid out by t-SNE" in said
     assert "frames a second" in said
     assert "By frequency (training segments of a class)" in said
+
+
+def test_predictions_of_a_later_command_are_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    later = write_run(tmp_path / "version_1", [0, 1], [0, 1])
+    fitted = tmp_path / "version_0"
+    (fitted / "checkpoints").mkdir(parents=True)
+    (later / "config.yaml").write_text(f"ckpt_path: {fitted / 'checkpoints/best.ckpt'}\n")
+    main([fitted], tmp_path / "page.html")
+    assert f"with the predictions in {later / 'predictions'}" in capsys.readouterr().out
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
@@ -222,3 +231,22 @@ def test_a_browser_has_no_complaint(page: Path, width: int) -> None:
     assert told["zoom"] == "zoom4"
     assert told["said"].startswith("0.0 s")
     assert "pwned" not in told["title"]
+
+
+def test_several_questions_share_a_page_and_only_those_of_frames_have_timelines(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [0, 1, 1, 0], [0, 1, 0, 0], ("background", "stir"), "breakfast")
+    path = run / "predictions/frames.csv"
+    rows = path.read_text().splitlines()
+    clips = [f"breakfast,goal,{frame},{frame / 2},make tea,0.9,make soup" for frame in (1, 3)]
+    path.write_text("\n".join([*rows, *clips]) + "\n")
+    about = json.loads((run / "predictions/about.json").read_text())
+    about["tasks"].insert(
+        0, {"name": "goal", "names": ["make tea", "make soup"], "background": None, "per_frame": False}
+    )
+    (run / "predictions/about.json").write_text(json.dumps(about))
+    main([run], tmp_path / "page.html")
+    checked = Checker((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert not checked.wrong
+    assert "Timelines of action" in checked.said
+    assert "Timelines of goal" not in checked.said
+    assert "Confusions of goal" in checked.said

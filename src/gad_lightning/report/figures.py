@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from xml.etree.ElementTree import Element
@@ -42,7 +43,7 @@ def key(names: Sequence[str]) -> Element | None:
 
 def bar(share: float, colour: int) -> Element:
     """A figure with a bar beside it."""
-    width = 0.0 if share != share else 60 * share
+    width = 0.0 if math.isnan(share) else 60 * share
     return tag("span", number(share), tag("i", class_=f"bar ink c{colour % 8}", style=f"width:{width:.1f}px"))
 
 

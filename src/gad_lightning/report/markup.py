@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, tostring
@@ -79,7 +80,7 @@ def number(value: float, digits: int = 3) -> str:
         >>> number(0.12345), number(float("nan")), number(1234.5, 0)
         ('0.123', '-', '1,234')
     """
-    return "-" if value != value else f"{value:,.{digits}f}"
+    return "-" if math.isnan(value) else f"{value:,.{digits}f}"
 
 
 def table(head: Iterable[Child], rows: Iterable[Iterable[Child]], class_: str = "") -> Element:

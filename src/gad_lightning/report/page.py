@@ -71,12 +71,19 @@ def said_or_true(asked: Asked) -> list[int]:
 def introduction(asked: Asked) -> str:
     """What was looked at, in a sentence."""
     told, scores = asked.told[0], asked.scores[0]
-    runs = "1 run" if len(asked.names) == 1 else f"{len(asked.names)} runs"
+    runs, videos = many(len(asked.names), "run"), many(len(told.videos), "video")
     each = f"{asked.fps[0]:g} frames a second" if asked.per_frame else "clips"
-    return (
-        f"{runs}, {len(told.videos):,} videos, {scores.frames:,} scored frames at {each}, "
-        f"{len(asked.labels.names):,} classes."
-    )
+    return f"{runs}, {videos}, {scores.frames:,} scored frames at {each}, {len(asked.labels.names):,} classes."
+
+
+def many(count: int, what: str) -> str:
+    """A number of things.
+
+    Example:
+        >>> many(1, "run"), many(1200, "video")
+        ('1 run', '1,200 videos')
+    """
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def overview(asked: Asked, more: str) -> Element:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +40,19 @@ def checkpoint_of(run: Path) -> Path:
     )
 
 
-def predict(run: Path, checkpoint: Path, data: ActionDataModule) -> Path:
+def predict(run: Path, checkpoint: Path, data: ActionDataModule, packages: Sequence[str]) -> Path:
     """Predict with a run's checkpoint on the test split, on whatever device there is.
 
     Args:
         run: gets ``predictions``.
         checkpoint: of the run.
         data: of the run's config.
+        packages: whose classes the checkpoint may name.
 
     Returns:
         The folder.
     """
-    classifier = Classifier.load_from_checkpoint(checkpoint)
+    classifier = Classifier.load_from_checkpoint(checkpoint, allowed=packages)
     writer = KeepingWriter(run / "predictions")
     trainer = Trainer(
         devices=1,

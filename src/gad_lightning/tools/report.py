@@ -11,6 +11,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import MissingDataError, SettingError
+from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.report.page import page_of
 from gad_lightning.report.predicting import checkpoint_of, predict
 from gad_lightning.report.runs import Run, predictions_of, read_run, settings_of
@@ -23,6 +24,7 @@ def main(
     title: str | None = None,
     videos: int = 30,
     predict: Literal["missing", "always", "never"] = "missing",
+    packages: list[str] | None = None,
 ) -> None:
     """Write one HTML page about runs; it holds everything it shows and fetches nothing.
 
@@ -35,13 +37,14 @@ def main(
         title: heading of the page; the names of the runs by default.
         videos: timelines shown, at most.
         predict: make predictions where they are missing, always (keeps states for t-SNE, measures speed), or never.
+        packages: further ones whose classes a checkpoint may name, such as your own with a head.
     """
     names = distinct_names(runs)
     read = []
     for folder, name in zip(runs, names, strict=True):
         if not folder.is_dir():
             raise MissingDataError(f"There is no run {folder}.", "give the folder that holds its config.yaml")
-        read.append(run_of(folder, predict)._replace(name=name))
+        read.append(run_of(folder, predict, packages or [])._replace(name=name))
     text = page_of(read, title or f"Report of {', '.join(names)}", videos)
     make_folder(output.parent)
     with written_whole(output) as part:
@@ -49,7 +52,7 @@ def main(
     sys.stdout.write(f"{output} shows {', '.join(names)}\n")
 
 
-def run_of(folder: Path, when: str) -> Run:
+def run_of(folder: Path, when: str, packages: Sequence[str] = ()) -> Run:
     """Read a run, predicting first if need be.
 
     Raises:
@@ -59,7 +62,7 @@ def run_of(folder: Path, when: str) -> Run:
     if when == "always" or (found is None and when == "missing"):
         checkpoint = checkpoint_of(folder)
         sys.stdout.write(f"{folder}: predicting the test split with {checkpoint.relative_to(folder)}\n")
-        found = predict(folder, checkpoint, data_of(folder))
+        found = predict(folder, checkpoint, data_of(folder), [*ALLOWED_PACKAGES, *packages])
     if found is None:
         raise MissingDataError(
             f"{folder} has no predictions.", "leave out --predict=never, or run gad-lightning predict"
