@@ -73,17 +73,26 @@ def main(
         )
     chosen = SmallEncoder() if encoder is None else encoder
     report = on_devices(videos, output, chosen, settings, progress, accelerator, devices, read_part(part))
+    tell(report, output, built_in=encoder is None)
+
+
+def tell(report: EncodeReport, output: Path, built_in: bool) -> None:
+    """Say what became of the videos.
+
+    Raises:
+        DataError: if nothing could be encoded.
+    """
     sys.stdout.write(f"{report.summary()}\nfeatures and {REPORT} are in {output}\n")
-    if encoder is None:
+    if built_in:
         sys.stdout.write(SMALL)
-    broken_ones = report.names("broken")
-    for name in broken_ones:
+    broken = report.names("broken")
+    for name in broken:
         sys.stdout.write(f"broken: {name}: {report.videos[name].problem}\n")
     for name in report.names("encoded"):
         if report.videos[name].problem is not None:
             sys.stdout.write(f"incomplete: {name}: {report.videos[name].problem}\n")
-    if len(broken_ones) == len(report.videos):
-        raise DataError(f"None of the {len(broken_ones)} videos could be encoded.", f"see {output / REPORT}")
+    if len(broken) == len(report.videos):
+        raise DataError(f"None of the {len(broken)} videos could be encoded.", f"see {output / REPORT}")
 
 
 def read_part(part: str) -> tuple[int, int]:
