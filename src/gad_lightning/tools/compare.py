@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -67,20 +68,20 @@ def main(
     variants = [Variant.parse(text) for text in configs]
     if smoke:
         variants = [variant._replace(overrides=(*variant.overrides, *SMOKE)) for variant in variants]
-    numbers = range(first_seed, first_seed + seeds)
-    runs = [
-        Run(variant, seed, make_folder(output) / variant.folder / str(seed)) for seed in numbers for variant in variants
-    ]
+    runs = runs_in(make_folder(output), variants, range(first_seed, first_seed + seeds))
     check_runs(runs, changed)
-    failed = run_all(runs, jobs or max(1, cores() // threads), threads, lambda line: print_line(line))
-    order = [variant.name for variant in variants]
-    finished = sorted(
-        (run for run in runs if run.finished and run not in failed), key=lambda run: order.index(run.variant.name)
-    )
+    failed = run_all(runs, jobs or max(1, cores() // threads), threads, print_line)
+    finished = [run for run in runs if run.finished and run not in failed]
+    finished.sort(key=lambda run: variants.index(run.variant))
     write_tables(output, [score_run(run) for run in finished], failed, margin, resamples)
     print_line((output / "table.md").read_text(encoding="utf-8"))
     if failed:
         raise SystemExit(1)
+
+
+def runs_in(output: Path, variants: Sequence[Variant], seeds: Iterable[int]) -> list[Run]:
+    """All runs, a seed after the other, so that what is finished is paired at any time."""
+    return [Run(variant, seed, output / variant.folder / str(seed)) for seed in seeds for variant in variants]
 
 
 def write_tables(output: Path, scored: list[Scored], failed: list[Run], margin: float, resamples: int) -> None:

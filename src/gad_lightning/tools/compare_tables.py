@@ -175,10 +175,12 @@ def difference_lines(rows: Sequence[Row], metrics: Sequence[str]) -> list[str]:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     needed = max(int(row["seeds_needed"]) for row in rows)
     widest = max(float(row["half_width_of_videos"]) for row in rows)
-    note = (
-        "Paired by seed and video; 95 % intervals of a bootstrap over test videos and seeds. A half-width of 0.005 in "
-        f"all of them would take {needed} seeds, were it not for the test videos, which alone leave up to {widest:.3f}."
-    )
+    note = "Paired by seed and video; 95 % intervals of a bootstrap over test videos and seeds."
+    if all(int(row["num_seeds"]) < 2 for row in rows):
+        note += " One seed says nothing of how much seeds differ."
+    else:
+        note += f" A half-width of 0.005 in all of them would take {needed:,} seeds by the spread of these;"
+        note += f" the test videos alone leave up to {widest:.3f}."
     return [*lines, "", note, ""]
 
 
