@@ -184,7 +184,7 @@ def test_a_format_without_times_is_timed_by_arrival(tmp_path: Path) -> None:
         notices = told(source)
         frames = list(source)
     assert notices[0].why == "live, mjpeg 64x64, timed by arrival"
-    assert 1.3 < frames[-1].seconds < 30  # a busy machine hands pictures over late
+    assert 1 < frames[-1].seconds < 30  # a busy machine hands pictures over late, and drops the last
 
 
 def test_a_login_in_the_url_is_used_and_never_shown(clips: Path) -> None:

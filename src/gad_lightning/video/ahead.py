@@ -86,14 +86,20 @@ class ChildDecoder:
         self.encoder = encoder
         self.patience = patience
         self.child: multiprocessing.process.BaseProcess | None = None
+        self.lock = threading.Lock()  # a process that is being started cannot be killed
+        self.killed = False
 
     def start(self) -> Connection:
         """Start the process unless it runs."""
         if self.child is None:
-            self.pipe, there = multiprocessing.Pipe()
-            context = multiprocessing.get_context("spawn")  # forked, it could inherit a lock that nobody opens
-            self.child = context.Process(target=serve, args=(there, self.encoder), daemon=True)
-            self.child.start()
+            with self.lock:
+                if self.killed:
+                    raise ConnectionError
+                self.pipe, there = multiprocessing.Pipe()
+                context = multiprocessing.get_context("spawn")  # forked, it could inherit a lock that nobody opens
+                child = context.Process(target=serve, args=(there, self.encoder), daemon=True)
+                child.start()
+                self.child = child
             there.close()
             if self.pipe.poll(START_PATIENCE):
                 self.pipe.recv()
@@ -115,18 +121,20 @@ class ChildDecoder:
         yield End(task.number, None, why)
 
     def kill(self) -> None:
-        """End the process, whatever it is doing; may be called from another thread."""
-        child = self.child
-        if child is not None:
-            child.kill()
+        """End the process, whatever it is doing, for good; may be called from another thread."""
+        with self.lock:
+            self.killed = True
+            if self.child is not None:
+                self.child.kill()
 
     def stop(self) -> None:
-        """End the process and forget it."""
-        if self.child is not None:
-            self.child.kill()
-            self.child.join()
+        """End the process and forget it; the next task starts another."""
+        with self.lock:
+            child, self.child = self.child, None
+        if child is not None:
+            child.kill()
+            child.join()
             self.pipe.close()
-            self.child = None
 
 
 def serve(pipe: Connection, encoder: Spec | None) -> None:
