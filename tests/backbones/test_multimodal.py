@@ -193,7 +193,7 @@ def test_what_the_encode_command_writes_is_what_the_backbone_reads(
         schema=schema()._replace(features=written.spec, windows=Windows(short=8)),
         backbone=MultimodalLM(str(folders[kind]), lora=LORA),
     )
-    assert made.detect(tmp_path / "features" / "stir.npy").labels.shape == (6,)
+    assert len(made.detect(tmp_path / "features" / "stir.npy").labels) == 6
 
 
 @ALL
