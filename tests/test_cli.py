@@ -234,6 +234,16 @@ def test_parts_of_another_package_work_by_one_line_each(config: str, tmp_path: P
     assert "my_package.WideHead" in (run_folder / "config.yaml").read_text()
 
 
+def test_the_script_finds_classes_in_the_folder_it_is_started_in(config: str, tmp_path: Path) -> None:
+    (tmp_path / "my_heads.py").write_text("from gad_lightning.heads.linear import LinearHead as MyHead\n")
+    script = Path(sys.executable).with_name("gad-lightning")
+    if not script.exists():
+        pytest.skip("the package is not installed in this environment")
+    words = ["fit", config, "--model.head=my_heads.MyHead", "--print_config"]
+    done = subprocess.run([script, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.usefixtures("outside", "ctrl_c_restored")
 def test_ctrl_c_ends_with_130(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["gad-lightning", "fit", config, "--trainer.callbacks=my_package.CtrlC"])

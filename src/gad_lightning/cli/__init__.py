@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -74,7 +75,11 @@ def overview() -> str:
 
 
 def run() -> None:
-    """Entry point of the ``gad-lightning`` script: an error a user can put right is one message, no traceback."""
+    """Entry point of the ``gad-lightning`` script: an error a user can put right is one message, no traceback.
+
+    Classes in the folder it is started in are found, after those installed, as ``python -m gad_lightning`` finds them.
+    """
+    sys.path.append(os.getcwd())
     try:
         main()
     except GadError as error:
