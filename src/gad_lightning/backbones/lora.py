@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ PAPER_LORA: dict[str, Any] = {"r": 128, "lora_alpha": 256, "lora_dropout": 0.05}
 def add_lora(model: Any, decoder: nn.Module, settings: dict[str, Any], on_head: bool) -> nn.Module:
     """Put LoRA on every linear layer of the decoder, and on the language model's head if asked.
 
-    A head tied to the input embedding is untied first: merging would otherwise change the embedding too.
+    A head tied to the input embedding stays so, and both are held once, until :func:`merge_lora`.
 
     Args:
         model: a Hugging Face causal language model.
@@ -35,9 +36,8 @@ def add_lora(model: Any, decoder: nn.Module, settings: dict[str, Any], on_head: 
     from peft import LoraConfig, get_peft_model
 
     head = model.get_output_embeddings()
-    if on_head and head.weight is model.get_input_embeddings().weight:
-        head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=False)
-        model.config.tie_word_embeddings = False
+    if on_head:
+        model.config.tie_word_embeddings = False  # else peft warns of what merge_lora takes care of
     chosen = {layer for layer in decoder.modules() if isinstance(layer, nn.Linear)} | ({head} if on_head else set())
     names = [name for name, layer in model.named_modules() if layer in chosen]
     try:
@@ -53,16 +53,22 @@ def add_lora(model: Any, decoder: nn.Module, settings: dict[str, Any], on_head: 
 def merge_lora(model: nn.Module) -> float:
     """Fold every LoRA below ``model`` into its layer, computed in float32 and rounded once.
 
+    A head tied to the input embedding is untied first: merging would otherwise change the embedding too.
+
     Returns:
         The largest relative change of a weight matrix by that rounding; 0 in float32.
     """
     from peft.tuners.lora import Linear
 
     drift = 0.0
+    holders = Counter(id(module._parameters.get("weight")) for module in model.modules())
     for layer in model.modules():
         if not isinstance(layer, Linear) or layer.merged:
             continue
-        weight = layer.get_base_layer().weight
+        base = layer.get_base_layer()
+        if holders[id(base.weight)] > 1:
+            base.weight = nn.Parameter(base.weight.detach().clone(), requires_grad=False)
+        weight = base.weight
         kept_in = weight.dtype
         weight.data = weight.data.float()
         layer.merge()  # knows of DoRA and other variants
