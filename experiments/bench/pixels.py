@@ -16,7 +16,7 @@ from pathlib import Path
 from measure import store  # isort: skip  # sets how threads wait, before torch is there
 import numpy as np
 import torch
-from encode import FPS, interleaved, readable
+from encode import FPS, SIZE, interleaved, readable
 from rich.console import Console
 from rich.table import Table
 from shapes import class_names, make
@@ -78,7 +78,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory() as folder:
-        source = given.videos or render_kitchen(folder, 12).videos
+        source = given.videos or render_kitchen(folder, 12, size=SIZE).videos
         paths = readable(list(find_videos(source).values()))
         encoder = HuggingFaceEncoder(given.encoder) if given.encoder else SmallEncoder()
         figures = measure(paths, encoder, given.shape, given.fps, given.repeats)

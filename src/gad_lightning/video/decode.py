@@ -90,10 +90,9 @@ class VideoFile(FrameSource):
 
     def picture(self, convert: Converter, frame: Any) -> Picture:
         """Convert a frame, naming the file if that fails."""
-        av = need("av", why="to read video files")
         try:
             return convert(frame)
-        except (av.error.FFmpegError, ValueError) as error:
+        except (convert.failure, ValueError) as error:
             raise DataError(
                 f"{self.path} has a frame of {frame.width} x {frame.height} in {frame.format.name} that cannot be "
                 f"converted to RGB: {error}.",
@@ -206,6 +205,7 @@ class Converter:
         self.resize = resize
         kind = need("av.video.reformatter", why="to read video files").VideoReformatter
         self.shrinker, self.converter = kind(), kind()
+        self.failure: type[Exception] = need("av", why="to read video files").error.FFmpegError
 
     def __call__(self, frame: Any) -> Picture:
         """Convert one frame: (H, W, 3)."""
