@@ -98,6 +98,29 @@ def test_pretrained_weights_are_used_and_merged_equals_unmerged(shared: Path) ->
     assert torch.allclose(gen.backbone.token_logits(slots), logits, atol=1e-4)
 
 
+@pytest.mark.parametrize("on_head", [False, True])
+def test_under_autocast_a_lora_keeps_no_float32_copy_of_its_input(on_head: bool, tmp_path: Path) -> None:
+    lm = CausalLM(save_model(tmp_path, "Llama"), lora=LORA, lora_on_head=on_head, dtype="bfloat16")
+    gad = make(GADClassifier, backbone=lm, schema=schema(mode="one_pass", short=16, chunk=16))
+    asked = batch(random_frames(1, 12), [[0, 5, 11]], torch.tensor([1, 2, 3]))
+    kept: list[Tensor] = []
+
+    def step() -> int:
+        kept.clear()
+        with torch.autograd.graph.saved_tensors_hooks(lambda saved: kept.append(saved) or saved, lambda saved: saved):
+            losses = gad.losses(asked)
+        sum(total / number for total, number in losses.values()).backward()
+        return sum(saved.nbytes for saved in kept)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        frugal = step()
+    assert frugal < 0.9 * step(), "outside autocast the copies are made, or bfloat16 would meet float32"
+    with torch.autocast("cpu", torch.bfloat16):
+        assert step() == frugal
+    with torch.no_grad():
+        assert gad.eval().scores(asked).scores.isfinite().all()
+
+
 def test_the_pretrained_model_still_tells_its_story(shared: Path) -> None:
     from transformers import AutoModelForCausalLM
 

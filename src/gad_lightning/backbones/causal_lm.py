@@ -21,6 +21,7 @@ from gad_lightning.backbones.lora import (
     PAPER_LORA,
     adapter_names,
     add_lora,
+    follow_autocast,
     merge_lora,
     save_adapter_config,
     some_logits,
@@ -234,6 +235,7 @@ class CausalLM(Backbone):
             flex = self.attention == "flex" and cache is None  # a cache has another width at each step
             mask = flex_mask(known, self.window) if flex else dense_mask(tokens.places, known, self.window)
             positions = tokens.places.position
+        follow_autocast(self.model, tokens.ids.device.type)
         output = self.decoder(
             inputs_embeds=self.embed(tokens, frames),
             attention_mask=mask,

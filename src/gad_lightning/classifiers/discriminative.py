@@ -89,6 +89,7 @@ class DiscriminativeClassifier(Classifier):
 
     def classify(self, states: Tensor, task: Tensor) -> Tensor:
         """Logits of each query's own head: states (Q, H), task (Q,) -> (Q, C), finite; lowest beyond its classes."""
+        states = states.to(next(self.heads.parameters(), states).dtype)  # a bfloat16 decoder, a float32 head
         if len(self.heads) == 1:
             logits: Tensor = self.heads[0](states)
             return logits
