@@ -67,7 +67,7 @@ def test_window_mode_gives_the_scores_of_the_published_style_loop(bench: Any, ki
 def test_window_mode_writes_what_the_published_style_loop_writes(bench: Any) -> None:
     classifier = classifier_of(bench, GenerativeClassifier, readout=Nearest())
     windows = torch.randn(12, 16, 12)
-    most = classifier.room
+    most = classifier.room(1)
     loop = bench["loop"](classifier, generative=True, label_tokens=most)
     labels = [loop.label(window) for window in windows]
     with torch.inference_mode():

@@ -86,8 +86,8 @@ def decoding(paths: list[Path], side: int, repeats: int) -> dict[str, float]:
     }
 
 
-def together(paths: list[Path], encoder: Encoder, fps: float, repeats: int) -> dict[str, float]:
-    """Decode and prepare alone, encode alone, both at once with files written."""
+def alone(paths: list[Path], encoder: Encoder, fps: float) -> tuple[dict[str, Callable[[], Any]], int]:
+    """Decoding with what the encoder wants prepared, and encoding, each by itself; and the number of frames."""
     encoder.load()
     tasks = [Task(number, path, fps, encoder.shrink, "keep", PIECE) for number, path in enumerate(paths)]
     pieces = [m.pictures for m in Ahead([ThreadDecoder(encoder.prepare)], tasks) if isinstance(m, Piece)]
@@ -98,12 +98,19 @@ def together(paths: list[Path], encoder: Encoder, fps: float, repeats: int) -> d
             for batch in batches:
                 encoder(batch)
 
+    works = {"decode": lambda: list(Ahead([ThreadDecoder(encoder.prepare)], tasks)), "encode": encode}
+    return works, sum(len(batch) for batch in batches)
+
+
+def together(paths: list[Path], encoder: Encoder, fps: float, repeats: int) -> dict[str, float]:
+    """Decode and prepare alone, encode alone, both at once with files written."""
+    works, frames = alone(paths, encoder, fps)
+
     def both() -> None:
         with tempfile.TemporaryDirectory() as folder:
             encode_videos(paths, folder, encoder, Settings(fps=fps))
 
-    works = {"decode": lambda: list(Ahead([ThreadDecoder(encoder.prepare)], tasks)), "encode": encode, "both": both}
-    seconds, frames = interleaved(works, repeats), sum(len(batch) for batch in batches)
+    seconds = interleaved({**works, "both": both}, repeats)
     return {
         "encoded_frames": frames,
         **{f"{name}_frames_per_second": frames / value for name, value in seconds.items()},

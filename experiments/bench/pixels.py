@@ -14,18 +14,15 @@ import tempfile
 from pathlib import Path
 
 from measure import store  # isort: skip  # sets how threads wait, before torch is there
-import numpy as np
 import torch
-from encode import FPS, SIZE, interleaved, readable
+from encode import FPS, SIZE, alone, interleaved, readable
 from rich.console import Console
 from rich.table import Table
 from shapes import class_names, make
 from speed import CLASSES, KINDS, WIDTHS, WINDOW
 
 from gad_lightning.schema import FeatureSpec, Windows
-from gad_lightning.video.ahead import Ahead, Piece, Task, ThreadDecoder
 from gad_lightning.video.encode import Settings, encode_videos
-from gad_lightning.video.encode_run import PIECE
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 from gad_lightning.video.huggingface import HuggingFaceEncoder
 from gad_lightning.video.synthetic import render_kitchen
@@ -34,30 +31,17 @@ from gad_lightning.video.video_files import find_videos
 
 def measure(paths: list[Path], encoder: Encoder, shape: str, fps: float, repeats: int) -> dict[str, float]:
     """Frames a second of decoding, encoding, labelling features, and of all three; and the ratio."""
-    encoder.load()
-    tasks = [Task(number, path, fps, encoder.shrink, "keep", PIECE) for number, path in enumerate(paths)]
-    pieces = [m.pictures for m in Ahead([ThreadDecoder(encoder.prepare)], tasks) if isinstance(m, Piece)]
-    batches = torch.from_numpy(np.concatenate(pieces)).split(Settings().batch_size)
+    works, frames = alone(paths, encoder, fps)
     width = encoder.width
     windows, features = Windows("one_pass", WINDOW, chunk=512), FeatureSpec(encoder.label, fps, width)
     classifier = make(KINDS["GAD"], shape, windows, features, class_names(CLASSES), "cpu").eval()
     classifier.backbone.merge()
 
-    def encode() -> None:
-        with torch.inference_mode():
-            for batch in batches:
-                encoder(batch)
-
     def all_of_it() -> None:
         with tempfile.TemporaryDirectory() as folder:
             encode_videos(paths, folder, encoder, Settings(fps=fps), finished=classifier.detect)
 
-    works = {
-        "decode": lambda: list(Ahead([ThreadDecoder(encoder.prepare)], tasks)),
-        "encode": encode,
-        "pixels_to_labels": all_of_it,
-    }
-    seconds, frames = interleaved(works, repeats), sum(len(batch) for batch in batches)
+    seconds = interleaved({**works, "pixels_to_labels": all_of_it}, repeats)
     return {
         "frames": frames,
         **{f"{name}_frames_per_second": frames / value for name, value in seconds.items()},

@@ -60,6 +60,7 @@ class Data(NamedTuple):
     what: str
     model: str
     seeds: int
+    share: float  # of the queries that Gen is trained on
     overrides: tuple[str, ...]
     tried: str  # settings that were tried, and what was seen
 
@@ -97,12 +98,14 @@ def variant_on(name: str, data: Data, more: tuple[str, ...] = ()) -> Variant:
     """A variant on a data set; paths of its configs are relative to the repository."""
     made = read_variants()[name]
     config = ROOT / data.folder / f"{made['config']}.yaml"
-    return Variant(name, config, (*data.overrides, *made.get("with", ()), *more))
+    own = (override.replace("{share}", str(data.share)) for override in made.get("with", ()))
+    return Variant(name, config, (*data.overrides, *own, *more), made.get("trained_as", ""))
 
 
 def runs_of(names: list[str], data: Data, seeds: int, home: Path = RUNS, more: tuple[str, ...] = ()) -> list[Run]:
     """Runs of some variants, a seed after the other, so that a table is paired at any time."""
-    variants = [variant_on(name, data, more) for name in names]
+    needed = [read_variants()[name].get("trained_as", name) for name in names]
+    variants = [variant_on(name, data, more) for name in dict.fromkeys([*needed, *names])]
     return [Run(v, seed, home / f"{data.name}-runs" / v.folder / str(seed)) for seed in range(seeds) for v in variants]
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from gad_lightning.backbones.causal_lm import CausalLM
+from gad_lightning.backbones.quantization import quantized
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
@@ -197,3 +198,14 @@ def test_what_cannot_work_is_refused_with_the_reason(folder: Path) -> None:
         CausalLM(str(folder), quantization="fp4")  # type: ignore[arg-type]  # what a user may type
     with pytest.raises(SettingError, match="a LoRA cannot be merged into it"):
         make(DiscriminativeClassifier, backbone=backbone(folder, "nf4")).backbone.merge()
+
+
+def test_evaluation_leaves_the_weights_as_they_are() -> None:
+    torch.manual_seed(0)
+    layer, frames = quantized(torch.nn.Linear(48, 32), "nf4", torch.float32), torch.randn(3, 48)
+    before = layer.weight.data.clone()
+    trained = layer.train()(frames)
+    with torch.no_grad():
+        assert torch.equal(layer.eval()(frames), trained)
+        assert torch.allclose(layer(frames[:1]), trained[:1], atol=1e-6)  # one row may take another kernel
+    assert torch.equal(layer.weight.data, before)

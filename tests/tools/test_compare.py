@@ -16,7 +16,8 @@ from gad_lightning.cli import main
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.metrics.functional import error_diversity, point_f1, segment_f1, top1
 from gad_lightning.metrics.functional.labels import LabelSpace
-from gad_lightning.tools.compare_runs import OVERRIDE, Run, Variant
+from gad_lightning.tools.compare import SMOKE
+from gad_lightning.tools.compare_runs import OVERRIDE, Run, Variant, run_all
 from gad_lightning.tools.compare_scores import DIVERSITY, METRICS, Frames, counts_of, read_frames, value_of
 from gad_lightning.tools.compare_statistics import compare
 from gad_lightning.tools.compare_tables import check_same_test, score_run
@@ -222,3 +223,16 @@ def test_predictions_that_are_gone_are_named(tmp_path: Path) -> None:
 
 def test_a_smoke_run_takes_two_batches(home: Path) -> None:
     assert json.loads((home / "out" / "gad" / "0" / "result.json").read_text())["steps"] == 2
+
+
+def test_a_variant_may_read_the_checkpoints_of_another_in_another_way(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "out", tmp_path / "out")
+    disc = Variant("Discriminative", home / "Discriminative.yaml", SMOKE)
+    again = disc._replace(name="again", trained_as="Discriminative")
+    missing = again._replace(name="missing", trained_as="nobody")
+    runs = [Run(variant, 0, tmp_path / "out" / variant.folder / "0") for variant in (disc, again, missing)]
+    assert run_all(runs, 1, 1, list[str]().append) == [runs[2]]
+    assert "kept no checkpoint" in (runs[2].home / "log.txt").read_text()
+    first, second = (score_run(run) for run in runs[:2])
+    assert first.counts["top1"].tolist() == second.counts["top1"].tolist()
+    assert not (runs[1].home / "checkpoints").exists()

@@ -68,6 +68,8 @@ def quantized(layer: nn.Linear, how: Quantization, compute_dtype: torch.dtype) -
     if how == "nf4":
         made = bnb.Linear4bit(*sizes, bias=bias, compute_dtype=compute_dtype, quant_type="nf4", device="meta")
         made.weight = bnb.Params4bit(layer.weight.detach(), requires_grad=False, quant_type="nf4", module=made)
+        # where a CPU has AVX512-BF16, evaluation would round all scales to bfloat16 for good, and fail on narrow layers
+        setattr(made, "support_avx512bf16_for_cpu", False)  # noqa: B010 - mypy takes a module's attribute for a tensor
     else:
         made = bnb.Linear8bitLt(*sizes, bias=bias, has_fp16_weights=False, threshold=OUTLIER, device="meta")
         made.weight = bnb.Int8Params(layer.weight.detach(), requires_grad=False, has_fp16_weights=False)

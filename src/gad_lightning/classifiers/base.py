@@ -109,9 +109,8 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
     def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
         """Scores and logits, (Q, C) each, of branches that are open on a cache (a live stream's)."""
 
-    @property
-    def room(self) -> int:
-        """Tokens that ``judge`` may write on a branch."""
+    def room(self, branches: int) -> int:
+        """Room in a row that ``judge`` needs for what it reads on that many branches."""
         return 0
 
     @property

@@ -71,12 +71,14 @@ class GADClassifier(DiscriminativeClassifier):
             self.prompt.prepare(self.schema, self.backbone.vocabulary, CONTEXT_OPENER, closing=slot)
         super().prepare()
 
+    def room(self, branches: int) -> int:
+        """Room for what is written at test."""
+        return branches * self.written_length
+
     @property
-    def room(self) -> int:
-        """Tokens of context, end and slot that are written at test."""
-        if self.prompt.closing_ids is None:
-            return super().room
-        return self.context_length + 1 + len(self.prompt.closing_ids)
+    def written_length(self) -> int:
+        """Tokens of context, end and slot that are written at test on a branch; none if the slot comes first."""
+        return 0 if self.prompt.closing_ids is None else self.context_length + 1 + len(self.prompt.closing_ids)
 
     @property
     def context_length(self) -> int:
@@ -87,7 +89,7 @@ class GADClassifier(DiscriminativeClassifier):
     @property
     def longest_branch(self) -> int:
         """Opener and answer, and the slot after it."""
-        return max(super().longest_branch, len(self.prompt.opener_ids) + self.room)
+        return max(super().longest_branch, len(self.prompt.opener_ids) + self.written_length)
 
     def scores(self, batch: Batch) -> Predictions:
         """Head at the slot; nothing is written, unless the slot comes after the context."""

@@ -51,15 +51,14 @@ class GenerativeClassifier(Classifier):
         """Encode the classes."""
         self.writer = AnswerWriter(self.schema, self.labels, self.context, self.backbone.vocabulary)
 
-    @property
-    def room(self) -> int:
-        """Tokens the readout may write."""
-        return self.readout.room(self.writer)
+    def room(self, branches: int) -> int:
+        """Room for what the readout writes."""
+        return self.readout.room(self.writer, branches)
 
     @property
     def longest_branch(self) -> int:
         """Opener and the longest text written in training or by the readout."""
-        return super().longest_branch + max(self.writer.longest, self.room)
+        return super().longest_branch + max(self.writer.longest, self.readout.longest(self.writer))
 
     def losses(self, batch: Batch) -> dict[str, Loss]:
         """Token loss of the answers; queries without one are not laid out at all, openers make rows long."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -48,7 +49,14 @@ class OpenBranches:
 
     @classmethod
     def read(
-        cls, backbone: Backbone, prompt: Prompt, tokens: Tokens, frames: Tensor, batch: Batch, task: Tensor, room: int
+        cls,
+        backbone: Backbone,
+        prompt: Prompt,
+        tokens: Tokens,
+        frames: Tensor,
+        batch: Batch,
+        task: Tensor,
+        room: Callable[[int], int],
     ) -> OpenBranches:
         """Read trunks and openers in one pass.
 
@@ -59,12 +67,12 @@ class OpenBranches:
             frames: (B, F, N, D) standardised.
             batch: the queries.
             task: (B,) task of each sample.
-            room: most tokens a branch may be given.
+            room: from the most branches of a row to the room that what is read on them needs.
         """
         rows, width = tokens.ids.shape
         most = int(torch.bincount(batch.sample, minlength=1).max())
         placed = backbone.place(tokens)
-        cache = backbone.make_cache(rows, width + (room + 1) * most)
+        cache = backbone.make_cache(rows, width + room(most) + most)
         at = torch.arange(width, device=placed.ids.device).expand(rows, -1)
         slots = placed.at_slots(backbone(placed, frames, cache, at))
         return cls(backbone, prompt, cache, slots, batch.sample, batch.anchor, task, torch.full((rows,), width))
@@ -110,9 +118,13 @@ class OpenBranches:
 class Readout(Part):
     """Turns open branches into class scores. A subclass gives :meth:`scores`."""
 
-    def room(self, writer: AnswerWriter) -> int:
-        """Most tokens this readout writes on a branch; the longest label by default."""
+    def longest(self, writer: AnswerWriter) -> int:
+        """Most tokens this readout writes on a branch; the longest label and its end by default."""
         return max(len(ids) for rows in writer.label_ids for ids in rows) + 1
+
+    def room(self, writer: AnswerWriter, branches: int) -> int:
+        """Room in a row that it needs for that many branches."""
+        return branches * self.longest(writer)
 
     @abstractmethod
     def scores(self, branches: OpenBranches, writer: AnswerWriter, task: Tensor) -> Tensor:

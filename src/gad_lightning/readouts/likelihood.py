@@ -16,29 +16,29 @@ ROWS = 256
 class Likelihood(Readout):
     """Scores every class by the log-probability of its name and end token, renormalised over the classes.
 
-    Nothing is decoded: all names are read on branches of their own, ``at_once`` of them per query in one pass. Dear for
-    many classes, and the only readout that gives every class a score.
+    Nothing is decoded: all names are read on branches of their own. Dear for many classes, and the only readout that
+    gives every class a score.
 
     Args:
-        at_once: classes read in one pass per query.
+        at_once: branches read in one pass on a trunk; at least one for each of its queries. Memory grows with it.
     """
 
     def __init__(self, at_once: int = 32) -> None:
         self.at_once = at_once
 
-    def room(self, writer: AnswerWriter) -> int:
-        """Openers and names of the classes read at once."""
-        return self.at_once * (super().room(writer) + OPENER_ROOM)
+    def room(self, writer: AnswerWriter, branches: int) -> int:
+        """Openers and names of what is read at once."""
+        return max(branches, self.at_once) * (self.longest(writer) + OPENER_ROOM)
 
     def scores(self, branches: OpenBranches, writer: AnswerWriter, task: Tensor) -> Tensor:
         """Read all names on all queries, task by task."""
         result = torch.full((len(branches), writer.schema.num_classes), -torch.inf)
+        size = max(1, self.at_once // max(1, int(torch.bincount(branches.sample, minlength=1).max())))
         for number in task.unique().tolist():
             query = (task == number).nonzero().squeeze(1)
             answers = writer.label_answers(number)
             read = [
-                read_names(branches, query, answers[start : start + self.at_once])
-                for start in range(0, len(answers), self.at_once)
+                read_names(branches, query, answers[start : start + size]) for start in range(0, len(answers), size)
             ]
             result[query, : len(answers)] = torch.cat(read, 1).log_softmax(1)
         return result

@@ -27,7 +27,7 @@ class Nearest(Readout):
     def __init__(self, max_tokens: int = 32) -> None:
         self.max_tokens = max_tokens
 
-    def room(self, writer: AnswerWriter) -> int:
+    def longest(self, writer: AnswerWriter) -> int:
         """The longest text."""
         return self.max_tokens
 

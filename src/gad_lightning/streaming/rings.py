@@ -37,7 +37,7 @@ class ChunkRings:
         self.prompt_room = prompt.trunk_length(0, task)
         self.scratch = self.prompt_room + self.window * prompt.group
         rows = num_streams * self.per_stream
-        room = self.scratch + len(prompt.opener_ids) + classifier.room + 1
+        room = self.scratch + len(prompt.opener_ids) + classifier.room(1) + 1
         self.cache = classifier.backbone.make_cache(rows, room)
         self.read_prompt(rows)
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -16,6 +13,7 @@ from threading import Event
 from typing import Any, Literal, NamedTuple
 
 from gad_lightning.errors import MissingDataError, SettingError
+from gad_lightning.tools.compare_processes import run_command
 from gad_lightning.tools.compare_record import write_json
 from gad_lightning.video.atomic import make_folder
 
@@ -33,6 +31,7 @@ class Variant(NamedTuple):
     name: str
     config: Path
     overrides: tuple[str, ...] = ()
+    trained_as: str = ""  # another variant, whose checkpoints this one predicts with: only how they are read differs
 
     @classmethod
     def parse(cls, text: str) -> Variant:
@@ -60,7 +59,12 @@ class Variant(NamedTuple):
     @property
     def folder(self) -> str:
         """Name of its folder."""
-        return re.sub(r"[^\w.=,-]+", "-", self.name).strip("-.")
+        return folder_of(self.name)
+
+
+def folder_of(name: str) -> str:
+    """Name of a variant's folder."""
+    return re.sub(r"[^\w.=,-]+", "-", name).strip("-.")
 
 
 class Run(NamedTuple):
@@ -77,7 +81,14 @@ class Run(NamedTuple):
             "config": self.variant.config.read_text(encoding="utf-8"),
             "overrides": [override.replace(SEED, str(self.seed)) for override in self.variant.overrides],
             "seed": self.seed,
+            **({"trained_as": self.variant.trained_as} if self.variant.trained_as else {}),
         }
+
+    @property
+    def trained(self) -> Path:
+        """Folder of the run whose checkpoint it predicts with: its own, or another variant's of the same seed."""
+        name = self.variant.trained_as
+        return self.home.parent.parent / folder_of(name) / str(self.seed) if name else self.home
 
     @property
     def finished(self) -> bool:
@@ -101,8 +112,7 @@ class Run(NamedTuple):
         predicted = ["--trainer.callbacks+=gad_lightning.classifiers.predictions.PredictionWriter"]
         predicted += [f"--trainer.callbacks.folder={home / 'predictions'}", "--trainer.logger=false"]
         predicted += [f"--trainer.default_root_dir={home / 'predictions'}"]
-        program = [sys.executable, "-m", "gad_lightning"]
-        return [[*program, "fit", *where, *logged], [*program, "predict", *where, *predicted]]
+        return [["fit", *where, *logged], ["predict", *where, *predicted]]
 
 
 def check_runs(runs: Iterable[Run], changed: Literal["refuse", "rerun"]) -> None:
@@ -132,21 +142,23 @@ def run_all(runs: Sequence[Run], jobs: int, threads: int, say: Callable[[str], N
     numbers depend on it.
     """
     stop = Event()
-    failed = []
+    failed: list[Run] = []
     missing = [run for run in runs if not run.finished or run.changed()]
     say(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before")
+    number = 0
     with ThreadPoolExecutor(jobs) as pool:
-        started = {pool.submit(run_one, run, threads, stop): run for run in missing}
-        try:
-            for number, done in enumerate(as_completed(started), 1):
-                run = started[done]
-                fine = done.result()
-                failed += [] if fine else [run]
-                state = "finished" if fine else f"FAILED, see {run.home / LOG}"
-                say(f"{number} of {len(missing)}: {run.variant.name}, seed {run.seed}: {state}")
-        except BaseException:
-            stop.set()  # Ctrl-C: the runs that are going on end, those that wait do not start
-            raise
+        for trained_elsewhere in (False, True):  # those that need the checkpoints of others come after all these
+            some = [run for run in missing if bool(run.variant.trained_as) == trained_elsewhere]
+            started = {pool.submit(run_one, run, threads, stop): run for run in some}
+            try:
+                for future in as_completed(started):
+                    run, fine, number = started[future], future.result(), number + 1
+                    failed += [] if fine else [run]
+                    state = "finished" if fine else f"FAILED, see {run.home / LOG}"
+                    say(f"{number} of {len(missing)}: {run.variant.name}, seed {run.seed}: {state}")
+            except BaseException:
+                stop.set()  # Ctrl-C: the runs that are going on end, those that wait do not start
+                raise
     return failed
 
 
@@ -159,38 +171,25 @@ def run_one(run: Run, threads: int, stop: Event) -> bool:
     make_folder(run.home)
     (run.home / CONFIG).write_text(run.asked["config"], encoding="utf-8")
     write_json(run.home / JOB, run.asked)
-    room = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **room}
     fit, predict = run.commands()
-    if not run_command(fit, run.home / LOG, environment, stop):
+    if run.trained != run.home:
+        if (run.trained / RESULT).is_file():
+            shutil.copy(run.trained / RESULT, run.home / RECORD)
+    elif not run_command(fit, run.home / LOG, threads, stop):
         return False
-    checkpoint = checkpoint_of(run.home)
+    checkpoint = checkpoint_of(run.trained)
     if checkpoint is None:
         with (run.home / LOG).open("a", encoding="utf-8") as file:
             file.write(
-                f"The run kept no checkpoint in {run.home / 'checkpoints'}, so there is nothing to predict with.\n"
+                f"The run kept no checkpoint in {run.trained / 'checkpoints'}, so there is nothing to predict with.\n"
             )
         return False
-    if not run_command([*predict, f"--ckpt_path={checkpoint}"], run.home / LOG, environment, stop):
+    if not run_command([*predict, f"--ckpt_path={checkpoint}"], run.home / LOG, threads, stop):
         return False
     for path in (run.home / "checkpoints").glob("last*.ckpt"):
         path.unlink()
     os.replace(run.home / RECORD, run.home / RESULT)
     return True
-
-
-def run_command(words: Sequence[str], log: Path, environment: dict[str, str], stop: Event) -> bool:
-    """Run a command, its words and all it prints in the log; whether it ended well."""
-    with log.open("a", encoding="utf-8") as file:
-        file.write(f"$ {shlex.join(words)}\n")
-        file.flush()
-        with subprocess.Popen(words, stdout=file, stderr=subprocess.STDOUT, env=environment) as process:
-            while process.poll() is None:
-                if stop.wait(0.1):
-                    process.terminate()
-                    return False
-        file.write(f"exit status {process.returncode}\n")
-    return process.returncode == 0
 
 
 def checkpoint_of(home: Path) -> Path | None:
