@@ -83,6 +83,7 @@ def test_window_mode_writes_what_the_published_style_loop_writes(bench: Any) -> 
         "training.py --size 2 --chunk 16 --repeats 1",
         "length.py --lengths 100 300",
         "coin.py --frames 8 --repeats 1",
+        "agreement.py --shape tiny --number 4",
         "pixels.py --repeats 1",
         "encode.py --repeats 1",
     ],

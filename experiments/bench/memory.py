@@ -262,7 +262,8 @@ def main() -> None:
     show(given.shape, results, not given.no_arithmetic)
     settings = {name: value for name, value in vars(given).items() if name not in ("output", "only")}
     settings["bitsandbytes"] = importlib.metadata.version("bitsandbytes")
-    print(store(f"memory_{given.shape}_{given.device}", {"settings": settings, "ways": results}, given.output))
+    name = f"{'memory' if given.no_arithmetic else 'steps'}_{given.shape}_{given.device}"
+    print(store(name, {"settings": settings, "ways": results}, given.output))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import torch
 from published_loop import PublishedLoop
 from rich.console import Console
 from rich.table import Table
-from shapes import class_names, make
+from shapes import class_names, make, native
 from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
@@ -58,33 +58,33 @@ def chunk_batch(frames: Tensor, context: int) -> Batch:
     return batch._replace(frames=batch.frames.to(frames.device))
 
 
-def published(kind: str, shape: str, frames: Tensor, number: int) -> float:
+def published(kind: str, shape: str, frames: Tensor, number: int, **more: Any) -> float:
     """Frames a second of the published-style loop on full windows."""
-    classifier = prepare(kind, shape, "window", 128, str(frames.device)).eval()
+    classifier = prepare(kind, shape, "window", 128, str(frames.device), **more).eval()
     loop = PublishedLoop(classifier, generative=kind == "Gen")
     windows = iter([frames[end : end + WINDOW] for end in range(number + 1)])
     return rate(seconds_of(lambda: loop.label(next(windows)), number), 1)
 
 
-def windows(kind: str, shape: str, frames: Tensor, batch_size: int, repeats: int) -> float:
+def windows(kind: str, shape: str, frames: Tensor, batch_size: int, repeats: int, **more: Any) -> float:
     """Frames a second of window mode: LoRA merged, no head over all tokens, windows in batches."""
-    classifier = prepare(kind, shape, "window", 128, str(frames.device)).eval()
+    classifier = prepare(kind, shape, "window", 128, str(frames.device), **more).eval()
     classifier.backbone.merge()
     batch = torch.stack([frames[end : end + WINDOW] for end in range(batch_size)])
     return rate(seconds_of(inference(lambda: classifier(batch)), repeats), batch_size)
 
 
-def one_pass(kind: str, shape: str, frames: Tensor, chunk: int, repeats: int) -> float:
+def one_pass(kind: str, shape: str, frames: Tensor, chunk: int, repeats: int, **more: Any) -> float:
     """New frames a second of one pass over a chunk, its context read again as it must be."""
-    classifier = prepare(kind, shape, "one_pass", chunk, str(frames.device)).eval()
+    classifier = prepare(kind, shape, "one_pass", chunk, str(frames.device), **more).eval()
     classifier.backbone.merge()
     batch = chunk_batch(frames[: WINDOW - 1 + chunk], WINDOW - 1)
     return rate(seconds_of(inference(lambda: classifier.scores(batch)), repeats), chunk)
 
 
-def live(kind: str, shape: str, frames: Tensor, streams: int, number: int) -> dict[str, float]:
+def live(kind: str, shape: str, frames: Tensor, streams: int, number: int, **more: Any) -> dict[str, float]:
     """Frames a second of all streams together, and the delay of a push; a ring costs the same full or empty."""
-    classifier = prepare(kind, shape, "one_pass", 1024, str(frames.device)).eval()
+    classifier = prepare(kind, shape, "one_pass", 1024, str(frames.device), **more).eval()
     detector = OnlineDetector(classifier, streams, merge=True)
     pushed = iter(range(10**9))
 
@@ -100,16 +100,17 @@ def inference(work: Callable[[], Any]) -> Callable[[], Any]:
     return torch.inference_mode()(work)
 
 
-def run(shape: str, kinds: list[str], device: str, chunk: int, number: int, streams: list[int]) -> dict[str, Any]:
+def run(given: argparse.Namespace) -> dict[str, Any]:
     """Measure everything for one shape."""
-    frames = torch.randn(WINDOW + chunk + number + 8, WIDTHS[shape], device=device)
+    shape, chunk, number, dtype = given.shape, given.chunk, given.number, given.dtype
+    frames = torch.randn(WINDOW + chunk + number + 8, WIDTHS[shape], device=given.device)
     results: dict[str, Any] = {}
-    for kind in kinds:
-        row: dict[str, Any] = {"published": published(kind, shape, frames, number)}
-        row["window, batch 8"] = windows(kind, shape, frames, 8, max(1, number // 4))
-        row[f"one pass, chunk {chunk}"] = one_pass(kind, shape, frames, chunk, max(1, number // 4))
-        for count in streams:
-            row[f"live, {count}"] = live(kind, shape, frames, count, max(5, 2 * number))
+    for kind in given.kinds:
+        row: dict[str, Any] = {"published": published(kind, shape, frames, number, dtype=dtype)}
+        row["window, batch 8"] = windows(kind, shape, frames, 8, max(1, number // 4), dtype=dtype)
+        row[f"one pass, chunk {chunk}"] = one_pass(kind, shape, frames, chunk, max(1, number // 4), dtype=dtype)
+        for count in given.streams:
+            row[f"live, {count}"] = live(kind, shape, frames, count, max(5, 2 * number), dtype=dtype)
         results[kind] = row
         show(shape, {kind: row})
     return results
@@ -134,12 +135,14 @@ def main() -> None:
     parser.add_argument("--shape", choices=WIDTHS, default="tiny")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="what the device is faster with if left out")
     parser.add_argument("--chunk", type=int, default=512, help="new frames of a chunk")
     parser.add_argument("--number", type=int, default=8, help="frames timed in the published-style loop")
     parser.add_argument("--streams", type=int, nargs="*", default=[1, 8, 64])
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     given = parser.parse_args()
-    results = run(given.shape, given.kinds, given.device, given.chunk, given.number, given.streams)
+    given.dtype = given.dtype or native(given.device)
+    results = run(given)
     settings = {name: value for name, value in vars(given).items() if name != "output"}
     print(store(f"speed_{given.shape}_{given.device}", {"settings": settings, "frames": results}, given.output))
 
