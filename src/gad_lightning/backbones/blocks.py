@@ -71,13 +71,19 @@ def attend(
         flexed: tuple[Tensor, Any] = flex_attention_forward(module, query, key, value, attention_mask, **settings)
         return flexed
     blocks: list[Block] | None = getattr(attention_mask, "blocks", None)
+    heads, length = query.shape[1] // key.shape[1], query.shape[2]
+    scale, dropout = settings.get("scaling"), settings.get("dropout", 0.0)
+    if blocks is None and attention_mask is not None and heads > 1 and heads * length <= SIZE:
+        # a live step: all heads that share keys ask together, so that a long cache is not copied for each of them
+        together = query.reshape(query.shape[0], key.shape[1], heads * length, -1)
+        seen = attention_mask.repeat(1, 1, heads, 1)
+        states = nn.functional.scaled_dot_product_attention(together, key, value, seen, dropout, scale=scale)
+        return states.reshape(query.shape).transpose(1, 2).contiguous(), None
     if blocks is None:
         whole: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
         return whole
-    heads = query.shape[1] // key.shape[1]
     if heads > 1:  # once, not for every block
         key, value = key.repeat_interleave(heads, 1), value.repeat_interleave(heads, 1)
-    scale, dropout = settings.get("scaling"), settings.get("dropout", 0.0)
     parts = [
         nn.functional.scaled_dot_product_attention(
             query[:, :, block.queries], key[:, :, block.keys], value[:, :, block.keys], block.seen, dropout, scale=scale

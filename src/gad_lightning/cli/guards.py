@@ -17,6 +17,7 @@ NOISE = (
     ".*does not have many workers.*",  # features are read from memory or a mapped file: workers rarely help
     ".*callbacks used to create the checkpoint need.*",  # scoring a checkpoint needs none
     ".*smaller than the logging interval.*",  # a run of few steps has its epoch values
+    ".*`is_gradient_checkpointing` is deprecated.*",  # peft's own use of transformers
 )
 
 
@@ -76,3 +77,4 @@ def quiet() -> None:
     for message in NOISE:
         warnings.filterwarnings("ignore", message)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(lambda record: "💡" not in record.getMessage())
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)  # it misses a package we do not use
