@@ -58,34 +58,28 @@ def chunk_batch(frames: Tensor, context: int) -> Batch:
     return batch._replace(frames=batch.frames.to(frames.device))
 
 
-def published(kind: str, shape: str, frames: Tensor, number: int, **more: Any) -> float:
+def published(kind: str, classifier: Classifier, frames: Tensor, number: int) -> float:
     """Frames a second of the published-style loop on full windows."""
-    classifier = prepare(kind, shape, "window", 128, str(frames.device), **more).eval()
     loop = PublishedLoop(classifier, generative=kind == "Gen")
-    windows = iter([frames[end : end + WINDOW] for end in range(number + 1)])
-    return rate(seconds_of(lambda: loop.label(next(windows)), number), 1)
+    windows = iter([frames[end : end + WINDOW] for end in range(number + 3)])
+    return rate(seconds_of(lambda: loop.label(next(windows)), number, warm_up=3), 1)
 
 
-def windows(kind: str, shape: str, frames: Tensor, batch_size: int, repeats: int, **more: Any) -> float:
+def windows(classifier: Classifier, frames: Tensor, batch_size: int, repeats: int) -> float:
     """Frames a second of window mode: LoRA merged, no head over all tokens, windows in batches."""
-    classifier = prepare(kind, shape, "window", 128, str(frames.device), **more).eval()
-    classifier.backbone.merge()
     batch = torch.stack([frames[end : end + WINDOW] for end in range(batch_size)])
     return rate(seconds_of(inference(lambda: classifier(batch)), repeats), batch_size)
 
 
-def one_pass(kind: str, shape: str, frames: Tensor, chunk: int, repeats: int, **more: Any) -> float:
+def one_pass(classifier: Classifier, frames: Tensor, chunk: int, repeats: int) -> float:
     """New frames a second of one pass over a chunk, its context read again as it must be."""
-    classifier = prepare(kind, shape, "one_pass", chunk, str(frames.device), **more).eval()
-    classifier.backbone.merge()
     batch = chunk_batch(frames[: WINDOW - 1 + chunk], WINDOW - 1)
     return rate(seconds_of(inference(lambda: classifier.scores(batch)), repeats), chunk)
 
 
-def live(kind: str, shape: str, frames: Tensor, streams: int, number: int, **more: Any) -> dict[str, float]:
+def live(classifier: Classifier, frames: Tensor, streams: int, number: int) -> dict[str, float]:
     """Frames a second of all streams together, and the delay of a push; a ring costs the same full or empty."""
-    classifier = prepare(kind, shape, "one_pass", 1024, str(frames.device), **more).eval()
-    detector = OnlineDetector(classifier, streams, merge=True)
+    detector = OnlineDetector(classifier, streams)
     pushed = iter(range(10**9))
 
     def push() -> None:
@@ -100,19 +94,29 @@ def inference(work: Callable[[], Any]) -> Callable[[], Any]:
     return torch.inference_mode()(work)
 
 
+def measure(kind: str, given: argparse.Namespace, frames: Tensor) -> dict[str, Any]:
+    """Measure every way of one kind; the published-style loop with the LoRA apart, all others with it merged."""
+    repeats = max(1, given.number // 4)
+    classifier = prepare(kind, given.shape, "window", 128, given.device, dtype=given.dtype).eval()
+    row: dict[str, Any] = {"published": published(kind, classifier, frames, given.number)}
+    classifier.backbone.merge()
+    row["window, batch 8"] = windows(classifier, frames, 8, repeats)
+    del classifier
+    classifier = prepare(kind, given.shape, "one_pass", given.chunk, given.device, dtype=given.dtype).eval()
+    classifier.backbone.merge()
+    row[f"one pass, chunk {given.chunk}"] = one_pass(classifier, frames, given.chunk, repeats)
+    for count in given.streams:
+        row[f"live, {count}"] = live(classifier, frames, count, max(5, 2 * given.number))
+    return row
+
+
 def run(given: argparse.Namespace) -> dict[str, Any]:
-    """Measure everything for one shape."""
-    shape, chunk, number, dtype = given.shape, given.chunk, given.number, given.dtype
-    frames = torch.randn(WINDOW + chunk + number + 8, WIDTHS[shape], device=given.device)
+    """Measure all kinds at one shape."""
+    frames = torch.randn(WINDOW + given.chunk + given.number + 8, WIDTHS[given.shape], device=given.device)
     results: dict[str, Any] = {}
     for kind in given.kinds:
-        row: dict[str, Any] = {"published": published(kind, shape, frames, number, dtype=dtype)}
-        row["window, batch 8"] = windows(kind, shape, frames, 8, max(1, number // 4), dtype=dtype)
-        row[f"one pass, chunk {chunk}"] = one_pass(kind, shape, frames, chunk, max(1, number // 4), dtype=dtype)
-        for count in given.streams:
-            row[f"live, {count}"] = live(kind, shape, frames, count, max(5, 2 * number), dtype=dtype)
-        results[kind] = row
-        show(shape, {kind: row})
+        results[kind] = measure(kind, given, frames)
+        show(given.shape, {kind: results[kind]})
     return results
 
 

@@ -31,6 +31,8 @@ class KeyValueRows:
         self.choose(None)
         self.at = empty[:, :0]
         self.alone = False
+        self.end: int | None = None
+        """Room that the next forward passes look at, if not all: nothing of theirs may lie beyond it."""
 
     def choose(self, rows: Tensor | None) -> None:
         """Let the next forward passes be about some rows only, (r,) int64; None for all."""
@@ -54,7 +56,8 @@ class KeyValueRows:
             kept[self.row, at] = new
         self.at = at
         self.alone = alone
-        known = self.places if self.rows is None else Places(*(part[self.rows] for part in self.places))
+        known = Places(*(part[:, : self.end] for part in self.places))
+        known = known if self.rows is None else Places(*(part[self.rows] for part in known))
         return known._replace(sample=places.sample.amax(1, keepdim=True).expand_as(known.kind))
 
     def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *unused: Any) -> tuple[Tensor, Tensor]:
@@ -66,7 +69,7 @@ class KeyValueRows:
             store[layer_idx][self.row, :, self.at] = new.transpose(1, 2)
         if self.alone:
             return key_states, value_states
-        keys, values = self.keys[layer_idx], self.values[layer_idx]
+        keys, values = self.keys[layer_idx][:, :, : self.end], self.values[layer_idx][:, :, : self.end]
         return (keys, values) if self.rows is None else (keys[self.rows], values[self.rows])
 
     def forget(self, rows: Tensor, first: int = 0) -> None:

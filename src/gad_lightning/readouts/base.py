@@ -111,7 +111,9 @@ class OpenBranches:
         at = self.used.unsqueeze(1) + torch.arange(tokens.ids.shape[1])
         placed = self.backbone.place(tokens)._replace(plain=False)
         no_frames = self.slots.new_zeros(0, 0, 0, self.prompt.width)
+        self.cache.end = int(at.max()) + 1  # room is kept for the longest texts: most of it is empty most of the time
         states: Tensor = self.backbone(placed, no_frames, self.cache, at.to(placed.ids.device))
+        self.cache.end = None
         return states
 
 
