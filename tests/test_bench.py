@@ -82,6 +82,7 @@ def test_window_mode_writes_what_the_published_style_loop_writes(bench: Any) -> 
         "speed.py --number 1 --chunk 32 --streams 1 2",
         "training.py --size 2 --chunk 16 --repeats 1",
         "length.py --lengths 100 300",
+        "labels.py --shape tiny --tokens 1 3 --chunk 16 --number 1 --repeats 1",
         "coin.py --frames 8 --repeats 1",
         "agreement.py --shape tiny --number 4",
         "pixels.py --repeats 1",

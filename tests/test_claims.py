@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +23,24 @@ SMALL = [
     "--trainer.enable_model_summary=false",
 ]
 
+TOY = [
+    "--override=data=gad_lightning.data.toy.ToyActions",
+    "--override=data.num_videos=8",
+    "--override=trainer.max_steps=20",
+    "--override=trainer.max_epochs=-1",
+    "--override=trainer.check_val_every_n_epoch=5",
+]
+
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The scripts, which import each other as neighbours."""
     monkeypatch.syspath_prepend(str(CLAIMS))
     import claims
+    import label_table
     import paper
+    import pareto
+    import ranking
     import tables
 
     class Modules:
@@ -34,6 +48,7 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     made: Any = Modules()
     made.claims, made.paper, made.tables = claims, paper, tables
+    made.labels, made.pareto, made.ranking = label_table, pareto, ranking
     return made
 
 
@@ -109,6 +124,121 @@ def test_the_document_is_the_one_of_the_stored_results(modules: Any, tmp_path: P
             (tmp_path / data / path.name).write_text(path.read_text())
     modules.tables.write_readme(tmp_path)
     assert (tmp_path / "README.md").read_text() == (CLAIMS / "README.md").read_text()
+
+
+def baselines_with(score: float) -> dict[str, Any]:
+    """Stored baselines with the same figures in every metric; the variants have 0.6."""
+    scores = {"gru": {metric: [score, score] for metric in (*METRICS, "error_diversity")}}
+    facts = {"commit": ["abc"], "hardware": ["a machine"], "threads": ["1"]}
+    sizes = {"parameters": {"gru": 90_000}, "seeds": {"gru": [0, 1]}, "steps": {"gru": 10}, "window": 32}
+    return {"data": "kitchen", **facts, **sizes, "scores": scores, "against": {}}
+
+
+def section_of(modules: Any, folder: Path, score: float, low: float | None = None) -> str:
+    """The document with a baseline; ``low`` is the lower end of its difference's interval."""
+    stored = baselines_with(score)
+    if low is not None:
+        pair = {"first": "gru", "second": "gad", "value": score - 0.6, "low": low, "high": 0.5, "num_seeds": 2}
+        stored["against"] = dict.fromkeys(METRICS, pair)
+    times = {"milliseconds": {name: {"median": 1.0, "p90": 2.0} for name in ("gru", "gad")}}
+    times |= {"threads": 1, "pushes": 9, "hardware": "a machine", "commit": "abc"}
+    (folder / "kitchen").mkdir()
+    for name, content in (("06", result(6, "more", 0.0, 0.1, 0.5)), ("baselines", stored), ("latency", times)):
+        (folder / "kitchen" / f"{name}.json").write_text(json.dumps(content))
+    modules.tables.write_readme(folder)
+    return (folder / "README.md").read_text()
+
+
+def test_a_baseline_has_a_row_in_every_table_and_a_point_in_the_picture(modules: Any, tmp_path: Path) -> None:
+    text = section_of(modules, tmp_path, 0.9)
+    assert "| causal GRU (baseline) | 0.09 M | 2 | 0.900 | 0.900 | 0.900 |" in text.partition("## 6.")[2]
+    ranked = text.partition("## Baselines")[2].partition("## 1.")[0]
+    assert "| causal GRU (baseline) | 0.09 M | 1.00 | 2 | 0.900 ± 0.000 |" in ranked
+    assert ranked.index("| causal GRU") < ranked.index("| gad |")
+    assert "(pareto_kitchen.png)" in ranked
+    assert 1_000 < (tmp_path / "pareto_kitchen.png").stat().st_size <= 60_000
+
+
+@pytest.mark.parametrize(
+    ("score", "low", "sentence"),
+    [
+        pytest.param(0.9, 0.2, "a baseline is better than every variant**: on this data the language model", id="wins"),
+        pytest.param(0.9, -0.2, "a baseline has the highest mean**, by less than its interval", id="within interval"),
+        pytest.param(0.9, None, "a baseline has the highest mean**, by less than its interval", id="no interval"),
+        pytest.param(0.5, -0.2, "no baseline has the highest mean.", id="loses"),
+    ],
+)
+def test_the_document_says_whether_a_baseline_wins(
+    modules: Any, tmp_path: Path, score: float, low: float | None, sentence: str
+) -> None:
+    text = section_of(modules, tmp_path, score, low)
+    assert f"In segment_f1 and point_f1 and top1 {sentence}" in text
+    assert ("[-0.200, +0.500], paired over 2 seeds" in text) == (low == -0.2)
+
+
+def test_an_interval_of_another_pair_is_not_said(modules: Any) -> None:
+    baselines = [modules.ranking.Row("gru", "causal GRU", True, 1, {metric: [0.9] for metric in METRICS})]
+    variants = [modules.ranking.Row("gad", "gad", False, 1, {metric: [0.6] for metric in METRICS})]
+    pair = {"first": "gru", "second": "disc", "value": 0.3, "low": 0.2, "high": 0.4, "num_seeds": 2}
+    data = modules.claims.read_data()["kitchen"]
+    said = modules.ranking.conclusion(data, variants, baselines, dict.fromkeys(METRICS, pair))
+    assert "- segment_f1: causal GRU 0.900, gad 0.600; difference +0.300." in said
+
+
+def test_the_front_is_what_nothing_beats_in_both(modules: Any) -> None:
+    points = [("slow and best", 4.0, 0.9), ("slow", 4.0, 0.8), ("fast", 1.0, 0.5), ("beaten", 2.0, 0.4)]
+    assert [name for name, _, _ in modules.pareto.front(points)] == ["fast", "slow and best"]
+
+
+def test_claim_12_is_answered_by_the_speed_of_longer_labels(
+    modules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def row(tokens: int, published: float, ours: float) -> dict[str, Any]:
+        ways = {"published": published, "told": ours, "branching": published}
+        figures = {way: {"Disc": ratio, "Gen": 1.0, "speed_up": ratio, "decided": 2} for way, ratio in ways.items()}
+        return {"tokens": tokens, **figures}
+
+    where = {"device": "a machine", "threads": 1, "commit": "abc"}
+    settings = {"shape": "small", "chunk": 512, "dtype": "float32"}
+    stored = {"surroundings": where, "settings": settings, "labels": [row(1, 1.5, 1.2), row(8, 4.5, 1.21)]}
+    (tmp_path / "labels_small_cpu.json").write_text(json.dumps(stored))
+    monkeypatch.setattr(modules.labels, "BENCH", tmp_path)
+    text = "\n".join(modules.tables.claim_lines(modules.claims.read_claims()[12], {}, {}, {}))
+    assert "- the published-style loop: **grows with every length**, from 1.50 to 4.50." in text
+    assert "- ours, a tail that follows from verb and noun: **does not grow with every length**, from 1.20" in text
+    assert "| 8 | 4.5 / 1.0 = 4.50 | 1.2 / 1.0 = 1.21 | 4.5 / 1.0 = 4.50 |" in text
+    monkeypatch.setattr(modules.labels, "BENCH", tmp_path / "nothing")
+    assert "Not run here" in "\n".join(modules.tables.claim_lines(modules.claims.read_claims()[12], {}, {}, {}))
+
+
+def run_script(name: str, folder: Path, *more: str) -> str:
+    """Run a script of the claims on toy data; its runs and results go to the folder."""
+    toy = [*TOY, f"--home={folder / 'runs'}", f"--results={folder / 'results'}"]
+    command = [sys.executable, str(CLAIMS / name), *more, *toy]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow  # three processes that import everything, one of which starts four runs
+def test_baselines_are_run_once_compared_in_pairs_and_timed_beside_the_variants(tmp_path: Path) -> None:
+    run_script("run.py", tmp_path, "6", "--seeds=2", "--data=kitchen")
+    said = run_script("run.py", tmp_path, "baselines", "--seeds=2", "--data=kitchen")
+    assert said.count("finished") == 6
+    assert "finished" not in run_script("run.py", tmp_path, "baselines", "--seeds=2", "--data=kitchen")
+    results = tmp_path / "results" / "kitchen"
+    stored = json.loads((results / "baselines.json").read_text())
+    assert stored["steps"] == {"logistic": 20, "gru": 20, "transformer": 20}
+    assert {name: len(scores["segment_f1"]) for name, scores in stored["scores"].items()} == dict.fromkeys(
+        stored["steps"], 2
+    )
+    assert stored["against"]["top1"]["num_seeds"] == 2
+    assert stored["against"]["top1"]["second"] in ("disc", "gad")
+    shutil.rmtree(tmp_path / "runs" / "kitchen-runs" / "gad")
+    run_script("latency.py", tmp_path, "--pushes=4", "--warm-up=1", "--turns=2", "--data=kitchen")
+    times = json.loads((results / "latency.json").read_text())["milliseconds"]
+    assert set(times) == {"disc", "logistic", "gru", "transformer"}
+    assert "(pareto_kitchen.png)" in (tmp_path / "results" / "README.md").read_text()
 
 
 def test_the_papers_headlines_are_computed_from_its_tables(modules: Any) -> None:

@@ -15,6 +15,7 @@ import json
 import logging
 import warnings
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import lightning
 import torch
 from jsonargparse import ArgumentParser
 from lightning import LightningModule
+from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import OmegaConf
 from torch import Tensor
 from torch.optim import Adam, Optimizer
@@ -35,6 +37,7 @@ from gad_lightning.classifiers.predictions import (
     write_about,
     write_predictions,
 )
+from gad_lightning.cli.trainer import monitored
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.data.own import OwnVideos
 from gad_lightning.errors import SettingError
@@ -92,13 +95,25 @@ class Baseline(LightningModule):
         total, number = class_loss(self(batch), batch.label, torch.ones(len(batch.label)))
         return total / number.clamp(min=1)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Collect predictions."""
+    def predicted(self, batch: Batch) -> Predictions:
+        """Answer the queries, and count them in."""
         scores = self(batch).log_softmax(1)
         asked = (batch.video, batch.ordinal, batch.task, batch.moment, batch.label)
         predictions = Predictions(*asked, scores, scores, scores)
         self.evaluation.update(predictions)
-        self.parts.append(columns_of(predictions))
+        return predictions
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count."""
+        self.predicted(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log."""
+        self.log_dict({f"val/{name}": value for name, value in self.evaluation.compute().items()})
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collect predictions."""
+        self.parts.append(columns_of(self.predicted(batch)))
 
     def on_test_epoch_end(self) -> None:
         """Log."""
@@ -109,8 +124,10 @@ class Baseline(LightningModule):
         return Adam(self.parameters(), lr=self.lr, weight_decay=self.weight_decay)
 
 
-def open_data(root: str | None, config: Path | None, window: int | None, seed: int) -> ActionDataModule:
-    """The data of a folder, or of the ``data`` section of a run's config, in windows of the baseline.
+def open_data(
+    root: str | None, config: Path | None, window: int | None, seed: int, overrides: Sequence[str] = ()
+) -> ActionDataModule:
+    """The data of a folder, or of the ``data`` section of a run's config with overrides, in windows of the baseline.
 
     A window of n frames is all that an answer may look back on; without one it is the whole recording.
     """
@@ -122,33 +139,57 @@ def open_data(root: str | None, config: Path | None, window: int | None, seed: i
     if config is None:
         assert root is not None, "the parser wants one of the two"
         return OwnVideos(root, seed=seed, **shape)
+    return data_of(config, {"seed": seed, **shape}, overrides)
+
+
+def data_of(config: Path, settings: dict[str, Any], overrides: Sequence[str] = ()) -> ActionDataModule:
+    """The data of a run's config, as the library's command line makes it.
+
+    Args:
+        config: of a run, or its ``data`` section alone.
+        settings: of the data, in place of the config's.
+        overrides: ``data.KEY=VALUE`` each, which come before the settings.
+    """
     section: Any = OmegaConf.to_container(OmegaConf.load(config), resolve=True)
-    section = section.get("data", section)
-    section["init_args"] = {**section.get("init_args", {}), "seed": seed, **shape}
-    parser = ArgumentParser()
+    words = [f"--data={json.dumps(section.get('data', section))}", *(f"--{override}" for override in overrides)]
+    parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(ActionDataModule, "data")
-    data: ActionDataModule = parser.instantiate_classes(parser.parse_object({"data": section})).data
+    given = parser.parse_args([*words, *(f"--data.{name}={value}" for name, value in settings.items())])
+    data: ActionDataModule = parser.instantiate_classes(given).data
     return data
 
 
-def run(kind: type[Baseline], data: ActionDataModule, seed: int, steps: int, folder: Path) -> dict[str, float]:
-    """Train and test once; the predictions are in ``folder``."""
+def run(
+    kind: type[Baseline], data: ActionDataModule, seed: int, steps: int, folder: Path, check_every: int = 0
+) -> dict[str, float]:
+    """Train and test once; the predictions are in ``folder``.
+
+    With ``check_every`` the weights tested are, as the classifiers' are, the best on the validation videos of those
+    after every so many steps; otherwise the last ones.
+    """
     lightning.seed_everything(seed, verbose=False)
     model = kind(data.schema)
+    kept = ModelCheckpoint(
+        folder.parent / "checkpoints", "best", monitored(data.schema), mode="max", enable_version_counter=False
+    )
     trainer = lightning.Trainer(
         max_steps=steps,
         max_epochs=-1,
         accelerator="cpu",
         gradient_clip_val=1.0,
         logger=False,
-        enable_checkpointing=False,
+        callbacks=[kept] if check_every else [],
+        enable_checkpointing=check_every > 0,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        limit_val_batches=0,
+        num_sanity_val_steps=0,
+        limit_val_batches=1.0 if check_every else 0,
+        val_check_interval=check_every or None,
+        check_val_every_n_epoch=None if check_every else 1,
     )
     trainer.fit(model, data)
-    scores = trainer.test(model, data, verbose=False)[0]
+    scores = trainer.test(model, data, ckpt_path="best" if check_every else None, verbose=False)[0]
     write_predictions(make_folder(folder), joined(model.parts), data.schema, data.video_names)
     write_about(folder / ABOUT, kind.__name__, data.schema)
     parameters = sum(weight.numel() for weight in model.parameters())

@@ -44,6 +44,7 @@ class Claim(NamedTuple):
     metrics: tuple[str, ...] = METRICS
     leave_out: Mapping[str, Sequence[str]] = MappingProxyType({})  # per data set, variants that make no sense there
     command: str = ""  # what answers it, if no comparison of runs does
+    figures: str = ""  # what the command stores, in experiments/bench/results
     missing: str = ""  # what is not in the library yet
 
     def parts_on(self, data: str) -> list[Part]:

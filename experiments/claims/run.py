@@ -3,6 +3,8 @@
     python experiments/claims/run.py pilot --data kitchen       # how many seeds does it take?
     python experiments/claims/run.py 1 --data kitchen           # one claim
     python experiments/claims/run.py all --data kitchen --seeds 10 --jobs 4
+    python experiments/claims/run.py baselines --data kitchen   # networks without language model, after the claims
+    python experiments/claims/latency.py --data kitchen         # milliseconds a frame, on a quiet machine
     python experiments/claims/run.py tables                     # README.md alone
 
 Run it at the root of the repository. Runs are shared by the claims and lie in ``runs/claims``; what is finished is not
@@ -17,12 +19,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import baselines
 from claims import METRICS, RESULTS, RUNS, Claim, Data, Part, names_in, read_claims, read_data, runs_of
+from records import cells_of, facts_of
 from tables import write_readme
 
 from gad_lightning.tools.compare_record import write_json
 from gad_lightning.tools.compare_runs import check_runs, run_all
-from gad_lightning.tools.compare_tables import Scored, by_variant, check_same_test, difference, score_run
+from gad_lightning.tools.compare_tables import Scored, by_variant, check_same_test, score_run
 from gad_lightning.video.atomic import make_folder
 
 PILOT = Claim(
@@ -35,8 +39,6 @@ PILOT = Claim(
         Part("more", "gad", "disc"),
     ),
 )
-RESAMPLES = {"error_diversity": 200}
-"""Its resamples cannot be vectorised."""
 
 
 def answer(claim: Claim, data: Data, given: argparse.Namespace) -> bool:
@@ -58,20 +60,11 @@ def answer(claim: Claim, data: Data, given: argparse.Namespace) -> bool:
 
 def result_of(claim: Claim, data: Data, runs: dict[str, dict[int, Scored]], failed: list[str]) -> dict[str, Any]:
     """All that the tables say of a claim, as JSON."""
-    results = {name: [scored.result for scored in seeds.values()] for name, seeds in runs.items()}
-    every = [result for found in results.values() for result in found]
-    facts = {name: sorted({str(result[name]) for result in every}) for name in ("commit", "hardware", "threads")}
     return {
         "claim": claim.number,
         "data": data.name,
-        **facts,
         "failed": failed,
-        "parameters": {name: found[0]["parameters"] for name, found in results.items()},
-        "seeds": {name: sorted(seeds) for name, seeds in runs.items()},
-        "scores": {
-            name: {metric: [round(s.score(metric), 6) for s in seeds.values()] for metric in claim.metrics}
-            for name, seeds in runs.items()
-        },
+        **facts_of(runs, claim.metrics),
         "parts": [
             {**part._asdict(), "metrics": compared(part, claim.metrics, runs)}
             for part in claim.parts_on(data.name)
@@ -82,14 +75,8 @@ def result_of(claim: Claim, data: Data, runs: dict[str, dict[int, Scored]], fail
 
 def compared(part: Part, metrics: tuple[str, ...], runs: dict[str, dict[int, Scored]]) -> dict[str, Any]:
     """The paired difference of a part in every metric."""
-    found = {}
-    for metric in metrics:
-        resamples = RESAMPLES.get(metric, 2000)
-        pair = (runs[part.first], runs[part.second])
-        if (made := difference(*pair, metric, margin=part.margin, resamples=resamples)) is not None:
-            cells = made._asdict().items()
-            found[metric] = {key: round(value, 6) if isinstance(value, float) else value for key, value in cells}
-    return found
+    found = {metric: cells_of(runs[part.first], runs[part.second], metric, part.margin) for metric in metrics}
+    return {metric: cells for metric, cells in found.items() if cells is not None}
 
 
 def say_pilot(results: Path, data: Data) -> None:
@@ -108,7 +95,7 @@ def say_pilot(results: Path, data: Data) -> None:
 def main() -> None:
     """Do what is asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("claims", nargs="+", help="numbers, 'all', 'pilot' or 'tables'")
+    parser.add_argument("claims", nargs="+", help="numbers, 'all', 'pilot', 'baselines' or 'tables'")
     parser.add_argument("--data", default="kitchen", choices=list(read_data()))
     parser.add_argument("--seeds", type=int, help="runs of each variant; as data.toml says if left out")
     parser.add_argument("--jobs", type=int, default=1, help="runs at once")
@@ -129,6 +116,8 @@ def main() -> None:
             continue
         print(f"claim {number}: {claim.question}")
         fine &= answer(claim, data, given)
+    if "baselines" in given.claims:
+        baselines.answer(data, given)
     write_readme(given.results)
     sys.exit(0 if fine else 1)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import paper
 from claims import HERE, RESULTS, Claim, Data, read_claims, read_data
+from label_table import label_lines
+from pareto import draw
+from ranking import ranking_lines
+from records import BASELINES, LATENCY, Row, Stored, baseline_rows, read, stored, variant_rows
 
 from gad_lightning.tools.compare_statistics import (
     Verdict,
@@ -19,19 +21,12 @@ from gad_lightning.tools.compare_statistics import (
 )
 from gad_lightning.video.atomic import written_whole
 
-Stored = dict[str, Any]
 TARGET = 0.005
 """Half-width that the pilot asks for."""
 LEAST_SEEDS = 5
 """With fewer nothing is decided: a bootstrap of so few seeds is far too sure."""
 Key = tuple[int, int, str]
 """Claim, number of the part, metric."""
-
-
-def stored(data: str, results: Path) -> dict[int, Stored]:
-    """What is stored of a data set by claim; 0 is the pilot."""
-    found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted((results / data).glob("*.json")))
-    return {result["claim"]: result for result in found}
 
 
 def verdicts(results: Iterable[Stored]) -> dict[Key, Verdict]:
@@ -55,13 +50,16 @@ def verdicts(results: Iterable[Stored]) -> dict[Key, Verdict]:
     return found
 
 
-def claim_lines(claim: Claim, data: dict[str, Data], by_data: dict[str, dict[int, Stored]]) -> list[str]:
+def claim_lines(
+    claim: Claim, data: dict[str, Data], by_data: dict[str, dict[int, Stored]], baselines: dict[str, list[Row]]
+) -> list[str]:
     """The section of a claim."""
     lines = [f"## {claim.number}. {claim.question}", "", f"Paper: {claim.paper}.", ""]
     if claim.missing:
         return [*lines, f"Not run. {claim.missing}", ""]
     if claim.command:
-        return [*lines, f"Not run here; the command is `{claim.command}`.", ""]
+        measured = label_lines(claim.figures)
+        return [*lines, *(measured or [f"Not run here; the command is `{claim.command}`.", ""])]
     for name in claim.on:
         result = by_data.get(name, {}).get(claim.number)
         if result is None:
@@ -69,11 +67,13 @@ def claim_lines(claim: Claim, data: dict[str, Data], by_data: dict[str, dict[int
             lines += [f"**{name}**: not run; the command is `{command}`.", ""]
             continue
         decided = verdicts(result for number, result in by_data[name].items() if number)
-        lines += result_lines(claim, data[name], result, decided)
+        lines += result_lines(claim, data[name], result, decided, baselines[name])
     return lines
 
 
-def result_lines(claim: Claim, data: Data, result: Stored, decided: dict[Key, Verdict]) -> list[str]:
+def result_lines(
+    claim: Claim, data: Data, result: Stored, decided: dict[Key, Verdict], baselines: list[Row]
+) -> list[str]:
     """The tables of a claim on one data set."""
     ours = {key[1:]: verdict for key, verdict in decided.items() if key[0] == claim.number}
     overall = {
@@ -85,10 +85,11 @@ def result_lines(claim: Claim, data: Data, result: Stored, decided: dict[Key, Ve
         f"| variant | weights | seeds | {' | '.join(claim.metrics)} |",
         f"| --- |{' ---: |' * (len(claim.metrics) + 2)}",
     ]
-    for name, scores in result["scores"].items():
-        means = [f"{sum(scores[metric]) / len(scores[metric]):.3f}" for metric in claim.metrics]
-        size = result["parameters"][name] / 1e6
-        lines.append(f"| {name} | {size:.2f} M | {len(result['seeds'][name])} | {' | '.join(means)} |")
+    variants = [Row(name, name, False, result["parameters"][name], s) for name, s in result["scores"].items()]
+    for row in (*variants, *baselines):
+        means = [f"{row.mean(metric):.3f}" for metric in claim.metrics]
+        seeds = len(row.scores[claim.metrics[0]])
+        lines.append(f"| {row.title} | {row.parameters / 1e6:.2f} M | {seeds} | {' | '.join(means)} |")
     lines += ["", f"| part | {' | '.join(claim.metrics)} |", f"| --- |{' --- |' * len(claim.metrics)}"]
     for number, part in enumerate(result["parts"]):
         sign = ">" if part["kind"] == "more" else f"= (within {part['margin']:g})"
@@ -135,7 +136,7 @@ def overview(claims: dict[int, Claim], by_data: dict[str, dict[int, Stored]]) ->
         cells = []
         for name in names:
             if number not in by_data[name]:
-                cells.append("not run" if name in claim.on else "-")
+                cells.append("not run" if name in claim.on else "see below" if claim.command else "-")
                 continue
             decided = verdicts(result for other, result in by_data[name].items() if other)
             each = [
@@ -148,22 +149,30 @@ def overview(claims: dict[int, Claim], by_data: dict[str, dict[int, Stored]]) ->
 
 
 def write_readme(results: Path = RESULTS) -> None:
-    """Write the document; beside the results, if they are not the stored ones."""
+    """Write the document and its pictures; beside the results, if they are not the stored ones."""
     claims, data = read_claims(), read_data()
     by_data = {name: stored(name, results) for name in data}
-    variants = {name: len({v for number, r in found.items() for v in r["scores"]}) for name, found in by_data.items()}
-    tried = [f"- {name}: {number} variants have been run. {data[name].tried}" for name, number in variants.items()]
+    extra = {name: [read(results / name / file) for file in (BASELINES, LATENCY)] for name in data}
+    baselines = {name: baseline_rows(result) for name, (result, _) in extra.items()}
+    variants = {name: variant_rows(found.values()) for name, found in by_data.items()}
+    run = {name: len({v for result in found.values() for v in result["scores"]}) for name, found in by_data.items()}
+    tried = [f"- {name}: {number} variants have been run. {data[name].tried}" for name, number in run.items()]
     pilots = [line for name in data for line in pilot_lines(by_data[name].get(0), data[name])]
-    sections = [line for claim in claims.values() for line in claim_lines(claim, data, by_data)]
+    sections = [line for claim in claims.values() for line in claim_lines(claim, data, by_data, baselines)]
+    target = HERE if results == RESULTS else results
+    ranked: list[str] = []
+    for name, (result, latency) in extra.items():
+        ranked += ranking_lines(data[name], variants[name], result, latency)
+        draw(name, [*variants[name], *baselines[name]], latency, target)
     text = (HERE / "introduction.md").read_text(encoding="utf-8")
     for mark, lines in (
         ("overview", overview(claims, by_data)),
         ("pilot", pilots or ["Not run: `python experiments/claims/run.py pilot --data kitchen`."]),
         ("tried", tried),
         ("headlines", paper.lines()),
+        ("baselines", ranked),
         ("claims", sections),
     ):
         text = text.replace(f"<!-- {mark} -->", "\n".join(lines).strip())
-    target = HERE if results == RESULTS else results
     with written_whole(target / "README.md") as part:
         part.write_text(text.rstrip() + "\n", encoding="utf-8")

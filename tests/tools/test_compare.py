@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -236,3 +240,24 @@ def test_a_variant_may_read_the_checkpoints_of_another_in_another_way(home: Path
     first, second = (score_run(run) for run in runs[:2])
     assert first.counts["top1"].tolist() == second.counts["top1"].tolist()
     assert not (runs[1].home / "checkpoints").exists()
+
+
+@pytest.mark.slow  # a comparison in processes of its own, which is killed
+def test_runs_end_with_the_comparison_that_is_killed(home: Path, tmp_path: Path) -> None:
+    endless = f"{home}/GAD.yaml+trainer.max_epochs=100000"
+    command = [sys.executable, "-m", "gad_lightning", "compare", endless, "--seeds=1", f"--output={tmp_path / 'out'}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        (log,) = wait_for(lambda: list(tmp_path.rglob("metrics.csv")))
+        process.kill()
+    (text,) = (path.read_text() for path in tmp_path.rglob("log.txt"))
+    assert "exit status" not in text
+    wait_for(lambda: log.stat().st_mtime < time.time() - 5)  # nobody writes it any more
+
+
+def wait_for(found: Callable[[], Any], seconds: float = 120) -> Any:
+    """Ask again until there is something."""
+    end = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.2)
+    return answer

@@ -48,11 +48,11 @@ def moved(classifier: Classifier) -> Classifier:
 def test_the_file_gives_the_scores_for_any_batch_and_length(
     kind: type[Classifier], tokens: int, prompt: Prompt, tmp_path: Path
 ) -> None:
-    given = schema(short=8)
+    given = schema(short=40)
     features = given.features._replace(tokens_per_frame=tokens, mean=(0.3,) * 6, std=(2.0,) * 6)
     backbone = TinyBackbone(hidden_size=32, lora=LORA)
     classifier = moved(make(kind, schema=given._replace(features=features), prompt=prompt, backbone=backbone))
-    tried = [random_frames(size, length, tokens=tokens) for size, length in ((1, 8), (5, 2), (2, 5), (1, 1))]
+    tried = [random_frames(size, length, tokens=tokens) for size, length in ((1, 40), (5, 2), (2, 5), (1, 1))]
     with torch.no_grad():
         expected = [classifier(frames) for frames in tried]
     assert export_classifier(classifier, tmp_path / "x.pt2") < 1e-5
@@ -61,7 +61,7 @@ def test_the_file_gives_the_scores_for_any_batch_and_length(
     for frames, scores in zip(tried, expected, strict=True):
         assert torch.allclose(program.module()(frames), scores, atol=1e-5)
     assert not [name for name in program.state_dict if "lora" in name]
-    assert json.loads(about["gad_lightning.json"])["most_frames"] == 8
+    assert json.loads(about["gad_lightning.json"])["most_frames"] == 40
 
 
 def test_each_task_is_a_file_of_its_own(tmp_path: Path) -> None:

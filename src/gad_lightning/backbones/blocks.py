@@ -73,7 +73,8 @@ def attend(
     blocks: list[Block] | None = getattr(attention_mask, "blocks", None)
     heads, length = query.shape[1] // key.shape[1], query.shape[2]
     scale, dropout = settings.get("scaling"), settings.get("dropout", 0.0)
-    if blocks is None and attention_mask is not None and heads > 1 and heads * length <= SIZE:
+    tracing = torch.compiler.is_compiling()  # a graph is for any length
+    if blocks is None and attention_mask is not None and not tracing and heads > 1 and heads * length <= SIZE:
         # a live step: all heads that share keys ask together, so that a long cache is not copied for each of them
         together = query.reshape(query.shape[0], key.shape[1], heads * length, -1)
         seen = attention_mask.repeat(1, 1, heads, 1)

@@ -6,7 +6,9 @@ import multiprocessing
 import os
 import runpy
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -69,9 +71,18 @@ def run_here(words: list[str], log: Path, threads: int) -> None:
     with log.open("a", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    threading.Thread(target=end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     sys.argv = [PACKAGE, *words]
     runpy.run_module(PACKAGE, run_name="__main__", alter_sys=True)
+
+
+def end_with_parent() -> None:
+    """Wait until the process that asked for this one is gone, killed perhaps, and stop as on a signal."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a process was started for this command"
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def write(log: Path, text: str) -> None:
