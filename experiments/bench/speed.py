@@ -10,6 +10,7 @@ Same random weights and features for all; a window of 148 frames as the paper ha
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,35 +59,10 @@ def chunk_batch(frames: Tensor, context: int) -> Batch:
     return batch._replace(frames=batch.frames.to(frames.device))
 
 
-def published(kind: str, classifier: Classifier, frames: Tensor, number: int) -> float:
-    """Frames a second of the published-style loop on full windows."""
-    loop = PublishedLoop(classifier, generative=kind == "Gen")
-    windows = iter([frames[end : end + WINDOW] for end in range(number + 3)])
-    return rate(seconds_of(lambda: loop.label(next(windows)), number, warm_up=3), 1)
-
-
-def windows(classifier: Classifier, frames: Tensor, batch_size: int, repeats: int) -> float:
-    """Frames a second of window mode: LoRA merged, no head over all tokens, windows in batches."""
-    batch = torch.stack([frames[end : end + WINDOW] for end in range(batch_size)])
-    return rate(seconds_of(inference(lambda: classifier(batch)), repeats), batch_size)
-
-
-def one_pass(classifier: Classifier, frames: Tensor, chunk: int, repeats: int) -> float:
-    """New frames a second of one pass over a chunk, its context read again as it must be."""
-    batch = chunk_batch(frames[: WINDOW - 1 + chunk], WINDOW - 1)
-    return rate(seconds_of(inference(lambda: classifier.scores(batch)), repeats), chunk)
-
-
-def live(classifier: Classifier, frames: Tensor, streams: int, number: int) -> dict[str, float]:
-    """Frames a second of all streams together, and the delay of a push; a ring costs the same full or empty."""
-    detector = OnlineDetector(classifier, streams)
-    pushed = iter(range(10**9))
-
-    def push() -> None:
-        detector.push(frames[(next(pushed) + torch.arange(streams)) % len(frames)])
-
-    times = seconds_of(push, number, warm_up=3)
-    return {"frames_per_second": rate(times, streams), "p50_ms": quantile(times, 0.5), "p99_ms": quantile(times, 0.99)}
+def pushing(classifier: Classifier, frames: Tensor, streams: int) -> Callable[[], Any]:
+    """A push of the next frame of every stream; a ring costs the same full or empty."""
+    detector, pushed = OnlineDetector(classifier, streams), itertools.count()
+    return lambda: detector.push(frames[(next(pushed) + torch.arange(streams)) % len(frames)])
 
 
 def inference(work: Callable[[], Any]) -> Callable[[], Any]:
@@ -94,25 +70,46 @@ def inference(work: Callable[[], Any]) -> Callable[[], Any]:
     return torch.inference_mode()(work)
 
 
+def works_of(kind: str, given: argparse.Namespace, frames: Tensor) -> dict[str, tuple[Callable[[], Any], int, int]]:
+    """Every way by name: what is timed, the frames that it labels, and how often it is done in a turn.
+
+    The published-style loop has its LoRA apart and the head over all tokens; the others have the LoRA merged.
+    """
+    where = {"device": given.device, "dtype": given.dtype}
+    loop = PublishedLoop(prepare(kind, given.shape, "window", 128, **where), generative=kind == "Gen")
+    windowed = prepare(kind, given.shape, "window", 128, **where).eval()
+    classifier = prepare(kind, given.shape, "one_pass", given.chunk, **where).eval()
+    windowed.backbone.merge()
+    classifier.backbone.merge()
+    number, windows = itertools.count(), torch.stack([frames[end : end + WINDOW] for end in range(8)])
+    chunk = chunk_batch(frames[: WINDOW - 1 + given.chunk], WINDOW - 1)
+    return {
+        "published": (lambda: loop.label(windows[next(number) % 8]), 1, 2),
+        "window, batch 8": (inference(lambda: windowed(windows)), 8, 1),
+        f"one pass, chunk {given.chunk}": (inference(lambda: classifier.scores(chunk)), given.chunk, 1),
+        **{f"live, {n}": (pushing(classifier, frames, n), n, max(1, 16 // n)) for n in given.streams},
+    }
+
+
 def measure(kind: str, given: argparse.Namespace, frames: Tensor) -> dict[str, Any]:
-    """Measure every way of one kind; the published-style loop with the LoRA apart, all others with it merged."""
-    repeats = max(1, given.number // 4)
-    classifier = prepare(kind, given.shape, "window", 128, given.device, dtype=given.dtype).eval()
-    row: dict[str, Any] = {"published": published(kind, classifier, frames, given.number)}
-    classifier.backbone.merge()
-    row["window, batch 8"] = windows(classifier, frames, 8, repeats)
-    del classifier
-    classifier = prepare(kind, given.shape, "one_pass", given.chunk, given.device, dtype=given.dtype).eval()
-    classifier.backbone.merge()
-    row[f"one pass, chunk {given.chunk}"] = one_pass(classifier, frames, given.chunk, repeats)
-    for count in given.streams:
-        row[f"live, {count}"] = live(classifier, frames, count, max(5, 2 * given.number))
+    """Frames a second of every way of one kind, in turns: a busy neighbour slows them all. Streams have delays too."""
+    works = works_of(kind, given, frames)
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(given.number + 1):
+        for name, (work, _, repeats) in works.items():
+            taken = seconds_of(work, repeats, warm_up=0)
+            times[name] += taken if turn else []  # the first turn warms up
+    row: dict[str, Any] = {name: rate(times[name], works[name][1]) for name in works}
+    for name in works:
+        if name.startswith("live"):
+            delays = {"p50_ms": quantile(times[name], 0.5), "p99_ms": quantile(times[name], 0.99)}
+            row[name] = {"frames_per_second": row[name], **delays}
     return row
 
 
 def run(given: argparse.Namespace) -> dict[str, Any]:
     """Measure all kinds at one shape."""
-    frames = torch.randn(WINDOW + given.chunk + given.number + 8, WIDTHS[given.shape], device=given.device)
+    frames = torch.randn(WINDOW + given.chunk + 8, WIDTHS[given.shape], device=given.device)
     results: dict[str, Any] = {}
     for kind in given.kinds:
         results[kind] = measure(kind, given, frames)
@@ -141,8 +138,8 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="what the device is faster with if left out")
     parser.add_argument("--chunk", type=int, default=512, help="new frames of a chunk")
-    parser.add_argument("--number", type=int, default=8, help="frames timed in the published-style loop")
-    parser.add_argument("--streams", type=int, nargs="*", default=[1, 8, 64])
+    parser.add_argument("--number", type=int, default=5, help="turns, in each of which every way is timed")
+    parser.add_argument("--streams", type=int, nargs="*", default=[1, 8, 64, 256])
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     given = parser.parse_args()
     given.dtype = given.dtype or native(given.device)
