@@ -191,7 +191,7 @@ def check_method(classifier: Any, path: Path, recipe: Recipe) -> None:
         assert classifier.readout.max_tokens == recipe.longest
     if method == "gad":
         write = classifier.objectives[0]
-        assert (write.weight, write.share) == (1.0, 1.0)
+        assert (write.weight, write.answered) == (1.0, 1.0)
         assert isinstance(write.context, Goal) == (not online)
         previous = isinstance(write.context, PublishedPrevious)
         assert previous == (online and path.parent.name != "thumos14")

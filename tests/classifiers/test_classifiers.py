@@ -129,6 +129,14 @@ def test_background_weight_acts_on_background_queries_only() -> None:
     assert full.number == none["classification"].number == 2
 
 
+@pytest.mark.parametrize(("mode", "answered"), [("window", 4), ("one_pass", 1)])
+def test_by_default_all_windows_are_answered_and_an_eighth_of_one_pass(mode: str, answered: int) -> None:
+    gad = make(GADClassifier, schema=schema(mode=mode, short=8))
+    draw = torch.tensor([0.1, 0.2, 0.3, 0.9])
+    losses = gad.losses(batch(random_frames(1, 8), [[1, 2, 3, 4]], torch.ones(4, dtype=torch.int64), draw))
+    assert losses["WriteAnswer"].number == answered
+
+
 def test_only_a_share_of_the_queries_is_answered() -> None:
     gad = make(GADClassifier, answered_share=0.25)
     draw = torch.tensor([0.1, 0.2, 0.3, 0.9])

@@ -39,7 +39,8 @@ class GADClassifier(DiscriminativeClassifier):
         context: what is written beside the label; nothing by default.
         labels: how a class is written; in words by default.
         generation_weight: lambda, weight of the token loss beside the class loss of weight 1.
-        answered_share: share of the queries whose answer is rendered in training, in (0, 1].
+        answered_share: share of the queries whose answer is rendered in training, in (0, 1]; by default one in eight in
+            one pass, all in windows.
         order: ``discriminative_first``: the text after the slot (the paper's best); ``parallel``: text and slot do not
             see one another; ``generative_first``: the slot after the context, see
             :class:`~gad_lightning.objectives.write_before.WriteBefore`.
@@ -54,7 +55,7 @@ class GADClassifier(DiscriminativeClassifier):
         context: AuxiliaryContext | None = None,
         labels: LabelTokens | None = None,
         generation_weight: float = 1.0,
-        answered_share: float = 1.0,
+        answered_share: float | None = None,
         order: Order = "discriminative_first",
         objectives: list[Objective] | None = None,
         **discriminative: Any,

@@ -17,6 +17,9 @@ from gad_lightning.prompts.labels.words import Words
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import IGNORED, Batch, Loss, Tokens
 
+OF_NEIGHBOURS = 1 / 8
+"""Share of the queries on one trunk that are answered by default."""
+
 
 class WriteAnswer(Objective):
     """Cross entropy of the answer's tokens; the slot sees nothing of them, they see the slot.
@@ -24,7 +27,8 @@ class WriteAnswer(Objective):
     Args:
         context: what is told beside the label; nothing by default.
         labels: how a class is written; in words by default.
-        share: of the queries that are answered, in (0, 1].
+        share: of the queries that are answered, in (0, 1]; by default one in eight of the neighbours that share a trunk
+            in one pass, and all in windows, as published.
         weight: lambda of the paper.
 
     Raises:
@@ -37,11 +41,11 @@ class WriteAnswer(Objective):
         self,
         context: AuxiliaryContext | None = None,
         labels: LabelTokens | None = None,
-        share: float = 1.0,
+        share: float | None = None,
         weight: float = 1.0,
     ) -> None:
         super().__init__(weight)
-        if not 0 < share <= 1:
+        if share is not None and not 0 < share <= 1:
             raise SettingError(f"share is a part of the queries and must lie in (0, 1], got {share}.", "use 1 for all")
         self.context = context or Nothing()
         self.labels = labels or Words()
@@ -49,7 +53,13 @@ class WriteAnswer(Objective):
 
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
         """Encode the classes."""
+        self.settle(schema)
         self.answer_writer = AnswerWriter(schema, self.labels, self.context, backbone.vocabulary, prefix)
+
+    def settle(self, schema: DataSchema) -> None:
+        """Fix the share that is answered."""
+        usual = OF_NEIGHBOURS if schema.windows.mode == "one_pass" else 1.0
+        self.answered = usual if self.share is None else self.share
 
     def writer(self) -> AnswerWriter | None:
         """The answers of this objective."""
@@ -57,7 +67,7 @@ class WriteAnswer(Objective):
 
     def wanted(self, batch: Batch) -> Tensor:
         """Queries whose own random number lies below the share."""
-        return batch.draw < self.share
+        return batch.draw < self.answered
 
     def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
         """Compute the head at supervised tokens only."""

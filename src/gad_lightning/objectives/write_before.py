@@ -40,6 +40,7 @@ class WriteBefore(WriteAnswer):
                 "With the order generative_first the slot follows the context, and there is none.",
                 "set context, or order: parallel, which then differs in nothing else",
             )
+        self.settle(schema)
         self.answer_writer = AnswerWriter(schema, self.labels, self.context, backbone.vocabulary)
         self.label_writer = AnswerWriter(schema, self.labels, Nothing(), backbone.vocabulary, prefix)
 
