@@ -85,6 +85,7 @@ def test_window_mode_writes_what_the_published_style_loop_writes(bench: Any) -> 
         "labels.py --shape tiny --tokens 1 3 --chunk 16 --number 1 --repeats 1",
         "coin.py --frames 8 --repeats 1",
         "agreement.py --shape tiny --number 4",
+        "memory.py --shape tiny --size 1 --repeats 1",
         "pixels.py --repeats 1",
         "encode.py --repeats 1",
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,14 @@ def test_qwen_text_tower_with_its_own_positions_gives_our_states(kind: str, fold
         ours = classifier.backbone(tokens, frames)[trunk]
         theirs = original.model.language_model(inputs_embeds=embedded, position_ids=positions).last_hidden_state[0]
     assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["qwen2.5", "qwen3"])
+def test_what_is_left_out_of_qwen3_is_said(kind: str, folders: dict[str, Path]) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        classifier_on(folders[kind])
+    assert any("DeepStack" in str(warning.message) for warning in caught) == (kind == "qwen3")
 
 
 @ALL

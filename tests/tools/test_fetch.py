@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.cli import main
 from gad_lightning.errors import MissingDataError, SettingError
 from tests.backbones.folders import llama_folder
 from tests.backbones.small_hub import COMMIT, GATED, Hub, small_hub
 from tests.backbones.test_hub import finish, start
+from tests.classifiers.making import make
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "import sys; from gad_lightning.cli import run; sys.argv = ['gad-lightning', *sys.argv[1:]]; run()"
@@ -61,6 +63,15 @@ def test_fetched_weights_are_there_for_offline_runs(hub: Hub, tmp_path: Path) ->
     assert f"MissingDataError: The weights of {GATED} are under a licence" in error
     assert f"accept it at {hub.address}/{GATED}, then log in with `hf auth login`" in error
     assert "Traceback" not in error
+
+
+@pytest.mark.slow  # a fresh process
+def test_a_shared_classifier_to_begin_from_is_fetched_too(hub: Hub, tmp_path: Path) -> None:
+    run, shared = config(tmp_path, "someone/llama"), tmp_path / "hub" / "someone" / "gad"
+    make(GADClassifier).save_pretrained(shared)
+    command = ("fetch", f"--config={run}", "--init_from=someone/gad")
+    _, error = finish(start(RUN, hub, tmp_path / "cache", *command))
+    assert hub.asked["gad_lightning.json"] == hub.asked["model.safetensors"] == 1, error
 
 
 def test_a_folder_is_there_already(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

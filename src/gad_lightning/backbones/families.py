@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from types import SimpleNamespace
 from typing import Any
@@ -143,13 +144,20 @@ class QwenTower(Tower):
 class Qwen(Family):
     """Qwen2.5-VL and Qwen3-VL with one token a frame, for which their three-dimensional positions are plain.
 
-    What Qwen3-VL's tower adds inside the first decoder layers (DeepStack) is left out.
+    What Qwen3-VL's tower adds inside the first decoder layers (DeepStack) is left out: its states are not quite the
+    original's, which a warning says.
     """
 
     one_token = True
 
     def check(self, config: Any) -> None:
         """Take them all."""
+        if config.model_type == "qwen3_vl":
+            warnings.warn(
+                "Qwen3-VL adds features of its vision tower inside the first decoder layers (DeepStack); they are left "
+                "out here, so that fine-tuning starts a little off the original. Qwen2.5-VL starts exactly from it.",
+                stacklevel=2,
+            )
 
     def tower(self, model: Any) -> Tower:
         """Wrap the tower."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-from gad_lightning.backbones.hub import commit_of
+from gad_lightning.backbones.hub import commit_of, snapshot
 from gad_lightning.errors import SettingError
 
 
@@ -31,7 +32,7 @@ def main(
         trainer: of the config; not used.
         seed_everything: of the config; not used.
         ckpt_path: of the config; not used.
-        init_from: of the config; not used.
+        init_from: of the config; downloaded too if it is a repository of the hub.
         weights_only: of the config; not used.
 
     Raises:
@@ -41,6 +42,8 @@ def main(
     if model is None:
         raise SettingError("There is no model whose weights could be downloaded.", "give a config: --config run.yaml")
     fetched = [folder for part in parts_of([model, data]) if (folder := part.fetch()) is not None]
+    if init_from is not None and not Path(init_from).expanduser().exists():
+        fetched.append(snapshot(init_from, refresh=True, weights=False))
     for folder in fetched:
         commit, size = commit_of(folder), sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         sys.stdout.write(f"{folder}: {size / 1e9:.2f} GB{f', revision {commit}' if commit else ''}\n")
