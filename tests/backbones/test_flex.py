@@ -11,7 +11,6 @@ from torch.nn.attention.flex_attention import create_mask
 from gad_lightning.backbones.attention import visible
 from gad_lightning.backbones.flex import MULTIPLE, flex_mask, rule, widen
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
-from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.types import Kind
 from tests.backbones.test_packing import uneven
 from tests.classifiers.making import make, random_frames, schema
@@ -39,15 +38,3 @@ def test_one_pass_by_flex_attention_gives_the_scores_of_sdpa() -> None:
     expected = classifier.detect(video).scores
     classifier.backbone.attention = "flex"
     torch.testing.assert_close(classifier.detect(video).scores, expected, rtol=0, atol=1e-5)
-
-
-@pytest.mark.slow  # compiles the backbone
-@COMPILES
-def test_a_compiled_stream_gives_the_scores_of_a_plain_one() -> None:
-    classifier = make(DiscriminativeClassifier, schema=schema(mode="one_pass", short=6, chunk=8))
-    frames = random_frames(1, 30)[0, :, 0]
-    plain = OnlineDetector(classifier)
-    expected = torch.cat([plain.push(frame).scores for frame in frames])
-    compiled = OnlineDetector(classifier, compiled=True)
-    found = torch.cat([compiled.push(frame).scores for frame in frames])
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)

@@ -217,10 +217,13 @@ class CausalLM(Backbone):
             rows = self.new_tokens.embed((tokens.ids - size).clamp(min=0)).to(vectors.dtype)
             vectors = torch.where(new.unsqueeze(-1), rows, vectors)
         shown = tokens.visual >= 0
-        features = frames.reshape(-1, frames.shape[-1])[tokens.visual[shown]]
-        mapped = self.connector(features.to(next(self.connector.parameters()).dtype))
-        vectors = vectors.masked_scatter(shown.unsqueeze(-1), mapped.to(vectors.dtype))
-        return vectors
+        whole = torch.compiler.is_compiling() and frames.numel() > 0  # in a graph "as many as are shown" is no number
+        wanted = tokens.visual.clamp(min=0).flatten() if whole else tokens.visual[shown]
+        features = frames.reshape(-1, frames.shape[-1])[wanted]
+        mapped = self.connector(features.to(next(self.connector.parameters()).dtype)).to(vectors.dtype)
+        if whole:
+            return torch.where(shown.unsqueeze(-1), mapped.view_as(vectors), vectors)
+        return vectors.masked_scatter(shown.unsqueeze(-1), mapped)
 
     def forward(
         self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
@@ -236,14 +239,10 @@ class CausalLM(Backbone):
             mask = flex_mask(known, self.window) if flex else dense_mask(tokens.places, known, self.window)
             positions = tokens.places.position
         follow_autocast(self.model, tokens.ids.device.type)
-        output = self.decoder(
-            inputs_embeds=self.embed(tokens, frames),
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=False,
-        )
-        states: Tensor = output.last_hidden_state
+        vectors = self.embed(tokens, frames)
+        states: Tensor = self.decoder(
+            inputs_embeds=vectors, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=False
+        ).last_hidden_state
         return states
 
     def token_logits(self, states: Tensor, ids: Tensor | None = None) -> Tensor:

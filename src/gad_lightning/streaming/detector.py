@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import CheckpointError, SettingError
+from gad_lightning.streaming.compiled import CompiledRings
 from gad_lightning.streaming.rings import ChunkRings, WindowRings
 from gad_lightning.types import IGNORED, Predictions
 
@@ -25,7 +26,9 @@ class OnlineDetector:
         num_streams: streams that may be pushed; each starts, stalls and restarts by itself.
         merge: fold the LoRA into the classifier's weights first; it can then no longer be trained or saved.
         task: what is asked, index into the schema's tasks.
-        compiled: run the backbone by ``torch.compile``: half a minute before the first labels; needs a C++ compiler.
+        compiled: run the backbone by ``torch.compile``: half a minute before the first labels; needs a C++ compiler on
+            a CPU. In ``one_pass`` mode a step then reads every stream's rows, pushed or not, by one graph, and on CUDA
+            by a CUDA graph (so far tried on a CPU only, where fewer rows may be faster than a graph).
 
     Example:
         >>> from gad_lightning import FeatureSpec, GADClassifier, TinyBackbone
@@ -49,13 +52,16 @@ class OnlineDetector:
         self.classifier = classifier.eval()
         self.drift = classifier.backbone.merge() if merge else 0.0
         """Largest relative change of a weight matrix that rounding the merged weights has made."""
-        if compiled:
-            classifier.backbone.compile()
         self.num_streams = num_streams
         self.task = task
         self.seen = torch.zeros(num_streams, dtype=torch.int64)
-        rings = ChunkRings if classifier.schema.windows.mode == "one_pass" else WindowRings
-        self.rings: ChunkRings | WindowRings = rings(classifier, num_streams, task)
+        self.rings: ChunkRings | WindowRings
+        if classifier.schema.windows.mode == "one_pass":
+            self.rings = (CompiledRings if compiled else ChunkRings)(classifier, num_streams, task)
+        else:
+            self.rings = WindowRings(classifier, num_streams, task)
+            if compiled:
+                classifier.backbone.compile()
 
     @torch.inference_mode()
     def push(self, frames: Tensor, streams: Sequence[int] | None = None) -> Predictions:

@@ -76,15 +76,31 @@ class ChunkRings:
         task = torch.full_like(row, self.task)
         prompt, backbone = self.classifier.prompt, self.classifier.backbone
         tokens = prompt.render(local + 1, 1, asked, local[asked], task, begin=local)
-        at = self.rooms(tokens, local)
-        placed = backbone.place(tokens)._replace(plain=False)
-        self.cache.choose(row.to(placed.ids.device))
-        states = backbone(placed, frames[stream].unsqueeze(1), self.cache, at.to(placed.ids.device))
-        slots = placed.at_slots(states)
+        slots = self.read(tokens, self.rooms(tokens, local), row, frames, stream)
         used = torch.full_like(row, self.scratch + len(prompt.opener_ids))
         branches = OpenBranches(backbone, prompt, self.cache, slots, asked, local[asked], task, used)
         scores, logits = self.classifier.judge(branches, task[asked])
         return scores, logits, branches.slots  # judging may have moved them
+
+    def read(self, tokens: Tokens, at: Tensor, row: Tensor, frames: Tensor, stream: Tensor) -> Tensor:
+        """Read the tokens of one step into their rows, which stay chosen.
+
+        Args:
+            tokens: r rows, on the CPU.
+            at: (r, T) room of each token.
+            row: (r,) row of the cache.
+            frames: (n, N, D) standardised.
+            stream: (r,) which of the frames is read.
+
+        Returns:
+            (Q, H) slot states.
+        """
+        backbone = self.classifier.backbone
+        placed = backbone.place(tokens)._replace(plain=False)
+        self.cache.choose(row.to(placed.ids.device))
+        states = backbone(placed, frames[stream].unsqueeze(1), self.cache, at.to(placed.ids.device))
+        slots: Tensor = placed.at_slots(states)
+        return slots
 
     def rooms(self, tokens: Tokens, local: Tensor) -> Tensor:
         """Room of each new token: frame tokens in the ring, the rest in the scratch; (r, T)."""

@@ -39,6 +39,7 @@ def main(
     min_seconds: float = 0.0,
     hysteresis: tuple[float, float] | None = None,
     device: str = "auto",
+    compiled: bool = False,
     **reading: Any,
 ) -> None:
     """Label what a camera, a URL or a video file shows, live; Ctrl-C ends it.
@@ -57,13 +58,14 @@ def main(
         hysteresis: two probabilities, such as [0.6,0.3]: a class is shown from the first up, until it falls below the
             second.
         device: cpu, cuda, mps, or auto for what is there.
+        compiled: compile the language model first, for half a minute; needs a C++ compiler on a CPU.
         **reading: see :class:`LiveSource`.
     """
     classifier = Classifier.load_from_checkpoint(checkpoint, map_location=chosen_device(device))
     asked = task_index(classifier.schema, task)
     fps, labels = classifier.schema.features.fps, classifier.schema.tasks[asked].labels
     smoothing = Smoothing(max(1, math.ceil(min_seconds * fps - 1e-6)), hysteresis, labels.background)
-    detector = OnlineDetector(classifier, merge=classifier.backbone.mergeable, task=asked)
+    detector = OnlineDetector(classifier, merge=classifier.backbone.mergeable, task=asked, compiled=compiled)
     watcher = Watcher(detector, encoder, gap_seconds, smoothing)
     frames = LiveSource(source, fps, resize=watcher.encoder.shrink, **reading)
     screen = Screen(Console(), labels.names, frames.address.shown)
