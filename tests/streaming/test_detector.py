@@ -14,11 +14,13 @@ from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.data.windows import chunk_bounds, chunk_frames, window_frames
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import DataError, SettingError
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.nearest import Nearest
 from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.video.encoders import SmallEncoder
 from tests.classifiers.making import WIDTH, batch, make, random_frames, schema
+from tests.streaming.colours import train_colours
 
 KINDS = pytest.mark.parametrize(
     ("kind", "more"),
@@ -124,3 +126,40 @@ def test_bad_frames_and_streams_are_named(frames: Tensor, streams: list[int] | N
     detector = OnlineDetector(make(GADClassifier))
     with pytest.raises(SettingError, match=message):
         detector.push(frames, streams)
+
+
+@pytest.mark.parametrize("mode", ["one_pass", "window"])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_frame_that_is_not_finite_is_refused_by_stream_and_leaves_no_trace(mode: Any, bad: float) -> None:
+    classifier = make(GADClassifier, schema=schema(mode=mode, short=5, chunk=7))
+    detector, untouched = OnlineDetector(classifier, num_streams=4), OnlineDetector(classifier, num_streams=4)
+    frames = random_frames(4, 3)
+    spoilt = frames[:, 1].clone()
+    spoilt[1, 0, 2] = spoilt[2, 0, 0] = bad
+    for pushed in (detector, untouched):
+        pushed.push(frames[:, 0])
+    with pytest.raises(DataError, match="features of stream 1, 3 hold NaN or infinite values"):
+        detector.push(spoilt[:3], [0, 1, 3])
+    assert torch.equal(detector.push(frames[:, 2]).scores, untouched.push(frames[:, 2]).scores)
+
+
+def test_pictures_of_several_streams_give_the_scores_of_their_features() -> None:
+    classifier, encoder = train_colours(steps=2), SmallEncoder()
+    seeing, reading = OnlineDetector(classifier, 3, encoder=encoder), OnlineDetector(classifier, 3)
+    generator = torch.Generator().manual_seed(0)
+    for streams in ([0, 1, 2], [2, 0], [1], [0, 1, 2]):
+        pictures = torch.randint(256, (len(streams), 120, 160, 3), dtype=torch.uint8, generator=generator)
+        features = encoder.encode(pictures).half().float()
+        assert torch.equal(seeing.push(pictures, streams).scores, reading.push(features, streams).scores)
+
+
+def test_pictures_that_cannot_be_encoded_are_refused() -> None:
+    classifier, pictures = train_colours(steps=1), torch.zeros(1, 8, 8, 3, dtype=torch.uint8)
+    with pytest.raises(SettingError, match=r"pictures of shape \(1, 8, 8, 3\), .* no encoder.\n.*'small'"):
+        OnlineDetector(classifier).push(pictures)
+    with pytest.raises(SettingError, match="features of the encoder 'small', not 'small-seed1'"):
+        OnlineDetector(classifier, encoder=SmallEncoder(seed=1))
+    detector = OnlineDetector(classifier, encoder=SmallEncoder())
+    for wrong in (pictures[0], pictures[..., :2], pictures.expand(2, -1, -1, -1)):
+        with pytest.raises(SettingError, match=r"uint8 pictures of shape \(1, h, w, 3\), got"):
+            detector.push(wrong)
