@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import resource
+import statistics
+import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,14 +107,30 @@ def test_streams_start_stall_and_restart_by_themselves() -> None:
     assert close(detector.push(videos[1, :1], [1]).slots, alone[1][:1], 1e-5)
 
 
-def test_memory_is_the_same_after_many_frames() -> None:
-    classifier = make(GADClassifier, schema=schema(mode="one_pass", short=5, chunk=7)).eval()
-    detector = OnlineDetector(classifier)
-    sizes = []
-    for frame in random_frames(1, 100)[0]:
-        detector.push(frame)
-        sizes.append(detector.rings.cache.nbytes)
-    assert len(set(sizes)) == 1
+def resident_megabytes() -> float:
+    """Memory of this process that is in use now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+@pytest.mark.slow  # 20,000 frames
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells the memory in use")
+def test_memory_and_time_of_a_push_are_the_same_after_many_frames() -> None:
+    classifier = make(GADClassifier, layers=1, schema=schema(mode="one_pass", short=4, chunk=8)).eval()
+    detector, frame = OnlineDetector(classifier), random_frames(1, 1)[0]
+    memory, seconds = [], []
+    for frames in (1_000, 20_000):
+        while int(detector.seen[0]) < frames - 400:
+            detector.push(frame)
+        times = []
+        while int(detector.seen[0]) < frames:
+            begin = time.thread_time()  # of this thread alone, whatever else the machine does
+            detector.push(frame)
+            times.append(time.thread_time() - begin)
+        memory.append(resident_megabytes())
+        seconds.append(statistics.median(times))
+    assert memory[1] - memory[0] < 5
+    assert seconds[1] < 1.3 * seconds[0]
 
 
 @pytest.mark.parametrize(
