@@ -58,6 +58,14 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
+def resident_megabytes() -> float | None:
+    """Memory of the process that is in use now; None where only Linux would tell."""
+    status = Path("/proc/self/statm")
+    if not status.exists():
+        return None
+    return int(status.read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
 def surroundings() -> dict[str, Any]:
     """Machine, versions and commit."""
     commit = subprocess.run(

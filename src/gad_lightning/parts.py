@@ -147,7 +147,7 @@ def find_class(path: str, allowed: Sequence[str] = ALLOWED_PACKAGES) -> type:
     if package not in allowed:
         raise CheckpointError(
             f"The checkpoint names {path}, and only classes of {', '.join(allowed)} are allowed: importing runs code.",
-            f"if you trust it, pass allowed=[..., {package!r}]",
+            f"if you trust it, pass allowed=[..., {package!r}], or --allowed=[{package}] on the command line",
         )
     try:
         found = getattr(import_module(module), name, None)

@@ -10,6 +10,7 @@ import torch
 
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.heads.linear import LinearHead
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task, Windows
 from gad_lightning.video.base import Picture
 from gad_lightning.video.encoders import SmallEncoder
@@ -17,6 +18,10 @@ from tests.classifiers.making import batch
 from tests.video.serving import COLOURS, FPS
 
 NAMES = tuple(COLOURS)
+
+
+class OwnHead(LinearHead):
+    """A head of a package that is not the library's."""
 
 
 def picture(name: str) -> Picture:

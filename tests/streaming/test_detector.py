@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import resource
+import statistics
+import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +18,13 @@ from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.data.windows import chunk_bounds, chunk_frames, window_frames
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import DataError, SettingError
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.nearest import Nearest
 from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.video.encoders import SmallEncoder
 from tests.classifiers.making import WIDTH, batch, make, random_frames, schema
+from tests.streaming.colours import train_colours
 
 KINDS = pytest.mark.parametrize(
     ("kind", "more"),
@@ -101,14 +107,30 @@ def test_streams_start_stall_and_restart_by_themselves() -> None:
     assert close(detector.push(videos[1, :1], [1]).slots, alone[1][:1], 1e-5)
 
 
-def test_memory_is_the_same_after_many_frames() -> None:
-    classifier = make(GADClassifier, schema=schema(mode="one_pass", short=5, chunk=7)).eval()
-    detector = OnlineDetector(classifier)
-    sizes = []
-    for frame in random_frames(1, 100)[0]:
-        detector.push(frame)
-        sizes.append(detector.rings.cache.nbytes)
-    assert len(set(sizes)) == 1
+def resident_megabytes() -> float:
+    """Memory of this process that is in use now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+@pytest.mark.slow  # 20,000 frames
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells the memory in use")
+def test_memory_and_time_of_a_push_are_the_same_after_many_frames() -> None:
+    classifier = make(GADClassifier, layers=1, schema=schema(mode="one_pass", short=4, chunk=8)).eval()
+    detector, frame = OnlineDetector(classifier), random_frames(1, 1)[0]
+    memory, seconds = [], []
+    for frames in (1_000, 20_000):
+        while int(detector.seen[0]) < frames - 400:
+            detector.push(frame)
+        times = []
+        while int(detector.seen[0]) < frames:
+            begin = time.thread_time()  # of this thread alone, whatever else the machine does
+            detector.push(frame)
+            times.append(time.thread_time() - begin)
+        memory.append(resident_megabytes())
+        seconds.append(statistics.median(times))
+    assert memory[1] - memory[0] < 5
+    assert seconds[1] < 1.3 * seconds[0]
 
 
 @pytest.mark.parametrize(
@@ -124,3 +146,40 @@ def test_bad_frames_and_streams_are_named(frames: Tensor, streams: list[int] | N
     detector = OnlineDetector(make(GADClassifier))
     with pytest.raises(SettingError, match=message):
         detector.push(frames, streams)
+
+
+@pytest.mark.parametrize("mode", ["one_pass", "window"])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_frame_that_is_not_finite_is_refused_by_stream_and_leaves_no_trace(mode: Any, bad: float) -> None:
+    classifier = make(GADClassifier, schema=schema(mode=mode, short=5, chunk=7))
+    detector, untouched = OnlineDetector(classifier, num_streams=4), OnlineDetector(classifier, num_streams=4)
+    frames = random_frames(4, 3)
+    spoilt = frames[:, 1].clone()
+    spoilt[1, 0, 2] = spoilt[2, 0, 0] = bad
+    for pushed in (detector, untouched):
+        pushed.push(frames[:, 0])
+    with pytest.raises(DataError, match="features of stream 1, 3 hold NaN or infinite values"):
+        detector.push(spoilt[:3], [0, 1, 3])
+    assert torch.equal(detector.push(frames[:, 2]).scores, untouched.push(frames[:, 2]).scores)
+
+
+def test_pictures_of_several_streams_give_the_scores_of_their_features() -> None:
+    classifier, encoder = train_colours(steps=2), SmallEncoder()
+    seeing, reading = OnlineDetector(classifier, 3, encoder=encoder), OnlineDetector(classifier, 3)
+    generator = torch.Generator().manual_seed(0)
+    for streams in ([0, 1, 2], [2, 0], [1], [0, 1, 2]):
+        pictures = torch.randint(256, (len(streams), 120, 160, 3), dtype=torch.uint8, generator=generator)
+        features = encoder.encode(pictures).half().float()
+        assert torch.equal(seeing.push(pictures, streams).scores, reading.push(features, streams).scores)
+
+
+def test_pictures_that_cannot_be_encoded_are_refused() -> None:
+    classifier, pictures = train_colours(steps=1), torch.zeros(1, 8, 8, 3, dtype=torch.uint8)
+    with pytest.raises(SettingError, match=r"pictures of shape \(1, 8, 8, 3\), .* no encoder.\n.*'small'"):
+        OnlineDetector(classifier).push(pictures)
+    with pytest.raises(SettingError, match="features of the encoder 'small', not 'small-seed1'"):
+        OnlineDetector(classifier, encoder=SmallEncoder(seed=1))
+    detector = OnlineDetector(classifier, encoder=SmallEncoder())
+    for wrong in (pictures[0], pictures[..., :2], pictures.expand(2, -1, -1, -1)):
+        with pytest.raises(SettingError, match=r"uint8 pictures of shape \(1, h, w, 3\), got"):
+            detector.push(wrong)

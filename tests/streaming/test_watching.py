@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from gad_lightning.classifiers.gad import GADClassifier
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import DataError, SettingError
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.pacing import Arrival, every
 from gad_lightning.streaming.smoothing import Smoothing
@@ -27,6 +28,15 @@ SCENES = [("background", 1.0), ("red", 1.5), ("blue", 0.8), ("red", 0.3), ("back
 def colours() -> GADClassifier:
     """Trained once; watching changes nothing in it."""
     return train_colours()
+
+
+class Overflowing(SmallEncoder):
+    """Gives what half precision cannot hold for a red picture."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Encode."""
+        red = pictures[:, 0, 0, 0] > pictures[:, 0, 0, 2] + 100
+        return torch.where(red[:, None, None], 1e6, super().forward(pictures))
 
 
 def look(watcher: Watcher, times: list[float], name: str = "red") -> list[Sighting]:
@@ -91,3 +101,16 @@ def test_settings_that_cannot_work_are_refused(colours: GADClassifier) -> None:
         Watcher(OnlineDetector(colours), gap_seconds=0.05)
     with pytest.raises(SettingError, match="features of the encoder 'small', not 'small-seed3'"):
         Watcher(OnlineDetector(colours), SmallEncoder(seed=3))
+
+
+def test_a_frame_whose_features_are_not_finite_is_an_error_and_the_stream_can_go_on(colours: GADClassifier) -> None:
+    watcher, fresh = Watcher(OnlineDetector(colours), Overflowing()), Watcher(OnlineDetector(colours))
+    with pytest.raises(DataError, match="features of stream 0 hold NaN or infinite values"):
+        look(watcher, [0.0], "red")
+    seen, expected = look(watcher, [0.1], "blue")[0], look(fresh, [0.1], "blue")[0]
+    assert torch.equal(seen.probabilities, expected.probabilities)
+
+
+def test_the_encoder_of_a_detector_is_the_watchers(colours: GADClassifier) -> None:
+    encoder = SmallEncoder()
+    assert Watcher(OnlineDetector(colours, encoder=encoder)).encoder is encoder

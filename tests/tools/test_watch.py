@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import pytest
 import torch
 from rich.console import Console
 
+from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.cli import main as command
 from gad_lightning.errors import CheckpointError, DataError, MissingDataError, SettingError
 from gad_lightning.streaming.screen import Screen
@@ -24,7 +27,7 @@ from gad_lightning.streaming.smoothing import minimum_duration
 from gad_lightning.streaming.watching import Sighting
 from gad_lightning.tools.watch import main
 from gad_lightning.video.encoders import SmallEncoder
-from tests.streaming.colours import NAMES, save_colours
+from tests.streaming.colours import NAMES, OwnHead, save_colours, train_colours
 from tests.video.serving import FPS, live_server, write_scenes
 
 SCENES = [("background", 0.8), ("red", 1.2), ("blue", 0.3), ("red", 0.7), ("background", 0.5)]
@@ -77,10 +80,12 @@ def labels_in(log: Path) -> int:
 
 def test_the_labels_of_a_file_are_those_of_detect(folder: Path, tmp_path: Path) -> None:
     log, clip = tmp_path / "watch.jsonl", folder / "clip.mp4"
-    options = [f"--checkpoint={folder / 'colours.ckpt'}", f"--log={log}", "--every_frame=true", "--pace=arrival"]
+    options = [f"--checkpoint={folder / 'colours.ckpt'}", f"--log={log}", "--every_frame=true"]
     command(["watch", str(clip), *options])
-    offline = Classifier.load_from_checkpoint(folder / "colours.ckpt").detect(clip)
     labels = lines_of(log, "label")
+    first, last = (datetime.fromisoformat(labels[place]["wall"]) for place in (0, -1))
+    assert (last - first).total_seconds() < 3.4, "as fast as it can"
+    offline = Classifier.load_from_checkpoint(folder / "colours.ckpt").detect(clip)
     assert [line["label"] for line in labels] == offline.labels
     assert [line["stream"] for line in labels] == pytest.approx(offline.seconds)
     expected = offline.scores.exp()
@@ -161,6 +166,18 @@ def test_ctrl_c_ends_it_with_a_whole_log(number: signal.Signals, folder: Path, t
     assert signal.getsignal(number) == before
 
 
+def test_a_head_of_ones_own_is_loaded_if_its_package_is_allowed(folder: Path, tmp_path: Path) -> None:
+    schema, content = train_colours(steps=0).schema, dict[str, Any]()
+    own = GADClassifier(schema=schema, backbone=TinyBackbone(hidden_size=32, num_layers=1), head=OwnHead)
+    own.on_save_checkpoint(content)
+    torch.save(content, tmp_path / "own.ckpt")
+    words = ["watch", str(folder / "clip.mp4"), f"--checkpoint={tmp_path / 'own.ckpt'}", "--every_frame=true"]
+    with pytest.raises(CheckpointError, match=r"names tests\..*OwnHead.*\n.*--allowed=\[tests\]"):
+        command(words)
+    command([*words, "--allowed=[tests]", f"--log={tmp_path / 'own.jsonl'}"])
+    assert len(lines_of(tmp_path / "own.jsonl", "label")) == 35
+
+
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
@@ -168,6 +185,9 @@ def test_ctrl_c_ends_it_with_a_whole_log(number: signal.Signals, folder: Path, t
         ({"checkpoint": Path("no.ckpt")}, MissingDataError, "No checkpoint at no.ckpt"),
         ({"checkpoint": Path(__file__)}, CheckpointError, "test_watch.py is damaged"),
         ({"task": "verbs"}, SettingError, "knows no task 'verbs'.*\n.*set task to one of colour"),
+        ({"checkpoint": "http://u:hunter2@127.0.0.1:9/x.ckpt"}, SettingError, r"such as http://\*\*\*@127"),
+        ({"device": "http://u:hunter2@127.0.0.1:9"}, SettingError, r"device is 'http://\*\*\*@127"),
+        ({"min_seconds": -1.0}, SettingError, "min_seconds must be 0 or more, got -1.0"),
         ({"device": "tpu"}, SettingError, "device is 'tpu'; here are: cpu"),
         ({"encoder": SmallEncoder(seed=1)}, SettingError, "encoder 'small', not 'small-seed1'"),
         ({"hysteresis": (0.2, 0.5)}, SettingError, "leaves at a lower one"),

@@ -13,6 +13,7 @@ from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import ALLOWED_PACKAGES, Part, describe, find_class, rebuild
 from gad_lightning.schema import DataSchema
 from gad_lightning.training.checkpoint_files import read_checkpoint as read_checkpoint  # offered here too
+from gad_lightning.video.address import redact
 
 KEY = "gad_lightning"
 FORMAT = 1
@@ -115,7 +116,7 @@ class SavesTrainedWeights(Part):
         """Make the classifier that a checkpoint describes, with its trained weights.
 
         Args:
-            checkpoint_path: file.
+            checkpoint_path: file, or URL.
             map_location: device.
             allowed: packages whose classes the checkpoint may name; add your own package's for your own parts.
 
@@ -124,7 +125,7 @@ class SavesTrainedWeights(Part):
             CheckpointError: if it is damaged, or describes a classifier of another class than this one.
         """
         checkpoint = read_checkpoint(checkpoint_path)
-        return cls.made_again(checkpoint, str(checkpoint_path), map_location, allowed)
+        return cls.made_again(checkpoint, redact(str(checkpoint_path)), map_location, allowed)
 
     @classmethod
     def made_again(

@@ -21,6 +21,7 @@ from gad_lightning.classifiers.inherit import Inherited, inherit
 from gad_lightning.classifiers.model_card import CardFacts, model_card
 from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
+from gad_lightning.video.address import redact
 from gad_lightning.video.atomic import make_folder
 
 DESCRIPTION, CARD = "gad_lightning.json", "README.md"
@@ -108,7 +109,7 @@ class Shareable(SavesTrainedWeights):
         """Begin from another classifier's weights: LoRA and connector as they are, head rows by class name.
 
         Args:
-            source: a .ckpt file, a folder of :meth:`save_pretrained`, or a hub repository.
+            source: a .ckpt file or its URL, a folder of :meth:`save_pretrained`, or a hub repository.
             revision: of the repository.
 
         Returns:
@@ -118,10 +119,9 @@ class Shareable(SavesTrainedWeights):
             MissingDataError: if there is no such source.
             CheckpointError: if it has another base, LoRA or kind of features.
         """
-        path = Path(source)
-        is_file = path.is_file() or path.suffix == ".ckpt"
-        content = read_checkpoint(path) if is_file else read_shared(snapshot(str(source), revision, weights=False))
-        return inherit(self, content, str(source))
+        is_file = "://" in str(source) or Path(source).is_file() or Path(source).suffix == ".ckpt"
+        content = read_checkpoint(source) if is_file else read_shared(snapshot(str(source), revision, weights=False))
+        return inherit(self, content, redact(str(source)))
 
 
 def read_shared(folder: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.schema import DataSchema
 from gad_lightning.training.checkpoint_files import WholeCheckpointIO, newest_checkpoint
 from gad_lightning.training.interruption import Interruption
+from gad_lightning.video.address import redact
 from gad_lightning.video.atomic import make_folder
 
 DEFAULTS = {"default_root_dir": "runs", "use_distributed_sampler": False, "log_every_n_steps": 10}
@@ -196,7 +197,7 @@ class RunCLI(LightningCLI):
         """Begin from another classifier's weights, unless this run goes on from its own."""
         settings = self.config_init["fit"]
         if settings["init_from"] and not settings["ckpt_path"]:
-            rank_zero_info(f"From {settings['init_from']}: {self.model.init_from(settings['init_from'])}")
+            rank_zero_info(f"From {redact(settings['init_from'])}: {self.model.init_from(settings['init_from'])}")
 
     def after_fit(self) -> None:
         """Say where the checkpoint is and how to test it."""

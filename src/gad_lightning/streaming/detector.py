@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.errors import CheckpointError, SettingError
+from gad_lightning.classifiers.detection import encoder_for
+from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.streaming.compiled import CompiledRings
 from gad_lightning.streaming.rings import ChunkRings, WindowRings
 from gad_lightning.types import IGNORED, Predictions
+from gad_lightning.video.encoders import Encoder
 
 
 class OnlineDetector:
@@ -29,6 +31,10 @@ class OnlineDetector:
         compiled: run the backbone by ``torch.compile``: half a minute before the first labels; needs a C++ compiler on
             a CPU. In ``one_pass`` mode a step then reads every stream's rows, pushed or not, by one graph, and on CUDA
             by a CUDA graph (so far tried on a CPU only, where fewer rows may be faster than a graph).
+        encoder: that the classifier's features were made with; ``push`` then takes pictures too.
+
+    Raises:
+        SettingError: if there is no stream, or the encoder is another one.
 
     Example:
         >>> from gad_lightning import FeatureSpec, GADClassifier, TinyBackbone
@@ -46,6 +52,7 @@ class OnlineDetector:
         merge: bool = False,
         task: int = 0,
         compiled: bool = False,
+        encoder: Encoder | None = None,
     ) -> None:
         if num_streams < 1:
             raise SettingError(f"num_streams must be at least 1, got {num_streams}.", "use 1 for one stream")
@@ -62,6 +69,19 @@ class OnlineDetector:
             self.rings = WindowRings(classifier, num_streams, task)
             if compiled:
                 classifier.backbone.compile()
+        self.encoder: Encoder | None = None
+        if encoder is not None:
+            self.use(encoder)
+
+    def use(self, encoder: Encoder) -> None:
+        """Take pictures too from now on, through an encoder; its weights are read here.
+
+        Raises:
+            SettingError: if the classifier's features were made with another one.
+        """
+        self.encoder = encoder_for(self.classifier.schema.features, encoder)
+        self.encoder.load()
+        self.encoder.to(self.classifier.device)
 
     @torch.inference_mode()
     def push(self, frames: Tensor, streams: Sequence[int] | None = None) -> Predictions:
@@ -69,28 +89,24 @@ class OnlineDetector:
 
         Args:
             frames: (n, N, D) features, one frame per stream named, not standardised; (n, D) or, for one stream, (D,)
-                where N is 1.
+                where N is 1. Or (n, h, w, 3) uint8 RGB pictures of one size, if there is an encoder.
             streams: (n,) different streams; all of them, in order, by default.
 
         Returns:
             Predictions of n queries: ``video`` is the stream, ``moment`` and ``ordinal`` the frames pushed before.
 
         Raises:
-            SettingError: if the frames have another shape, or a stream is named twice or does not exist.
+            SettingError: if the frames have another shape, a stream is named twice or does not exist, or there are
+                pictures and no encoder.
+            DataError: if a feature is NaN or infinite; no stream has taken its frame then.
         """
         chosen = torch.arange(self.num_streams) if streams is None else torch.tensor(list(streams))
-        spec = self.classifier.schema.features
-        shape = (len(chosen), spec.tokens_per_frame, spec.width)
-        if frames.numel() != shape[0] * shape[1] * shape[2] or frames.shape[-1] != spec.width:
-            raise SettingError(
-                f"push wants frames of shape {shape}, got {tuple(frames.shape)}.", "one frame per stream"
-            )
         if len(chosen.unique()) != len(chosen) or not bool(((chosen >= 0) & (chosen < self.num_streams)).all()):
             raise SettingError(
                 f"streams are different numbers below {self.num_streams}, got {chosen.tolist()}.",
                 "name each stream once",
             )
-        ready = frames.reshape(shape).to(self.classifier.device)
+        ready = self.features_of(frames, chosen).to(self.classifier.device)
         moment = self.seen[chosen]
         scores, logits, slots = self.rings.step(chosen, moment, ready)
         self.seen[chosen] += 1
@@ -104,6 +120,52 @@ class OnlineDetector:
             logits=logits,
             slots=slots,
         )
+
+    def features_of(self, frames: Tensor, streams: Tensor) -> Tensor:
+        """Features of what was pushed: (n, N, D), with the precision of feature files where there were pictures.
+
+        Args:
+            frames: as :meth:`push` takes them.
+            streams: (n,) they are of.
+
+        Raises:
+            SettingError: if they have another shape, or there are pictures and no encoder.
+            DataError: if a feature is NaN or infinite.
+        """
+        spec = self.classifier.schema.features
+        shape = (len(streams), spec.tokens_per_frame, spec.width)
+        if frames.dtype == torch.uint8:
+            frames = self.encoded(frames, len(streams))
+        if frames.numel() != shape[0] * shape[1] * shape[2] or frames.shape[-1] != spec.width:
+            raise SettingError(
+                f"push wants frames of shape {shape}, got {tuple(frames.shape)}.", "one frame per stream"
+            )
+        ready = frames.reshape(shape)
+        bad = streams[~ready.isfinite().flatten(1).all(1).cpu()].tolist()
+        if bad:
+            raise DataError(
+                f"The features of stream {', '.join(map(str, bad))} hold NaN or infinite values; no frame was taken.",
+                "leave that frame out or encode it again; the streams go on where they were",
+            )
+        return ready
+
+    def encoded(self, pictures: Tensor, count: int) -> Tensor:
+        """Features of ``count`` uint8 pictures, as feature files would hold them.
+
+        Raises:
+            SettingError: if they have another shape, or there is no encoder.
+        """
+        if pictures.dim() != 4 or len(pictures) != count or pictures.shape[-1] != 3:
+            raise SettingError(
+                f"push wants uint8 pictures of shape ({count}, h, w, 3), got {tuple(pictures.shape)}.",
+                "push one RGB picture per stream, or features as floating-point numbers",
+            )
+        if self.encoder is None:
+            raise SettingError(
+                f"push got uint8 pictures of shape {tuple(pictures.shape)}, and the detector has no encoder.",
+                f"make it with encoder=..., the one called {self.classifier.schema.features.encoder!r}",
+            )
+        return self.encoder.encode(pictures.cpu()).half().float()  # feature files have this precision
 
     def restart(self, streams: Sequence[int] | None = None) -> None:
         """Forget what some streams have shown: their next frame is frame 0."""

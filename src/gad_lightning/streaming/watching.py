@@ -8,12 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gad_lightning.classifiers.detection import encoder_for
 from gad_lightning.errors import SettingError
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.pacing import Arrival, is_gap
 from gad_lightning.streaming.smoothing import Smoothing
-from gad_lightning.video.encoders import Encoder
+from gad_lightning.video.encoders import Encoder, SmallEncoder
 
 
 class Sighting(NamedTuple):
@@ -35,7 +34,7 @@ class Watcher:
 
     Args:
         detector: of one stream; its first use is over when this is made, so the first frame is as quick as any.
-        encoder: that the classifier's features were made with; the built-in one by default.
+        encoder: that the classifier's features were made with; the detector's or the built-in one by default.
         gap_seconds: a stream that showed the detector nothing for longer begins anew: window and smoothing are emptied.
             After a shorter time it goes on; the missing frames are left out, nothing takes their place.
         smoothing: of the labels; None shows the likeliest class.
@@ -57,24 +56,26 @@ class Watcher:
                 f"gap_seconds must be at least one frame, {1 / spec.fps:g} s, got {gap_seconds}.", "raise gap_seconds"
             )
         self.detector, self.gap_seconds, self.smoothing = detector, gap_seconds, smoothing or Smoothing()
-        self.encoder = encoder_for(spec, encoder)
-        self.encoder.load()
-        self.encoder.to(detector.classifier.device)
+        self.encoder = encoder or detector.encoder or SmallEncoder()
+        detector.use(self.encoder)
         self.names = detector.classifier.schema.tasks[detector.task].labels.names
         self.before: float | None = None
         detector.push(torch.zeros(1, spec.tokens_per_frame, spec.width))
         detector.restart()
 
     def look(self, arrival: Arrival) -> Sighting:
-        """Label one frame."""
+        """Label one frame.
+
+        Raises:
+            DataError: if the encoder gives NaN or infinite values; the stream has not taken the frame then.
+        """
         seconds, picture = arrival.frame
         restarted = is_gap(self.before, seconds, self.gap_seconds)
         if restarted:
             self.detector.restart()
             self.smoothing.restart()
         self.before = seconds
-        features = self.encoder.encode(picture[None]).half().float()  # feature files have this precision
-        scores = self.detector.push(features).scores[0, : len(self.names)]
+        scores = self.detector.push(torch.tensor(picture)[None]).scores[0, : len(self.names)]
         probabilities = scores.exp().float().cpu()
         label = self.smoothing(probabilities)
         return Sighting(

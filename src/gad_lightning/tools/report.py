@@ -24,7 +24,7 @@ def main(
     title: str | None = None,
     videos: int = 30,
     predict: Literal["missing", "always", "never"] = "missing",
-    packages: list[str] | None = None,
+    allowed: list[str] | None = None,
 ) -> None:
     """Write one HTML page about runs; it holds everything it shows and fetches nothing.
 
@@ -37,14 +37,14 @@ def main(
         title: heading of the page; the names of the runs by default.
         videos: timelines shown, at most.
         predict: make predictions where they are missing, always (keeps states for t-SNE, measures speed), or never.
-        packages: further ones whose classes a checkpoint may name, such as your own with a head.
+        allowed: further packages whose classes a checkpoint may name, such as your own with a head.
     """
     names = distinct_names(runs)
     read = []
     for folder, name in zip(runs, names, strict=True):
         if not folder.is_dir():
             raise MissingDataError(f"There is no run {folder}.", "give the folder that holds its config.yaml")
-        read.append(run_of(folder, predict, packages or [])._replace(name=name))
+        read.append(run_of(folder, predict, allowed or [])._replace(name=name))
     text = page_of(read, title or f"Report of {', '.join(names)}", videos)
     make_folder(output.parent)
     with written_whole(output) as part:
@@ -52,7 +52,7 @@ def main(
     sys.stdout.write(f"{output} shows {', '.join(names)}\n")
 
 
-def run_of(folder: Path, when: str, packages: Sequence[str] = ()) -> Run:
+def run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> Run:
     """Read a run, predicting first if need be.
 
     Raises:
@@ -62,7 +62,7 @@ def run_of(folder: Path, when: str, packages: Sequence[str] = ()) -> Run:
     if when == "always" or (found is None and when == "missing"):
         checkpoint = checkpoint_of(folder)
         sys.stdout.write(f"{folder}: predicting the test split with {checkpoint.relative_to(folder)}\n")
-        found = predict(folder, checkpoint, data_of(folder), [*ALLOWED_PACKAGES, *packages])
+        found = predict(folder, checkpoint, data_of(folder), [*ALLOWED_PACKAGES, *allowed])
     if found is None:
         raise MissingDataError(
             f"{folder} has no predictions.", "leave out --predict=never, or run gad-lightning predict"

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import GadError, SettingError
+from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.schema import DataSchema
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.journal import Journal
@@ -23,6 +24,7 @@ from gad_lightning.streaming.pacing import every, newest
 from gad_lightning.streaming.screen import Screen
 from gad_lightning.streaming.smoothing import Smoothing
 from gad_lightning.streaming.watching import Sighting, Watcher
+from gad_lightning.video.address import redact
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.live import LiveSource, Notice
 
@@ -30,7 +32,7 @@ from gad_lightning.video.live import LiveSource, Notice
 def main(
     source: str,
     *,
-    checkpoint: Path,
+    checkpoint: str | Path,
     log: Path | None = None,
     encoder: Encoder | None = None,
     task: str | None = None,
@@ -40,18 +42,20 @@ def main(
     hysteresis: tuple[float, float] | None = None,
     device: str = "auto",
     compiled: bool = False,
+    allowed: list[str] | None = None,
     **reading: Any,
 ) -> None:
     """Label what a camera, a URL or a video file shows, live; Ctrl-C ends it.
 
     Args:
         source: camera, camera:1 or camera:NAME; a URL (rtsp, http, https, rtmp, udp, tcp, srt); or a video file.
-        checkpoint: of a trained classifier.
+        checkpoint: of a trained classifier, a file or a URL.
         log: file that JSON lines are added to: each label with wall and stream time, score (its probability), entropy
             (nats), latency (seconds) and drops so far, and what happens to the source.
         encoder: that the classifier's features were made with; needed if it is not the built-in one.
         task: name of what is asked, for classifiers with several; the first by default.
-        every_frame: let a file wait for the detector; otherwise a frame that comes too late is dropped and counted.
+        every_frame: let a file wait for the detector, and play it as fast as that goes unless ``pace`` says otherwise;
+            without it a frame that comes too late is dropped and counted.
         gap_seconds: after a longer time without a frame the stream begins anew, with an empty window; after a shorter
             one it goes on, and the missing frames are left out.
         min_seconds: a label is shown once it has lasted so long.
@@ -59,9 +63,13 @@ def main(
             second.
         device: cpu, cuda, mps, or auto for what is there.
         compiled: compile the language model first, for half a minute; needs a C++ compiler on a CPU.
+        allowed: further packages whose classes the checkpoint may name, such as your own with a head.
         **reading: see :class:`LiveSource`.
     """
-    classifier = Classifier.load_from_checkpoint(checkpoint, map_location=chosen_device(device))
+    if not min_seconds >= 0:
+        raise SettingError(f"min_seconds must be 0 or more, got {min_seconds}.", "use 0 to show every label at once")
+    packages = [*ALLOWED_PACKAGES, *(allowed or [])]
+    classifier = Classifier.load_from_checkpoint(checkpoint, chosen_device(device), packages)
     asked = task_index(classifier.schema, task)
     fps, labels = classifier.schema.features.fps, classifier.schema.tasks[asked].labels
     smoothing = Smoothing(max(1, math.ceil(min_seconds * fps - 1e-6)), hysteresis, labels.background)
@@ -91,6 +99,8 @@ def watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Screen
     """
     if every_frame and frames.address.kind != "file":
         raise SettingError(f"{frames.address} does not wait, so every_frame cannot be kept.", "leave every_frame out")
+    if every_frame and frames.pace == "auto":
+        frames.pace = "arrival"
 
     def tell(notice: Notice) -> None:
         journal.write(notice.event, source=frames.address.shown, why=notice.why)
@@ -165,7 +175,9 @@ def chosen_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device(usable[-1])
     if name.split(":")[0] not in usable:
-        raise SettingError(f"device is {name!r}; here are: {', '.join(usable)}.", "set device to one of these, or auto")
+        raise SettingError(
+            f"device is {redact(name)!r}; here are: {', '.join(usable)}.", "set device to one of these, or auto"
+        )
     return torch.device(name)
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import warnings
 import zipfile
+from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import IO, Any
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.fabric.utilities.cloud_io import get_filesystem
 
 from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
+from gad_lightning.video.address import redact
 from gad_lightning.video.atomic import written_whole
 
 
@@ -59,7 +66,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
             CheckpointError: if it is damaged, or holds more than plain data.
         """
         if "://" in str(path):
-            return super().load_checkpoint(path, map_location=lambda storage, _: storage, weights_only=True)
+            return read_checkpoint(path)
         file = Path(path)
         if file.name.startswith("last") and file.is_file() and not is_whole(file):
             file = newest_checkpoint(file.parent) or file
@@ -111,21 +118,60 @@ def newest_checkpoint(folder: str | Path) -> Path | None:
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint file without running any code in it.
+    """Read a checkpoint file, or one at a URL, without running any code in it; errors show no password.
 
     Raises:
+        SettingError: if it is a URL with user and password.
         MissingDataError: if there is no such file.
         CheckpointError: if it is cut short, no checkpoint, or holds more than plain data.
     """
+    shown = redact(str(path))
+    if "://" in str(path):
+        return read_url(str(path), shown)
     if not Path(path).is_file():
-        raise MissingDataError(f"No checkpoint at {path}.", "give the path of a .ckpt file")
+        raise MissingDataError(f"No checkpoint at {shown}.", "give the path of a .ckpt file, or its URL as a string")
+    with Path(path).open("rb") as file:
+        return read_open(file, shown)
+
+
+def read_url(url: str, shown: str) -> dict[str, Any]:
+    """Read a checkpoint from a URL; nothing is kept of it, so two of the same file name are never mixed up.
+
+    Raises:
+        SettingError: if user and password stand in it.
+        MissingDataError: if nothing is there.
+        CheckpointError: if it is cut short, no checkpoint, or holds more than plain data.
+    """
+    if "@" in urlsplit(url).netloc:
+        raise SettingError(
+            f"Checkpoints are not read from URLs with a user or password, such as {shown}.",
+            "download the file and give its path",
+        )
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        with tempfile.TemporaryFile() as file:
+            with urlopen(url, timeout=60) if url.startswith("http") else get_filesystem(url).open(url, "rb") as answer:
+                shutil.copyfileobj(answer, file)
+            file.seek(0)
+            return read_open(file, shown)
+    except (OSError, HTTPException, ImportError, ValueError) as error:
+        reason = redact(str(error))
+    # raised out here: the errors above can name the URL, and would be told along with this one
+    raise MissingDataError(f"No checkpoint can be read from {shown}: {reason}.", "check the URL, or download the file")
+
+
+def read_open(file: IO[bytes], shown: str) -> dict[str, Any]:
+    """Read an open checkpoint file without running any code in it.
+
+    Raises:
+        CheckpointError: if it is cut short, no checkpoint, or holds more than plain data.
+    """
+    try:
+        content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}", "use the checkpoint before it") from error
+        raise CheckpointError(f"{shown} is damaged: {error}", "use the checkpoint before it") from error
     except UnpicklingError as error:
         raise CheckpointError(
-            f"{path} is damaged or holds more than plain data, which could run code: {error}",
+            f"{shown} is damaged or holds more than plain data, which could run code: {error}",
             "use the checkpoint before it, or one from people you trust",
         ) from error
     return content
