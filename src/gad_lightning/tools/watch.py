@@ -66,13 +66,11 @@ def main(
         allowed: further packages whose classes the checkpoint may name, such as your own with a head.
         **reading: see :class:`LiveSource`.
     """
-    if not min_seconds >= 0:
-        raise SettingError(f"min_seconds must be 0 or more, got {min_seconds}.", "use 0 to show every label at once")
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     classifier = Classifier.load_from_checkpoint(checkpoint, chosen_device(device), packages)
     asked = task_index(classifier.schema, task)
     fps, labels = classifier.schema.features.fps, classifier.schema.tasks[asked].labels
-    smoothing = Smoothing(max(1, math.ceil(min_seconds * fps - 1e-6)), hysteresis, labels.background)
+    smoothing = Smoothing(frames_of(min_seconds, fps), hysteresis, labels.background)
     detector = OnlineDetector(classifier, merge=classifier.backbone.mergeable, task=asked, compiled=compiled)
     watcher = Watcher(detector, encoder, gap_seconds, smoothing)
     frames = LiveSource(source, fps, resize=watcher.encoder.shrink, **reading)
@@ -81,6 +79,17 @@ def main(
         screen.say(f"LoRA merged: rounding changed a weight matrix by {detector.drift:.1e} of its size at most")
     with Journal(log) as journal:
         watch(watcher, frames, journal, screen, every_frame)
+
+
+def frames_of(min_seconds: float, fps: float) -> int:
+    """Frames that a label must have lasted, 1 for every label at once.
+
+    Raises:
+        SettingError: if the time is below 0.
+    """
+    if not min_seconds >= 0:
+        raise SettingError(f"min_seconds must be 0 or more, got {min_seconds}.", "use 0 to show every label at once")
+    return max(1, math.ceil(min_seconds * fps - 1e-6))
 
 
 def watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool) -> None:
