@@ -35,7 +35,14 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Any:
 def classifier_of(bench: Any, kind: type[Classifier], **more: Any) -> Classifier:
     """The tiny shape with a window of 16 frames, LoRA not at its start, in which it does nothing."""
     classifier: Classifier = bench["make"](
-        kind, "tiny", Windows("window", 16), FeatureSpec("random", 1.0, 12), bench["names"](20), "cpu", **more
+        kind,
+        "tiny",
+        Windows("window", 16),
+        FeatureSpec("random", 1.0, 12),
+        bench["names"](20),
+        "cpu",
+        "float32",
+        **more,
     )
     generator = torch.Generator().manual_seed(1)
     for name, weight in classifier.named_parameters():
