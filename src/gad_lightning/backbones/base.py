@@ -80,6 +80,12 @@ class Backbone(Part, nn.Module):
             at: (R, T) room of the cache for the new tokens.
         """
 
+    def slot_states(
+        self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
+    ) -> Tensor:
+        """States of the slots alone, (Q, H); arguments as for :meth:`forward`. A backbone may spare itself the rest."""
+        return tokens.at_slots(self(tokens, frames, cache, at))
+
     @abstractmethod
     def token_logits(self, states: Tensor, ids: Tensor | None = None) -> Tensor:
         """Next-token logits of gathered states (n, H).

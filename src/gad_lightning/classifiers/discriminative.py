@@ -104,7 +104,7 @@ class DiscriminativeClassifier(Classifier):
     def scores(self, batch: Batch) -> Predictions:
         """Head at the slot; no objective, no language-model head, no answer."""
         tokens = self.backbone.place(self.render(batch), packed=True)
-        slots = tokens.at_slots(self.backbone(tokens, self.frames(batch)))
+        slots = self.backbone.slot_states(tokens, self.frames(batch))
         scores, logits = self.score(slots, batch.task)
         return Predictions(batch.video, batch.ordinal, batch.task, batch.moment, batch.label, scores, logits, slots)
 

@@ -74,7 +74,7 @@ class OpenBranches:
         placed = backbone.place(tokens)
         cache = backbone.make_cache(rows, width + room(most) + most)
         at = torch.arange(width, device=placed.ids.device).expand(rows, -1)
-        slots = placed.at_slots(backbone(placed, frames, cache, at))
+        slots = backbone.slot_states(placed, frames, cache, at)
         return cls(backbone, prompt, cache, slots, batch.sample, batch.anchor, task, torch.full((rows,), width))
 
     def __len__(self) -> int:
