@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,30 @@ def test_each_benchmark_runs_and_stores_its_figures(command: str, tmp_path: Path
     assert done.returncode == 0, done.stderr
     (stored,) = tmp_path.glob("*.json")
     assert "versions" in json.loads(stored.read_text())["surroundings"]
+
+
+@pytest.mark.slow  # nine processes
+def test_one_command_runs_them_all_and_says_what_was_reached(tmp_path: Path) -> None:
+    command = [sys.executable, BENCH / "all.py", "--quick", "--shape", "tiny", "--output", tmp_path]
+    wide = {**os.environ, "COLUMNS": "160"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=wide)
+    assert done.returncode == 0, done.stderr
+    _, table = done.stdout.split("tiny shape on")
+    assert table.count("not measured") == 0
+    assert {"speed", "coin", "training", "labels", "length", "agreement", "memory", "pixels"} == {
+        path.name.split("_")[0] for path in tmp_path.glob("*.json")
+    }
+
+
+def test_the_aims_say_what_the_stored_figures_reach(bench: Any) -> None:
+    from aims import AIMS, Aim
+
+    small = Aim("a step", "training", lambda stored: 1.0, floor=1.15, hope=1.08)
+    assert [small.met(ratio) for ratio in (1.0, 1.1, 1.2)] == ["hope", "floor", "missed"]
+    large = Aim("a speed", "speed", lambda stored: 1.0, floor=60, hope=140)
+    assert [large.met(ratio) for ratio in (200, 60, 59)] == ["hope", "floor", "missed"]
+    stored = json.loads((BENCH / "results" / "speed_1b_cpu.json").read_text())
+    row = stored["frames"]["Disc"]
+    found = {aim.what: aim.ratio(stored) for aim in AIMS if aim.bench == "speed"}
+    assert found["one pass over published-style, Disc"] == row["one pass, chunk 512"] / row["published"]
+    assert found["8 live over published-style, Disc"] == row["live, 8"]["frames_per_second"] / row["published"]

@@ -1,4 +1,4 @@
-"""Clips of COIN, ten tokens a frame and one label of five words a clip: the published-style loop against our batches.
+"""Clips of COIN, ten tokens a frame, a label of four to six words a clip: the published-style loop against our batches.
 
     python experiments/bench/coin.py --shape tiny
 
@@ -21,15 +21,16 @@ from speed import KINDS, WIDTHS, inference
 
 from gad_lightning.schema import FeatureSpec, Windows
 
-TOKENS, CLASSES, WORDS = 10, 749, 5
+TOKENS, CLASSES, WORDS = 10, 749, 5  # words of a label on average
 BATCHES = {8: 16, 48: 8, 1200: 1}
 """Clips of a batch, by their frames."""
 
 
 def names() -> list[str]:
-    """Background and class names of five words."""
-    pairs = [f"{verb} {noun}" for noun in NOUNS for verb in VERBS]
-    return ["background", *(f"{one} and {other}" for one in pairs[:30] for other in pairs[30:60])][:CLASSES]
+    """Background and class names of four, five and six words in turn."""
+    pairs, links = [f"{verb} {noun}" for noun in NOUNS for verb in VERBS], ("", "and ", "and then ")
+    both = [(one, other) for one in pairs[:30] for other in pairs[30:60]]
+    return ["background", *(f"{one} {links[number % 3]}{other}" for number, (one, other) in enumerate(both))][:CLASSES]
 
 
 def clips_a_second(kind: str, shape: str, frames: int, device: str, repeats: int) -> tuple[float, float]:

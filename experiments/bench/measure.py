@@ -66,12 +66,23 @@ def resident_megabytes() -> float | None:
     return int(status.read_text().split()[1]) * resource.getpagesize() / 2**20
 
 
+def processor() -> str:
+    """The CPU, and which of its number formats matter for speed."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor() or platform.machine()
+    lines = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
+    facts = {name.strip(): value.strip() for name, value in lines.items()}
+    fast = [flag for flag in ("avx512f", "avx512_bf16", "amx_bf16") if flag in facts.get("flags", "").split()]
+    return " ".join([facts.get("model name", platform.machine()), *fast])
+
+
 def surroundings() -> dict[str, Any]:
     """Machine, versions and commit."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=False
     )
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
         "device": device,

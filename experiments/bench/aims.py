@@ -1,0 +1,151 @@
+"""What the benchmarks were to reach, beside what is stored: ``python experiments/bench/aims.py --shape 1b``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from table import speed_of
+
+Stored = dict[str, Any]
+
+
+class Aim(NamedTuple):
+    """A ratio within one run, and how large or small it was to be."""
+
+    what: str
+    bench: str  # which file it is read from
+    ratio: Callable[[Stored], float]
+    floor: float
+    hope: float
+
+    def met(self, ratio: float) -> str:
+        """Say what was reached; an aim whose hope is below its floor is to be small."""
+        sign = 1 if self.hope >= self.floor else -1
+        passed = [sign * ratio >= sign * aim for aim in (self.floor, self.hope)]
+        return "hope" if passed[1] else "floor" if passed[0] else "missed"
+
+
+def one_pass(stored: Stored, kind: str) -> float:
+    """Frames a second in one pass."""
+    (speed,) = (value for way, value in stored["frames"][kind].items() if way.startswith("one pass"))
+    return float(speed)
+
+
+def delay(stored: Stored, name: str) -> float:
+    """A quantile of the delay of one live stream of Disc, in milliseconds."""
+    return float(stored["frames"]["Disc"]["live, 1"][name])
+
+
+def over_published(kind: str, way: str) -> Callable[[Stored], float]:
+    """Frames a second of a way of classifying over the published-style loop's."""
+
+    def ratio(stored: Stored) -> float:
+        row = stored["frames"][kind]
+        speed = one_pass(stored, kind) if way == "one pass" else speed_of(row[way])
+        return speed / float(row["published"])
+
+    return ratio
+
+
+def labelled(kind: str) -> Callable[[Stored], float]:
+    """Labelled frames a second in training, one pass over windows."""
+
+    def ratio(stored: Stored) -> float:
+        row = stored["steps"][kind]
+        return float(row["one_pass_labelled_per_second"] / row["window_labelled_per_second"])
+
+    return ratio
+
+
+def step(mode: str) -> Callable[[Stored], float]:
+    """Seconds of a GAD step over a Disc step."""
+    return lambda stored: float(stored["steps"]["GAD"][f"{mode}_seconds"] / stored["steps"]["Disc"][f"{mode}_seconds"])
+
+
+def peak(way: str) -> Callable[[Stored], float]:
+    """Peak memory of a GAD step over that of the published-style step."""
+    return lambda stored: float(stored["ways"][way]["peak_mb"] / stored["ways"]["published style"]["peak_mb"])
+
+
+def kept_up(stored: Stored) -> float:
+    """Frames a second of a live stream after the longest over the shortest stretch."""
+    return float(stored["lengths"][-1]["live"] / stored["lengths"][0]["live"])
+
+
+def pixels_over_slower(stored: Stored) -> float:
+    """Frames a second from files to labels over the slower of decoding and encoding alone."""
+    return float(stored["ratio_to_slower"])
+
+
+AIMS = (
+    Aim("one pass over published-style, Disc", "speed", over_published("Disc", "one pass"), 60, 140),
+    Aim("one pass over published-style, GAD", "speed", over_published("GAD", "one pass"), 70, 160),
+    Aim("one pass over published-style, Gen", "speed", over_published("Gen", "one pass"), 20, 60),
+    *(
+        Aim(f"window mode over published-style, {kind}", "speed", over_published(kind, "window, batch 8"), 2, 3)
+        for kind in ("Disc", "GAD", "Gen")
+    ),
+    *(
+        Aim(f"{streams} live over published-style, {kind}", "speed", over_published(kind, f"live, {streams}"), *aims)
+        for streams, aims in ((1, (4, 5.4)), (8, (25, 40)))
+        for kind in ("Disc", "GAD")
+    ),
+    Aim("one pass, Disc over Gen", "speed", lambda stored: one_pass(stored, "Disc") / one_pass(stored, "Gen"), 3, 1.5),
+    Aim("step, windows, GAD over Disc", "training", step("window"), 1.15, 1.08),
+    Aim("step, one pass, GAD over Disc", "training", step("one_pass"), 1.3, 1.15),
+    *(
+        Aim(f"labelled frames/s in training, one pass over windows, {kind}", "training", labelled(kind), floor, hope)
+        for kind, floor, hope in (("Disc", 10, 50), ("Gen", 4, 10), ("GAD", 10, 30))
+    ),
+    Aim("peak memory of a GAD step over published-style", "memory", peak("LoRA"), 0.85, 0.6),
+    Aim("the same, gradient checkpointing", "memory", peak("LoRA, checkpointing"), 0.85, 0.6),
+    Aim("live frames/s, after the longest over the shortest stretch", "length", kept_up, 0.9, 1),
+    Aim("pixels to labels over the slower of decoding and encoding", "pixels", pixels_over_slower, 0.8, 0.95),
+)
+ON_GPU = (
+    Aim("one pass, frames/s, Disc", "speed", lambda stored: one_pass(stored, "Disc"), 20_000, 60_000),
+    Aim("one live stream, p50 in ms, Disc", "speed", lambda stored: delay(stored, "p50_ms"), 4, 1.5),
+    Aim("one live stream, p99 in ms, Disc", "speed", lambda stored: delay(stored, "p99_ms"), 8, 4),
+)
+"""Absolute figures, which were set for an H200 and the 1B shape."""
+
+
+def file_of(bench: str, folder: Path, shape: str, device: str) -> Path:
+    """Where a benchmark stores its figures: memory with times where they were taken, pixels whatever the shape."""
+    if bench == "pixels":
+        return folder / "pixels_kitchen_small.json"
+    timed = folder / f"steps_{shape}_{device}.json"
+    return timed if bench == "memory" and timed.exists() else folder / f"{bench}_{shape}_{device}.json"
+
+
+def show(folder: Path, shape: str, device: str) -> None:
+    """Print every aim with what is stored for a shape and device, and with where and when that was measured."""
+    table = Table("aim", "floor", "hope", "found", "", "commit", title=f"{shape} shape on {device}")
+    for aim in (*AIMS, *(ON_GPU if device.startswith("cuda") else ())):
+        cells = ("not measured", "", "")
+        if (path := file_of(aim.bench, folder, shape, device)).exists():
+            stored = json.loads(path.read_text())
+            ratio = aim.ratio(stored)
+            cells = (f"{ratio:,.2f}", aim.met(ratio), stored["surroundings"]["commit"])
+        table.add_row(aim.what, f"{aim.floor:g}", f"{aim.hope:g}", *cells)
+    Console().print(table)
+
+
+def main() -> None:
+    """Print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", default="1b")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    given = parser.parse_args()
+    show(given.results, given.shape, given.device)
+
+
+if __name__ == "__main__":
+    main()
