@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -99,7 +100,8 @@ def variant_on(name: str, data: Data, more: tuple[str, ...] = ()) -> Variant:
     """A variant on a data set; paths of its configs are relative to the repository."""
     made = read_variants()[name]
     config = ROOT / data.folder / f"{made['config']}.yaml"
-    own = (override.replace("{share}", str(data.share)) for override in made.get("with", ()))
+    models = os.environ.get("GAD_MODELS", "../shared/data/models")
+    own = (each.replace("{share}", str(data.share)).replace("{models}", models) for each in made.get("with", ()))
     return Variant(name, config, (*data.overrides, *own, *more), made.get("trained_as", ""))
 
 
