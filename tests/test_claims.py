@@ -68,14 +68,37 @@ def test_claims_name_variants_and_data_sets_that_exist(modules: Any) -> None:
         assert set(claim.on) <= {*data, "speed"}
 
 
-def test_every_variant_of_the_kitchen_trains(modules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def kitchen_variants(modules: Any, pretrained: bool) -> list[Any]:
+    """The variants of the kitchen, of a language model on the disk or of none."""
     data = modules.claims.read_data()["kitchen"]
-    parts = [part for claim in modules.claims.read_claims().values() if "kitchen" in claim.on for part in claim.parts]
-    for name in modules.claims.names_in(parts):
-        variant = modules.claims.variant_on(name, data)
+    parts = [part for claim in modules.claims.read_claims().values() for part in claim.parts_on("kitchen")]
+    variants = [modules.claims.variant_on(name, data) for name in modules.claims.names_in(parts)]
+    return [each for each in variants if pretrained == any("language_model=" in text for text in each.overrides)]
+
+
+def train_small(variants: list[Any]) -> None:
+    """Two steps of each."""
+    for variant in variants:
         overrides = [f"--{override.replace('{seed}', '1')}" for override in variant.overrides]
         main(["fit", f"--config={variant.config}", *overrides, *SMALL])
+
+
+def test_every_variant_of_the_kitchen_trains(modules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    train_small(kitchen_variants(modules, pretrained=False))
+
+
+def test_pretrained_and_random_language_models_train_on_the_kitchen(
+    modules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: Path
+) -> None:
+    models = shared / "data" / "models"
+    monkeypatch.setenv("GAD_MODELS", str(models))
+    monkeypatch.chdir(tmp_path)
+    source, target = models / "tinystories-llama-260k", "runs/claims/random-llama"
+    subprocess.run([sys.executable, CLAIMS / "random_model.py", source, target], check=True, capture_output=True)
+    variants = kitchen_variants(modules, pretrained=True)
+    assert [variant.name for variant in variants] == ["disc-stories", "disc-stories-random"]
+    train_small(variants)
 
 
 def result(claim: int, kind: str, value: float, half_width: float, p: float) -> dict[str, Any]:
