@@ -108,6 +108,22 @@ def test_each_benchmark_runs_and_stores_its_figures(command: str, tmp_path: Path
     assert "versions" in json.loads(stored.read_text())["surroundings"]
 
 
+@pytest.mark.slow  # six runs of the command line
+def test_both_modes_train_as_long_and_are_tested(tmp_path: Path) -> None:
+    config = BENCH.parent / "kitchen" / "discriminative.yaml"
+    data = ["--data=gad_lightning.data.toy.ToyActions", "--data.num_videos=8", "--data.window=16", "--data.stride=8"]
+    command = [sys.executable, BENCH / "modes.py", config, "--seconds", "2", "--output", tmp_path, *data]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    stored = json.loads((tmp_path / "modes_kitchen_discriminative_0.json").read_text())
+    for mode in ("window", "one_pass"):
+        curve = stored[mode]["validation"]
+        assert [point["epochs"] for point in curve] == sorted({point["epochs"] for point in curve})
+        assert [point["seconds"] for point in curve] == sorted(point["seconds"] for point in curve)
+        assert curve[0]["seconds"] > 0
+        assert 0 <= stored[mode]["test"]["test/segment_f1"] <= 1
+
+
 @pytest.mark.slow  # nine processes
 def test_one_command_runs_them_all_and_says_what_was_reached(tmp_path: Path) -> None:
     command = [sys.executable, BENCH / "all.py", "--quick", "--shape", "tiny", "--output", tmp_path]
