@@ -6,11 +6,13 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from gad_lightning.backbones.attention import is_plain
 from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.flex import widen
+from gad_lightning.backbones.last_layer import feed_forward_at
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.packing import pack
 from gad_lightning.parts import Part
@@ -83,8 +85,14 @@ class Backbone(Part, nn.Module):
     def slot_states(
         self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
     ) -> Tensor:
-        """States of the slots alone, (Q, H); arguments as for :meth:`forward`. A backbone may spare itself the rest."""
-        return tokens.at_slots(self(tokens, frames, cache, at))
+        """States of the slots, (Q, H); arguments as for :meth:`forward`.
+
+        Without gradients, the feed-forward part of the last of :attr:`blocks` runs at the slots alone.
+        """
+        if not self.blocks or torch.is_grad_enabled():  # checkpointing would run the layer again, without the hooks
+            return tokens.at_slots(self(tokens, frames, cache, at))
+        with feed_forward_at(self.blocks[-1], tokens.slots):
+            return tokens.at_slots(self(tokens, frames, cache, at))
 
     @abstractmethod
     def token_logits(self, states: Tensor, ids: Tensor | None = None) -> Tensor:
@@ -116,7 +124,7 @@ class Backbone(Part, nn.Module):
 
     @property
     def blocks(self) -> Sequence[nn.Module]:
-        """Layers that can be spread over processes; none by default."""
+        """Layers in their order, which can be spread over processes; none by default."""
         return ()
 
     def place(self, tokens: Tokens, packed: bool = False) -> Tokens:

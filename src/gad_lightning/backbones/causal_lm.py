@@ -17,7 +17,6 @@ from gad_lightning.backbones.connector import Connector, MLPConnector
 from gad_lightning.backbones.fingerprint import digest
 from gad_lightning.backbones.flex import flex_mask
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
-from gad_lightning.backbones.last_layer import feed_forward_at
 from gad_lightning.backbones.lora import (
     PAPER_LORA,
     adapter_names,
@@ -245,15 +244,6 @@ class CausalLM(Backbone):
             inputs_embeds=vectors, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=False
         ).last_hidden_state
         return states
-
-    def slot_states(
-        self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
-    ) -> Tensor:
-        """States of the slots, (Q, H); without gradients, the last layer's feed-forward part runs at them alone."""
-        if torch.is_grad_enabled():  # gradient checkpointing would run the layer a second time, without the hooks
-            return super().slot_states(tokens, frames, cache, at)
-        with feed_forward_at(self.blocks[-1], tokens.slots):
-            return super().slot_states(tokens, frames, cache, at)
 
     def token_logits(self, states: Tensor, ids: Tensor | None = None) -> Tensor:
         """Next-token logits of gathered states: (n, V + K), or (n, k) for ``ids``."""
