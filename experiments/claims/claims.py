@@ -44,6 +44,7 @@ class Claim(NamedTuple):
     parts: tuple[Part, ...]
     metrics: tuple[str, ...] = METRICS
     leave_out: Mapping[str, Sequence[str]] = MappingProxyType({})  # per data set, variants that make no sense there
+    models: Mapping[str, str] = MappingProxyType({})  # per data set, if not as data.toml says
     command: str = ""  # what answers it, if no comparison of runs does
     figures: str = ""  # what the command stores, in experiments/bench/results
     missing: str = ""  # what is not in the library yet

@@ -99,7 +99,8 @@ def result_lines(
             cells.append(f"{cell['value']:+.3f} [{cell['low']:+.3f}, {cell['high']:+.3f}] {ours[(number, metric)]}")
         lines.append(f"| {part['first']} {sign} {part['second']} | {' | '.join(cells)} |")
     failed = f" Failed: {', '.join(result['failed'])}." if result["failed"] else ""
-    about = f"Commit {', '.join(result['commit'])}; {', '.join(result['hardware'])}; {data.model}.{failed}"
+    model = claim.models.get(data.name, data.model)
+    about = f"Commit {', '.join(result['commit'])}; {', '.join(result['hardware'])}; {model}.{failed}"
     return [*lines, "", about, ""]
 
 
