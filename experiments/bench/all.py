@@ -4,7 +4,7 @@
     python experiments/bench/all.py --shape 1b                # an hour on a CPU
 
 Each is a process of its own; one that fails is named and does not keep the others from running. Exits with status 1 if
-one failed. ``modes.py`` and ``encode.py`` need data and stay apart.
+one failed. ``modes.py`` and ``encode.py`` have no shape and stay apart.
 """
 
 from __future__ import annotations
