@@ -133,3 +133,18 @@ def test_the_aims_say_what_the_stored_figures_reach(bench: Any) -> None:
     found = {aim.what: aim.ratio(stored) for aim in AIMS if aim.bench == "speed"}
     assert found["one pass over published-style, Disc"] == row["one pass, chunk 512"] / row["published"]
     assert found["8 live over published-style, Disc"] == row["live, 8"]["frames_per_second"] / row["published"]
+
+
+def test_the_aims_of_live_streams_take_the_faster_way_and_the_most_streams_in_time(bench: Any) -> None:
+    from aims import delay, streams_served
+
+    rows = {
+        "published": 1.0,
+        "live, 1": {"frames_per_second": 250.0, "p99_ms": 5.0},
+        "live, 1, compiled": {"frames_per_second": 500.0, "p99_ms": 3.0},
+        "live, 256": {"frames_per_second": 6_000.0, "p99_ms": 60.0},
+        "live, 1024": {"frames_per_second": 8_000.0, "p99_ms": 130.0},
+    }
+    stored = {"frames": {"Disc": rows}}
+    assert delay(stored, "p99_ms") == 3.0
+    assert streams_served(stored) == 256

@@ -2,6 +2,7 @@
 
     python experiments/bench/speed.py --shape tiny            # a minute on a CPU
     python experiments/bench/speed.py --shape 1b              # the true Llama-3.2-1B shape
+    python experiments/bench/speed.py --shape 1b --compiled 1 8     # by one graph too, as a GPU does unasked
 
 Same random weights and features for all; a window of 148 frames as the paper has it on CrossTask. Results go to
 ``experiments/bench/results/speed_<shape>_<device>.json``.
@@ -59,9 +60,9 @@ def chunk_batch(frames: Tensor, context: int) -> Batch:
     return batch._replace(frames=batch.frames.to(frames.device))
 
 
-def pushing(classifier: Classifier, frames: Tensor, streams: int) -> Callable[[], Any]:
+def pushing(classifier: Classifier, frames: Tensor, streams: int, compiled: bool = False) -> Callable[[], Any]:
     """A push of the next frame of every stream; a ring costs the same full or empty."""
-    detector, pushed = OnlineDetector(classifier, streams), itertools.count()
+    detector, pushed = OnlineDetector(classifier, streams, compiled=compiled), itertools.count()
     return lambda: detector.push(frames[(next(pushed) + torch.arange(streams)) % len(frames)])
 
 
@@ -88,6 +89,10 @@ def works_of(kind: str, given: argparse.Namespace, frames: Tensor) -> dict[str, 
         "window, batch 8": (inference(lambda: windowed(windows)), 8, 1),
         f"one pass, chunk {given.chunk}": (inference(lambda: classifier.scores(chunk)), given.chunk, 1),
         **{f"live, {n}": (pushing(classifier, frames, n), n, max(1, 16 // n)) for n in given.streams},
+        **{
+            f"live, {n}, compiled": (pushing(classifier, frames, n, compiled=True), n, max(1, 16 // n))
+            for n in given.compiled
+        },
     }
 
 
@@ -139,10 +144,14 @@ def main() -> None:
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="what the device is faster with if left out")
     parser.add_argument("--chunk", type=int, default=512, help="new frames of a chunk")
     parser.add_argument("--number", type=int, default=5, help="turns, in each of which every way is timed")
-    parser.add_argument("--streams", type=int, nargs="*", default=[1, 8, 64, 256])
+    parser.add_argument("--streams", type=int, nargs="*", help="1, 8, 64, 256 if left out, on a GPU 1024 too")
+    parser.add_argument("--compiled", type=int, nargs="*", help="streams by one graph; on a GPU 1, 8 if left out")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     given = parser.parse_args()
     given.dtype = given.dtype or native(given.device)
+    on_gpu = given.device.startswith("cuda")
+    given.streams = [1, 8, 64, 256, *[1024] * on_gpu] if given.streams is None else given.streams
+    given.compiled = [1, 8] * on_gpu if given.compiled is None else given.compiled
     results = run(given)
     settings = {name: value for name, value in vars(given).items() if name != "output"}
     print(store(f"speed_{given.shape}_{given.device}", {"settings": settings, "frames": results}, given.output))

@@ -22,10 +22,10 @@ from gad_lightning.backbones.lora import (
     adapter_names,
     add_lora,
     follow_autocast,
+    lora_layers,
     merge_lora,
     save_adapter_config,
     some_logits,
-    take_lora_out,
 )
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
@@ -85,6 +85,7 @@ class CausalLM(Backbone):
         self.commit: str | None = None
         self.new_tokens = NewTokens()
         self.merged = False
+        self.lora_layers: list[nn.Module] = []
 
     def load(self, texts: Sequence[str]) -> tuple[Any, Any]:
         """Load model and tokenizer; a subclass may make them otherwise, from all the ``texts`` they must know.
@@ -139,6 +140,7 @@ class CausalLM(Backbone):
         if self.lora is not None:
             self.model.requires_grad_(False)
             self.model = add_lora(self.model, self.decoder, self.lora, self.lora_on_head)
+            self.lora_layers = lora_layers(self.model)
             for parameter in self.model.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.float()
@@ -238,7 +240,7 @@ class CausalLM(Backbone):
             flex = self.attention == "flex" and cache is None  # a cache has another width at each step
             mask = flex_mask(known, self.window) if flex else dense_mask(tokens.places, known, self.window)
             positions = tokens.places.position
-        follow_autocast(self.model, tokens.ids.device.type)
+        follow_autocast(self.lora_layers, tokens.ids.device.type)
         vectors = self.embed(tokens, frames)
         states: Tensor = self.decoder(
             inputs_embeds=vectors, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=False
@@ -253,7 +255,7 @@ class CausalLM(Backbone):
             return torch.cat([head(states).float(), self.new_tokens.logits(states).float()], dim=1)
         known = ids < size
         rows = some_logits(head, states, ids.clamp(max=size - 1))
-        if not bool(known.all()):
+        if self.new_tokens.names:
             rows = torch.where(known, rows, self.new_tokens.logits(states).float()[:, (ids - size).clamp(min=0)])
         return rows
 
@@ -265,13 +267,8 @@ class CausalLM(Backbone):
         """
         if self.quantization is not None:
             raise cannot("a LoRA cannot be merged into it", self.quantization)
-        self.merged = True
+        self.merged, self.lora_layers = True, []
         return merge_lora(self.model) if self.lora is not None else 0.0
-
-    def merged_decoder(self) -> Any:
-        """The decoder after :meth:`merge`, as plain layers of transformers."""
-        take_lora_out(self.decoder)
-        return self.decoder
 
     def trained_state(self) -> dict[str, Tensor]:
         """Trained weights by name.

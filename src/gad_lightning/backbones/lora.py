@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,15 @@ def add_lora(model: Any, decoder: nn.Module, settings: dict[str, Any], on_head: 
     return wrapped
 
 
+def lora_layers(model: nn.Module) -> list[nn.Module]:
+    """Every layer below ``model`` that has LoRA."""
+    from peft.tuners.lora import LoraLayer
+
+    return [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
+
+
 def merge_lora(model: nn.Module) -> float:
-    """Fold every LoRA below ``model`` into its layer, computed in float32 and rounded once.
+    """Fold every LoRA below ``model`` into its layer, computed in float32 and rounded once, and leave the plain layers.
 
     A head tied to the input embedding is untied first: merging would otherwise change the embedding too.
 
@@ -63,8 +70,8 @@ def merge_lora(model: nn.Module) -> float:
 
     drift = 0.0
     holders = Counter(id(module._parameters.get("weight")) for module in model.modules())
-    for layer in model.modules():
-        if not isinstance(layer, Linear) or layer.merged:
+    for name, layer in list(model.named_modules()):
+        if not isinstance(layer, Linear):
             continue
         base = layer.get_base_layer()
         if holders[id(base.weight)] > 1:
@@ -75,26 +82,24 @@ def merge_lora(model: nn.Module) -> float:
         layer.merge()  # knows of DoRA and other variants
         exact, weight.data = weight.data, weight.data.to(kept_in)
         drift = max(drift, float((weight.data.float() - exact).norm() / exact.norm().clamp_min(1e-30)))
+        model.set_submodule(name, base)  # peft's layer around it would cost a live stream more than the arithmetic
     return drift
 
 
-def follow_autocast(model: nn.Module, device_type: str) -> None:
-    """Let every LoRA below ``model`` copy its input to its own number format, or leave that to autocast where it is on.
+def follow_autocast(layers: Sequence[nn.Module], device_type: str) -> None:
+    """Let LoRA layers copy their input to their own number format, or leave that to autocast where it is on.
 
     peft always copies. Under autocast the copies, in float32, are kept for the backward pass and of no other use: at
     the shape of Llama-3.2-1B they are a tenth of what a training step holds, and a sixth of one in nf4.
     """
-    from peft.tuners.lora import LoraLayer
-
     cast = not torch.is_autocast_enabled(device_type)
-    layers = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
     if layers and layers[0].cast_input_dtype_enabled != cast:
         for layer in layers:
-            layer.cast_input_dtype_enabled = cast
+            layer.cast_input_dtype_enabled = cast  # type: ignore[assignment]  # a module's attributes are tensors to it
 
 
 def some_logits(head: Any, states: Tensor, ids: Tensor) -> Tensor:
-    """Logits of a few tokens, of which alone the head's rows are read: LoRA on it or not, merged or not.
+    """Logits of a few tokens, of which alone the head's rows are read: LoRA on it or not.
 
     Args:
         head: the layer that writes tokens, (V, H).
@@ -106,7 +111,7 @@ def some_logits(head: Any, states: Tensor, ids: Tensor) -> Tensor:
     """
     from peft.tuners.lora import Linear
 
-    on_top = [] if not isinstance(head, Linear) or head.merged or head.disable_adapters else head.active_adapters
+    on_top = [] if not isinstance(head, Linear) or head.disable_adapters else head.active_adapters
     if any(head.use_dora.get(name, False) for name in on_top):  # scales whole rows of the sum
         every: Tensor = head(states)
         return every.float()[:, ids]
@@ -118,16 +123,6 @@ def some_logits(head: Any, states: Tensor, ids: Tensor) -> Tensor:
         low = head.lora_dropout[name](states.to(first.dtype)) @ first.T
         logits = logits + (low @ second.T).float() * head.scaling[name]
     return logits
-
-
-def take_lora_out(model: nn.Module) -> None:
-    """Put the layers themselves back in place of merged LoRA layers."""
-    from peft.tuners.lora import Linear
-
-    for name, layer in list(model.named_modules()):
-        if isinstance(layer, Linear) and layer.merged:
-            owner, _, last = name.rpartition(".")
-            setattr(model.get_submodule(owner), last, layer.get_base_layer())
 
 
 def adapter_names(model: Any, weights: Mapping[str, Tensor]) -> dict[str, str]:

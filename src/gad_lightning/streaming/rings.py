@@ -39,6 +39,7 @@ class ChunkRings:
         rows = num_streams * self.per_stream
         room = self.scratch + len(prompt.opener_ids) + classifier.room(1) + 1
         self.cache = classifier.backbone.make_cache(rows, room)
+        self.layout: tuple[list[list[int]], Tokens] | None = None
         self.read_prompt(rows)
 
     @torch.inference_mode()
@@ -75,7 +76,7 @@ class ChunkRings:
         asked = (which == 0).nonzero().squeeze(1)
         task = torch.full_like(row, self.task)
         prompt, backbone = self.classifier.prompt, self.classifier.backbone
-        tokens = prompt.render(local + 1, 1, asked, local[asked], task, begin=local)
+        tokens = self.lay_out(local, asked, task)
         slots = self.read(tokens, self.rooms(tokens, local), row, frames, stream)
         used = torch.full_like(row, self.scratch + len(prompt.opener_ids))
         branches = OpenBranches(backbone, prompt, self.cache, slots, asked, local[asked], task, used)
@@ -101,6 +102,24 @@ class ChunkRings:
         states = backbone(placed, frames[stream].unsqueeze(1), self.cache, at.to(placed.ids.device))
         slots: Tensor = placed.at_slots(states)
         return slots
+
+    def lay_out(self, local: Tensor, asked: Tensor, task: Tensor) -> Tokens:
+        """Render one frame of each row: as in the step before, further on, where the same rows are asked again.
+
+        Args:
+            local: (r,) number of the frame in its chunk.
+            asked: (Q,) which rows have a branch.
+            task: (r,) the task of each row.
+        """
+        prompt, alike = self.classifier.prompt, local.clamp(max=1)  # only a first frame has no separator before it
+        key = [alike.tolist(), asked.tolist()]
+        if self.layout is None or self.layout[0] != key:
+            self.layout = key, prompt.render(alike + 1, 1, asked, alike[asked], task, begin=alike)
+        tokens = self.layout[1]
+        places = tokens.places
+        further = torch.where(places.kind != Kind.PAD, (local - alike).unsqueeze(1), 0)
+        position = places.position + further * prompt.group
+        return tokens._replace(places=places._replace(frame=places.frame + further, position=position))
 
     def rooms(self, tokens: Tokens, local: Tensor) -> Tensor:
         """Room of each new token: frame tokens in the ring, the rest in the scratch; (r, T)."""

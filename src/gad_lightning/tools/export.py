@@ -63,7 +63,7 @@ class WholeWindow(nn.Module):
         self.register_buffer("std", classifier.std)
         backbone.merge()
         self.connector = backbone.connector
-        self.decoder = backbone.merged_decoder()
+        self.decoder = backbone.decoder
         self.head = classifier.heads[classifier.schema.head_of_task[task]]
         self.eval().requires_grad_(False)
 
