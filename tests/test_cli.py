@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,6 +153,18 @@ def test_fit_begins_from_another_run_s_weights_but_a_resumed_one_from_its_own(fi
     main([*kept, *still, "--init_from=/nowhere", "--ckpt_path=last"])
     with pytest.raises(MissingDataError, match="/nowhere"):
         main([*kept, "--init_from=/nowhere"])
+
+
+def test_a_run_that_goes_on_with_other_settings_says_which(fitted: Path, tmp_path: Path) -> None:
+    shutil.copytree(fitted, tmp_path / "ToyActions" / "GADClassifier" / "version_0")
+    again = ["fit", f"--config={fitted}/config.yaml", f"--trainer.default_root_dir={tmp_path}", "--ckpt_path=last"]
+    with pytest.warns(UserWarning, match="was made with other settings") as warned:
+        main([*again, "--trainer.max_epochs=3", "--model.init_args.optimizer.init_args.lr=0.02"])
+    (told,) = (str(one.message) for one in warned if "other settings" in str(one.message))
+    assert told.endswith(
+        f"model.init_args.optimizer.init_args.lr: 0.01 -> 0.02; "
+        f"trainer.default_root_dir: {fitted.parents[2]} -> {tmp_path}; trainer.max_epochs: 2 -> 3"
+    )
 
 
 def test_a_checkpoint_of_another_head_is_refused(fitted: Path, tmp_path: Path) -> None:

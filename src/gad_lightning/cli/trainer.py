@@ -16,6 +16,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.predictions import PredictionWriter
+from gad_lightning.cli.changed import changed, config_beside
 from gad_lightning.cli.guards import check_accelerator
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import MissingDataError, SettingError
@@ -123,6 +124,17 @@ class RunCLI(LightningCLI):
             path = settings["ckpt_path"] = self.last_checkpoint(settings)
         if path and path.split(":")[0] not in SPECIAL_CHECKPOINTS and "://" not in path:
             WholeCheckpointIO().load_checkpoint(path)
+            self.tell_changes(Path(path))
+
+    def tell_changes(self, checkpoint: Path) -> None:
+        """Warn if a run goes on that had other settings: those at hand count, but what was counted and kept stays."""
+        before = config_beside(checkpoint)
+        if self.config.subcommand != "fit" or not before.is_file():
+            return
+        settings = self.config["fit"]
+        found = changed(before, self._parser("fit").dump(settings, skip_none=False))
+        if found:
+            rank_zero_warn(f"{checkpoint} was made with other settings, of {before}: {'; '.join(found)}")
 
     def last_checkpoint(self, settings: Any) -> str | None:
         """Newest whole checkpoint of this data and classifier; None for ``fit`` where there is none: a first start.
