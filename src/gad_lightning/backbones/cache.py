@@ -35,10 +35,10 @@ class KeyValueRows:
         """Room that the next forward passes look at, if not all: nothing of theirs may lie beyond it."""
 
     def choose(self, rows: Tensor | None) -> None:
-        """Let the next forward passes be about some rows only, (r,) int64; None for all."""
-        self.rows = rows
-        every = torch.arange(len(self.places.kind), device=self.places.kind.device)
-        self.row = (every if rows is None else rows).unsqueeze(1)
+        """Let the next forward passes be about some rows only, (r,) int64 on the CPU; None for all."""
+        device, every = self.places.kind.device, torch.arange(len(self.places.kind))
+        self.row = (every if rows is None else rows).unsqueeze(1).to(device)
+        self.rows = slice(None) if rows is None else as_slice(rows) or self.row.squeeze(1)
 
     def admit(self, places: Places, at: Tensor, alone: bool = False) -> Places:
         """Announce the tokens of the next forward pass.
@@ -57,7 +57,7 @@ class KeyValueRows:
         self.at = at
         self.alone = alone
         known = Places(*(part[:, : self.end] for part in self.places))
-        known = known if self.rows is None else Places(*(part[self.rows] for part in known))
+        known = Places(*(part[self.rows] for part in known))
         return known._replace(sample=places.sample.amax(1, keepdim=True).expand_as(known.kind))
 
     def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *unused: Any) -> tuple[Tensor, Tensor]:
@@ -69,8 +69,7 @@ class KeyValueRows:
             store[layer_idx][self.row, :, self.at] = new.transpose(1, 2)
         if self.alone:
             return key_states, value_states
-        keys, values = self.keys[layer_idx][:, :, : self.end], self.values[layer_idx][:, :, : self.end]
-        return (keys, values) if self.rows is None else (keys[self.rows], values[self.rows])
+        return self.keys[layer_idx][self.rows, :, : self.end], self.values[layer_idx][self.rows, :, : self.end]
 
     def forget(self, rows: Tensor, first: int = 0) -> None:
         """Make room again: nobody sees the tokens of these rows any more, from room ``first`` on."""
@@ -102,3 +101,20 @@ class KeyValueRows:
     def nbytes(self) -> int:
         """Memory of the keys and values."""
         return sum(part.nbytes for store in (self.keys, self.values) for part in store.values())
+
+
+def as_slice(rows: Tensor) -> slice | None:
+    """The slice that picks these rows, which copies nothing; None if there is none.
+
+    Args:
+        rows: (r,) int64, at least one.
+
+    Example:
+        >>> as_slice(torch.tensor([1, 3, 5])), as_slice(torch.tensor([1, 3, 4]))
+        (slice(1, 6, 2), None)
+    """
+    first, steps = int(rows[0]), rows.diff()
+    step = int(steps[0]) if len(steps) else 1
+    if step < 1 or not bool((steps == step).all()):
+        return None
+    return slice(first, int(rows[-1]) + 1, step)

@@ -61,7 +61,7 @@ class CompiledRings(ChunkRings):
         self.cache.choose(None)
         states = self.graph(self.classifier.backbone, wide, shown, self.cache, every.to(shown.device))
         slots = row[tokens.slots // width] * self.width + tokens.slots % width
-        self.cache.choose(row.to(shown.device))
+        self.cache.choose(row)
         return wide._replace(slots=slots.to(shown.device)).at_slots(states)  # a copy: the next step writes over states
 
 

@@ -51,7 +51,7 @@ class ChunkRings:
             plain=False
         )
         at = torch.arange(self.prompt_room, device=tokens.ids.device).unsqueeze(0)
-        self.cache.choose(one.to(tokens.ids.device))
+        self.cache.choose(one)
         backbone(tokens, self.classifier.mean.new_zeros(1, 0, 1, self.classifier.prompt.width), self.cache, at)
         self.cache.copy_row(0, torch.arange(rows), self.prompt_room)
 
@@ -68,7 +68,10 @@ class ChunkRings:
         chunk = (moment // self.chunk).unsqueeze(1) + ahead
         first = (chunk * self.chunk - (self.window - 1)).clamp(min=0)
         stream, which = (first <= moment.unsqueeze(1)).nonzero(as_tuple=True)
-        row = streams[stream] * self.per_stream + chunk[stream, which] % self.per_stream
+        place = chunk[stream, which] % self.per_stream
+        order = (stream * self.per_stream + place).argsort()  # as the cache has them, which then copies none
+        stream, which, place = stream[order], which[order], place[order]
+        row = streams[stream] * self.per_stream + place
         local = moment[stream] - first[stream, which]
         if bool((local == 0).any()):
             self.cache.forget(row[local == 0], self.prompt_room)
@@ -98,7 +101,7 @@ class ChunkRings:
         """
         backbone = self.classifier.backbone
         placed = backbone.place(tokens)._replace(plain=False)
-        self.cache.choose(row.to(placed.ids.device))
+        self.cache.choose(row)
         states = backbone(placed, frames[stream].unsqueeze(1), self.cache, at.to(placed.ids.device))
         slots: Tensor = placed.at_slots(states)
         return slots
