@@ -203,6 +203,7 @@ def test_parts_share_the_videos_and_the_report(videos: Path, tmp_path: Path) -> 
 
 def encode_slowly(videos: Path, output: Path) -> None:
     """Encode at a pace at which a test can interrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background ignores it
     encode_videos(videos, output, Brightness(pause=0.1), Settings(fps=5.0, batch_size=1))
 
 
