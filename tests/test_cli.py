@@ -161,9 +161,12 @@ def test_a_run_that_goes_on_with_other_settings_says_which(fitted: Path, tmp_pat
     with pytest.warns(UserWarning, match="was made with other settings") as warned:
         main([*again, "--trainer.max_epochs=3", "--model.init_args.optimizer.init_args.lr=0.02"])
     (told,) = (str(one.message) for one in warned if "other settings" in str(one.message))
+    last = max((tmp_path / "ToyActions").rglob("last.ckpt"), key=lambda path: path.stat().st_mtime)
+    assert read_checkpoint(last)["optimizer_states"][0]["param_groups"][0]["initial_lr"] == 0.01
     assert told.endswith(
         f"model.init_args.optimizer.init_args.lr: 0.01 -> 0.02; "
-        f"trainer.default_root_dir: {fitted.parents[2]} -> {tmp_path}; trainer.max_epochs: 2 -> 3"
+        f"trainer.default_root_dir: {fitted.parents[2]} -> {tmp_path}; trainer.max_epochs: 2 -> 3. "
+        "The optimizer goes on with its own."
     )
 
 

@@ -127,14 +127,17 @@ class RunCLI(LightningCLI):
             self.tell_changes(Path(path))
 
     def tell_changes(self, checkpoint: Path) -> None:
-        """Warn if a run goes on that had other settings: those at hand count, but what was counted and kept stays."""
+        """Warn if a run goes on that had other settings: those at hand count, but for what the optimizer has saved."""
         before = config_beside(checkpoint)
         if self.config.subcommand != "fit" or not before.is_file():
             return
         settings = self.config["fit"]
         found = changed(before, self._parser("fit").dump(settings, skip_none=False))
         if found:
-            rank_zero_warn(f"{checkpoint} was made with other settings, of {before}: {'; '.join(found)}")
+            told = redact("; ".join(found))
+            rank_zero_warn(
+                f"{checkpoint} was made with other settings, of {before}: {told}. The optimizer goes on with its own."
+            )
 
     def last_checkpoint(self, settings: Any) -> str | None:
         """Newest whole checkpoint of this data and classifier; None for ``fit`` where there is none: a first start.
