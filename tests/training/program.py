@@ -23,6 +23,7 @@ from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.training.position import batches_done
 from gad_lightning.types import Batch
@@ -37,6 +38,7 @@ class Run(NamedTuple):
 
     root: Path
     resume: Path | str | None = None
+    kind: type[GADClassifier] | type[GenerativeClassifier] = GADClassifier
     processes: int = 1
     sharded: bool = False
     workers: int = 0
@@ -180,16 +182,14 @@ def strategy_of(run: Run) -> str | ModelParallelStrategy:
 
 
 def make_classifier(data: ToyActions, run: Run) -> Classifier:
-    """A small GAD, of the same weights in every process."""
+    """A small GAD or generative classifier, of the same weights in every process."""
     torch.manual_seed(1)
     lora: dict[str, Any] = {"lora": run.lora, "lora_on_head": run.lora is not None}
     backbone: CausalLM = TinyBackbone(hidden_size=16, num_layers=2, num_heads=2, **lora)
     if run.causal_lm is not None:
         backbone = CausalLM(**run.causal_lm, **lora)
     warmup = 0.1 if run.schedule == "cosine" else 0.0
-    return GADClassifier(
-        schema=data.schema, backbone=backbone, answered_share=0.5, schedule=run.schedule, warmup=warmup
-    )
+    return run.kind(schema=data.schema, backbone=backbone, answered_share=0.5, schedule=run.schedule, warmup=warmup)
 
 
 def train(run: Run, book: Book | None = None) -> Ending:

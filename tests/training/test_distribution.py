@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 import torch
 from lightning import Trainer
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies import ModelParallelStrategy
+from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
 
 from gad_lightning.backbones.tiny import TinyBackbone
@@ -125,6 +128,31 @@ def test_spread_blocks_train_as_one_process_and_resume_to_the_bit(tmp_path: Path
     Classifier.load_from_checkpoint(checkpoint)  # whole, in one file, without the frozen weights
     unspread = train(run._replace(save_at=(), resume=checkpoint))
     assert list(unspread.losses.values()) == pytest.approx(list(alone.losses.values())[3:], rel=CLOSE)
+
+
+@pytest.mark.slow  # starts processes of their own
+def test_blocks_are_spread_between_passes_in_training_and_whole_in_evaluation(tmp_path: Path) -> None:
+    run = Run(tmp_path, kind=GenerativeClassifier, lora=NO_DROPOUT, data=(("eval_batch_size", 1),))
+    alone = train(run)
+    spread = run._replace(processes=2, sharded=True, callbacks=(Spreading(),))
+    whole = finished(spread._replace(save_at=(("validation_end", 5),)))
+    assert_same_course(whole, alone)
+    rest = finished(spread._replace(resume=run.checkpoint("validation_end", 5)))
+    assert rest[3:] == whole[3:]
+
+
+class Spreading(Callback):
+    """Ends a process whose blocks are not as they should be."""
+
+    def on_before_backward(self, trainer: Trainer, pl_module: Any, loss: Tensor) -> None:
+        assert self.spread(pl_module) == {True}
+
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: Any, *batch: Any) -> None:
+        assert self.spread(pl_module) == {False}  # one process has 34 batches, the other 33
+
+    def spread(self, classifier: Classifier) -> set[bool]:
+        """Whether weights of the blocks are spread."""
+        return {isinstance(weight, DTensor) for block in classifier.backbone.blocks for weight in block.parameters()}
 
 
 @pytest.mark.slow  # starts processes of their own

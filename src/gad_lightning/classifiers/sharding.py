@@ -7,11 +7,14 @@ from torch.optim import Optimizer
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
-from gad_lightning.training.distribution import average_gradients, check_sharding, clip_norm, shard
+from gad_lightning.training.distribution import average_gradients, check_sharding, clip_norm, hold_whole, shard
 
 
 class SpreadsBlocks(LightningModule):
-    """Mixin of the classifiers: ``ModelParallelStrategy`` spreads the decoder's blocks; each process has all else."""
+    """Mixin of the classifiers: ``ModelParallelStrategy`` spreads the decoder's blocks; each process has all else.
+
+    In evaluation each process has the blocks whole too.
+    """
 
     backbone: Backbone
 
@@ -24,6 +27,17 @@ class SpreadsBlocks(LightningModule):
         if self.device_mesh is not None:
             check_sharding(self.trainer.strategy, getattr(self.backbone, "quantization", None) is not None)
             shard(self.backbone.blocks, self.device_mesh["data_parallel"])
+
+    def on_validation_start(self) -> None:
+        """Hold the blocks whole."""
+        hold_whole(self.backbone.blocks, True)
+
+    def on_validation_end(self) -> None:
+        """Spread the blocks again."""
+        hold_whole(self.backbone.blocks, False)
+
+    on_test_start = on_predict_start = on_validation_start
+    on_test_end = on_predict_end = on_validation_end
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Average the gradients that such a strategy forgets, before they are clipped."""

@@ -55,7 +55,29 @@ def shard(blocks: Iterable[nn.Module], mesh: Any) -> None:
     for block in blocks:
         if isinstance(block, FSDPModule):
             continue
-        fully_shard(block, mesh=mesh)
+        fully_shard(block, mesh=mesh, reshard_after_forward=True)  # left out, what is wrapped first stays whole
+
+
+def hold_whole(blocks: Iterable[nn.Module], whole: bool) -> None:
+    """Gather spread blocks and keep them whole, or spread them again; all processes together.
+
+    While blocks are spread all processes must compute them equally often. Evaluation does not: one process has a batch
+    more, or writes longer labels.
+
+    Args:
+        blocks: decoder layers, spread or not.
+        whole: whether they are to be whole.
+    """
+    from torch.distributed.fsdp import FSDPModule
+
+    for block in blocks:
+        if not isinstance(block, FSDPModule):
+            continue
+        block.set_reshard_after_forward(not whole)
+        if whole:
+            block.unshard()
+        else:
+            block.reshard()
 
 
 def check_sharding(strategy: Any, quantized: bool) -> None:
