@@ -81,7 +81,6 @@ class Tokens(NamedTuple):
     target: Tensor  # (R, T) int64, the token to be written after this one, else IGNORED
     slots: Tensor  # (Q,) int64, row * T + column of the last opener token of each query (in GAD: the [CLS])
     plain: bool = False  # whether the rule is ordinary causal attention over positions 0..n-1, padding on the right
-    alike: int = 0  # prompt tokens that all rows begin with, where they are plain and several
 
     def to(self, device: torch.device | str) -> Tokens:
         """Move every tensor to ``device``."""
@@ -89,7 +88,7 @@ class Tokens(NamedTuple):
         ids, visual, query, target, slots = (
             part.to(device, non_blocking=True) for part in (self.ids, self.visual, self.query, self.target, self.slots)
         )
-        return Tokens(ids, visual, places, query, target, slots, self.plain, self.alike)
+        return Tokens(ids, visual, places, query, target, slots, self.plain)
 
     def at_slots(self, states: Tensor) -> Tensor:
         """Pick the slot states: (R, T, H) -> (Q, H)."""

@@ -50,7 +50,7 @@ def dense_mask(query: Places, key: Places, window: int) -> Tensor:
 def attend(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **settings: Any
 ) -> tuple[Tensor, Any]:
-    """Attend as the mask wants: FlexAttention, block by block where it has blocks, causally where it is, else ``sdpa``.
+    """Attend as the mask wants: FlexAttention, block by block where it has blocks, else ``sdpa``.
 
     Args:
         module: the layer.
@@ -81,11 +81,8 @@ def attend(
         states = nn.functional.scaled_dot_product_attention(together, key, value, seen, dropout, scale=scale)
         return states.reshape(query.shape).transpose(1, 2).contiguous(), None
     if blocks is None:
-        before: int | None = getattr(attention_mask, "before", None)
-        if before is not None:  # of plain causal attention: queries that nobody reads stand for the earlier tokens
-            query, attention_mask = nn.functional.pad(query, (0, 0, before, 0)), None
-        states, told = sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
-        return states[:, before:], told
+        whole: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
+        return whole
     if heads > 1:  # once, not for every block
         key, value = key.repeat_interleave(heads, 1), value.repeat_interleave(heads, 1)
     parts = [

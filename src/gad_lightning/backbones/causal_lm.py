@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.blocks import dense_mask, use_blocks
 from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.connector import Connector, MLPConnector
@@ -28,7 +29,6 @@ from gad_lightning.backbones.lora import (
 )
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
-from gad_lightning.backbones.same_prompt import ReadsPromptOnce
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
@@ -36,7 +36,7 @@ from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
 
 
-class CausalLM(ReadsPromptOnce):
+class CausalLM(Backbone):
     """Reads prompt and frames with a pretrained decoder (Llama, Qwen2, Qwen3, ...) and a fresh connector.
 
     Args:
@@ -240,10 +240,6 @@ class CausalLM(ReadsPromptOnce):
             flex = self.attention == "flex" and cache is None  # a cache has another width at each step
             mask = flex_mask(known, self.window) if flex else dense_mask(tokens.places, known, self.window)
             positions = tokens.places.position
-        return self.decode(tokens, frames, mask, positions, cache)
-
-    def decode(self, tokens: Tokens, frames: Tensor, mask: Any, positions: Tensor | None, cache: Any) -> Tensor:
-        """States after the last norm, (R, T, H), under a mask that is made already."""
         follow_autocast(self.lora_layers, tokens.ids.device.type)
         vectors = self.embed(tokens, frames)
         states: Tensor = self.decoder(
