@@ -24,7 +24,7 @@ from gad_lightning.video.atomic import written_whole
 TARGET = 0.005
 """Half-width that the pilot asks for."""
 LEAST_SEEDS = 5
-"""With fewer nothing is decided: a bootstrap of so few seeds is far too sure."""
+"""With fewer nothing is decided."""
 Key = tuple[int, int, str]
 """Claim, number of the part, metric."""
 
@@ -155,7 +155,8 @@ def write_readme(results: Path = RESULTS) -> None:
     by_data = {name: stored(name, results) for name in data}
     extra = {name: [read(results / name / file) for file in (BASELINES, LATENCY)] for name in data}
     baselines = {name: baseline_rows(result) for name, (result, _) in extra.items()}
-    variants = {name: variant_rows(found.values()) for name, found in by_data.items()}
+    claimed = {name: [r for number, r in found.items() if number] for name, found in by_data.items()}  # no pilot
+    variants = {name: variant_rows(found) for name, found in claimed.items()}
     run = {name: len({v for result in found.values() for v in result["scores"]}) for name, found in by_data.items()}
     tried = [f"- {name}: {number} variants have been run. {data[name].tried}" for name, number in run.items()]
     pilots = [line for name in data for line in pilot_lines(by_data[name].get(0), data[name])]

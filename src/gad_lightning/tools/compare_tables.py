@@ -175,7 +175,7 @@ def difference_lines(rows: Sequence[Row], metrics: Sequence[str]) -> list[str]:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     needed = max(int(row["seeds_needed"]) for row in rows)
     widest = max(float(row["half_width_of_videos"]) for row in rows)
-    note = "Paired by seed and video; 95 % intervals of a bootstrap over test videos and seeds."
+    note = "Paired by seed and video; 95 % intervals over test videos and seeds, by Student's t."
     if all(int(row["num_seeds"]) < 2 for row in rows):
         note += " One seed says nothing of how much seeds differ."
     else:
