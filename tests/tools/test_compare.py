@@ -245,6 +245,12 @@ def test_a_variant_may_read_the_checkpoints_of_another_in_another_way(home: Path
     first, second = (score_run(run) for run in runs[:2])
     assert first.counts["top1"].tolist() == second.counts["top1"].tolist()
     assert not (runs[1].home / "checkpoints").exists()
+    assert not runs[1].changed()
+    job = json.loads((runs[0].home / "job.json").read_text())
+    (runs[0].home / "job.json").write_text(json.dumps({**job, "overrides": ["another"]}))
+    assert runs[1].changed(), "that checkpoint was asked for otherwise"
+    (runs[1].home / "predictions/frames.csv").unlink()
+    assert not runs[1].finished
 
 
 @pytest.mark.slow  # a comparison in processes of its own, which is killed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -16,6 +17,9 @@ import pytest
 
 from gad_lightning.cli import main as command
 from gad_lightning.errors import DataError, MissingDataError, SettingError
+from gad_lightning.report.charts import Axes, Line, chart
+from gad_lightning.report.merging import joined
+from gad_lightning.schema import LabelSet
 from gad_lightning.tools.report import main
 
 SCRIPT = "<script>document.title='pwned'</script>"
@@ -153,6 +157,38 @@ def test_runs_with_other_classes_share_one_page(tmp_path: Path) -> None:
     main([one, two], tmp_path / "page.html")
     said = Checker((tmp_path / "page.html").read_text(encoding="utf-8")).said
     assert said.count("1.000") >= 2, "both say stir where it is stir"
+
+
+def test_runs_tested_on_other_frames_are_told_apart_and_none_is_called_best(tmp_path: Path) -> None:
+    one = write_run(tmp_path / "one", [0, 1, 1], [0, 1, 1], video="a")
+    two = write_run(tmp_path / "two", [0, 1, 0], [0, 1, 1], video="a")
+    main([one, two], tmp_path / "same.html")
+    three = write_run(tmp_path / "three", [0, 1], [0, 1], video="b")
+    main([one, three], tmp_path / "other.html")
+    same, other = ((tmp_path / name).read_text(encoding="utf-8") for name in ("same.html", "other.html"))
+    assert "cannot be compared" not in same
+    assert "<b>1.000</b>" in same
+    assert "were not tested on the same frames and labels (one 1 video, three 1 video)" in other
+    assert "<b>1.000</b>" not in other
+
+
+def test_the_background_of_any_run_is_none_of_the_actions() -> None:
+    plain, marked = LabelSet(("rest", "stir")), LabelSet(("stir", "rest"), 1)
+    assert joined([plain, marked]) == LabelSet(("rest", "stir"), 0)
+
+
+def test_a_run_that_cannot_be_read_is_named_and_the_others_have_their_page(tmp_path: Path) -> None:
+    (tmp_path / "bad").mkdir()
+    one = write_run(tmp_path / "one", [0], [0])
+    (one / "config.yaml").write_text("model: gad_lightning.GADClassifier\n")
+    with pytest.raises(DataError, match=r"1 of 2 runs are not on the page. .*bad"):
+        main([tmp_path / "bad", one], tmp_path / "page.html")
+    assert "Report of one" in Checker((tmp_path / "page.html").read_text(encoding="utf-8")).said
+
+
+def test_a_dot_after_a_value_that_is_no_number_tells_its_own() -> None:
+    line = Line("loss", ((0.0, 1.0), (1.0, math.nan), (2.0, 0.5)), 0, dots=True)
+    assert "loss: 2, 0.5" in "".join(chart("loss", Axes((0, 2), (0, 1), "epoch", "loss"), [line]).itertext())
 
 
 def test_a_run_without_predictions_is_predicted_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

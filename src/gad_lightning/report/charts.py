@@ -46,12 +46,13 @@ def chart(title: str, axes: Axes, lines: Sequence[Line]) -> Element:
     """Curves on a grid, with a title and the values on hover."""
     picture = frame(axes, title)
     for line in lines:
-        places = [axes.place(x, y) for x, y in line.points if math.isfinite(x) and math.isfinite(y)]
+        points = [(x, y) for x, y in line.points if math.isfinite(x) and math.isfinite(y)]
+        places = [axes.place(x, y) for x, y in points]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         style = f"line c{line.colour % 8}" + (" dashed" if line.dashed else "")
         picture.append(tag("polyline", tag("title", line.name), points=path, class_=style))
         if line.dots:
-            for (x, y), (across, up) in zip(places, line.points, strict=False):
+            for (x, y), (across, up) in zip(places, points, strict=True):
                 about = tag("title", f"{line.name}: {across:.3g}, {up:.3g}")
                 picture.append(tag("circle", about, cx=x, cy=y, r=3.5, class_=f"dot c{line.colour % 8}"))
     return tag("figure", tag("figcaption", title), picture)

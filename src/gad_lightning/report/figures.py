@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
@@ -218,13 +218,15 @@ def curves(runs: Sequence[Run]) -> Element | None:
     return section("Training", key([run.name for run in runs]), tag("div", *figures, class_="figures small"))
 
 
-def states(runs: Sequence[Run], labels: LabelSet) -> Element:
-    """Slot states in the plane, and how far classes lie apart."""
+def states(runs: Sequence[Run], of_task: Mapping[str, LabelSet]) -> Element:
+    """Slot states in the plane, and how far classes lie apart; of runs of the same first task as the first of them."""
     kept = [run for run in runs if run.states is not None and len(run.states.states) >= 20]
+    kept = [run for run in kept if run.told[0].task.name == kept[0].told[0].task.name]
     if not kept:
         note = "No states are stored beside these predictions: add --predict=always to predict again and keep some."
         return section("States", tag("p", note, class_="note"))
     figures, rows = [], []
+    labels = of_task[kept[0].told[0].task.name]
     seen: set[int] = set()
     for run in kept:
         found = run.states

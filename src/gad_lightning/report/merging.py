@@ -24,6 +24,16 @@ class Asked(NamedTuple):
     fps: list[float]
     scores: list[Scores]
 
+    @property
+    def same_test(self) -> bool:
+        """Whether all runs were asked at the same frames, of the same true classes."""
+        first, *others = self.told
+        return all(
+            other.videos == first.videos
+            and all(np.array_equal(getattr(other, name), getattr(first, name)) for name in ("video", "frame", "truth"))
+            for other in others
+        )
+
 
 def collected(runs: Sequence[Run], task: str) -> Asked:
     """Score a task for all runs that have it."""
@@ -42,14 +52,16 @@ def collected(runs: Sequence[Run], task: str) -> Asked:
 
 
 def joined(label_sets: Sequence[LabelSet]) -> LabelSet:
-    """The classes of all runs: those of the first, then what others have beside them.
+    """The classes of all runs: those of the first, then what others have beside them; any run's background is one.
 
     Example:
         >>> joined([LabelSet(("rest", "stir"), 0), LabelSet(("stir", "pour"))])
         LabelSet(names=('rest', 'stir', 'pour'), background=0, ignore=None)
     """
     names = tuple(dict.fromkeys(name for labels in label_sets for name in labels.names))
-    return label_sets[0]._replace(names=names)
+    marks = ("background", "ignore")
+    known = {mark: [s.names[at] for s in label_sets if (at := getattr(s, mark)) is not None] for mark in marks}
+    return LabelSet(names, *(names.index(known[mark][0]) if known[mark] else None for mark in marks))
 
 
 def relabelled(told: Told, labels: LabelSet) -> Told:

@@ -42,7 +42,7 @@ def page_of(runs: Sequence[Run], title: str, num_videos: int = 30) -> str:
         more = f" of {task.task}" if len(tasks) > 1 else ""
         parts += [overview(task, more), *([timelines(task, more, num_videos)] if task is shown else [])]
         parts += [classes(task, more), confusions(task, more), calibration(task, more), delays(task, more)]
-    parts += [states(runs, tasks[0].labels), curves(runs), speed(runs), configs(runs)]
+    parts += [states(runs, {task.task: task.labels for task in tasks}), curves(runs), speed(runs), configs(runs)]
     present = [part for part in parts if part is not None]
     links = tag("nav", aria_label="sections")
     for count, part in enumerate(present):
@@ -87,7 +87,7 @@ def many(count: int, what: str) -> str:
 
 
 def overview(asked: Asked, more: str) -> Element:
-    """One row a run: what one looks at first; the best of each column is bold."""
+    """One row a run: what one looks at first; the best of each column is bold, if they can be compared."""
     columns: list[tuple[str, list[float], int, bool]] = [
         ("Top-1", [scores.top1 for scores in asked.scores], 3, True),
         ("calibration error", [float(scores.calibration["error"]) for scores in asked.scores], 3, False),
@@ -110,10 +110,16 @@ def overview(asked: Asked, more: str) -> Element:
         rows.append([tag("span", name, class_=f"ink c{place % 8}")])
         for _, values, digits, rising in columns:
             known = [value for value in values if np.isfinite(value)]
-            best = (max(known) if rising else min(known)) if len(known) > 1 else float("nan")
+            compared = len(known) > 1 and asked.same_test
+            best = (max(known) if rising else min(known)) if compared else float("nan")
             text = number(values[place], digits)
             rows[-1].append(tag("b", text) if values[place] == best else text)
     note = "Segment-F1 at IoU 0.1, point-F1 within 1 s." if asked.per_frame else "One question a clip."
+    if not asked.same_test:
+        sizes = ", ".join(
+            f"{name} {many(len(t.videos), 'video')}" for name, t in zip(asked.names, asked.told, strict=True)
+        )
+        note += f" The runs were not tested on the same frames and labels ({sizes}): their scores cannot be compared."
     return section(
         f"Overview{more}",
         tag("p", note, class_="note"),

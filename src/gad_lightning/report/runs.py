@@ -96,7 +96,9 @@ def read_run(run: Path, predictions: Path) -> Run:
     about = read_about(predictions / ABOUT)
     tasks, fps = tasks_of(rows, about)
     config = run / "config.yaml"
-    path = settings_of(run).get("model", {}).get("class_path", about.get("classifier", run.name))
+    model = settings_of(run).get("model")
+    path = model.get("class_path") if isinstance(model, dict) else model
+    path = path or about.get("classifier", run.name)
     return Run(
         name=run.name,
         classifier=str(path).rpartition(".")[2],

@@ -76,12 +76,16 @@ class Run(NamedTuple):
 
     @property
     def asked(self) -> dict[str, Any]:
-        """All that decides what comes out."""
+        """All that decides what comes out; with another variant's checkpoint, what that one was asked too."""
         return {
             "config": self.variant.config.read_text(encoding="utf-8"),
             "overrides": [override.replace(SEED, str(self.seed)) for override in self.variant.overrides],
             "seed": self.seed,
-            **({"trained_as": self.variant.trained_as} if self.variant.trained_as else {}),
+            **(
+                {"trained_as": self.variant.trained_as, "trained": self.asked_there()}
+                if self.variant.trained_as
+                else {}
+            ),
         }
 
     @property
@@ -90,10 +94,15 @@ class Run(NamedTuple):
         name = self.variant.trained_as
         return self.home.parent.parent / folder_of(name) / str(self.seed) if name else self.home
 
+    def asked_there(self) -> Any:
+        """What the run was asked whose checkpoint is used; None if it is not there."""
+        job = self.trained / JOB
+        return json.loads(job.read_text(encoding="utf-8")) if job.is_file() else None
+
     @property
     def finished(self) -> bool:
         """Whether it has its result."""
-        return (self.home / RESULT).is_file()
+        return (self.home / RESULT).is_file() and (self.home / "predictions" / "frames.csv").is_file()
 
     def changed(self) -> bool:
         """Whether what is there was asked for by another config."""
@@ -143,19 +152,20 @@ def run_all(runs: Sequence[Run], jobs: int, threads: int, say: Callable[[str], N
     """
     stop = Event()
     failed: list[Run] = []
-    missing = [run for run in runs if not run.finished or run.changed()]
-    say(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before")
+    missing = sum(not run.finished or run.changed() for run in runs)
+    say(f"{len(runs)} runs, {len(runs) - missing} of them finished before")
     number = 0
     with ThreadPoolExecutor(jobs) as pool:
         for trained_elsewhere in (False, True):  # those that need the checkpoints of others come after all these
-            some = [run for run in missing if bool(run.variant.trained_as) == trained_elsewhere]
+            some = [run for run in runs if bool(run.variant.trained_as) == trained_elsewhere]
+            some = [run for run in some if not run.finished or run.changed()]
             started = {pool.submit(run_one, run, threads, stop): run for run in some}
             try:
                 for future in as_completed(started):
                     run, fine, number = started[future], future.result(), number + 1
                     failed += [] if fine else [run]
                     state = "finished" if fine else f"FAILED, see {run.home / LOG}"
-                    say(f"{number} of {len(missing)}: {run.variant.name}, seed {run.seed}: {state}")
+                    say(f"{number} of {max(number, missing)}: {run.variant.name}, seed {run.seed}: {state}")
             except BaseException:
                 stop.set()  # Ctrl-C: the runs that are going on end, those that wait do not start
                 raise

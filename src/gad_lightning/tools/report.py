@@ -10,7 +10,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentError, ArgumentParser
 
 from gad_lightning.data.base import ActionDataModule
-from gad_lightning.errors import MissingDataError, SettingError
+from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.report.page import page_of
 from gad_lightning.report.predicting import checkpoint_of, predict
@@ -39,17 +39,24 @@ def main(
         predict: make predictions where they are missing, always (keeps states for t-SNE, measures speed), or never.
         allowed: further packages whose classes a checkpoint may name, such as your own with a head.
     """
-    names = distinct_names(runs)
-    read = []
-    for folder, name in zip(runs, names, strict=True):
-        if not folder.is_dir():
-            raise MissingDataError(f"There is no run {folder}.", "give the folder that holds its config.yaml")
-        read.append(run_of(folder, predict, allowed or [])._replace(name=name))
-    text = page_of(read, title or f"Report of {', '.join(names)}", videos)
+    read, failed = [], []
+    for folder, name in zip(runs, distinct_names(runs), strict=True):
+        try:
+            if not folder.is_dir():
+                raise MissingDataError(f"There is no run {folder}.", "give the folder that holds its config.yaml")
+            read.append(run_of(folder, predict, allowed or [])._replace(name=name))
+        except GadError as error:
+            failed.append(error)
+    if not read:
+        raise failed[0]
+    names = ", ".join(run.name for run in read)
+    text = page_of(read, title or f"Report of {names}", videos)
     make_folder(output.parent)
     with written_whole(output) as part:
         part.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"{output} shows {', '.join(names)}\n")
+    sys.stdout.write(f"{output} shows {names}\n")
+    if failed:
+        raise DataError(f"{len(failed)} of {len(runs)} runs are not on the page. {failed[0].message}", failed[0].remedy)
 
 
 def run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> Run:
