@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from lightning import Trainer
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from gad_lightning.backbones.tiny import TinyBackbone
@@ -13,6 +16,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
+from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import SettingError
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.heads.vocabulary import VocabularyHead
@@ -212,3 +216,44 @@ def test_head_factory_gets_hidden_size_and_labels() -> None:
 
     make(DiscriminativeClassifier, head=factory)
     assert made == [(32, len(NAMES))]
+
+
+def test_a_prompt_can_be_given_to_several_classifiers_and_a_backbone_to_one() -> None:
+    prompt = Prompt()
+    gen = make(GenerativeClassifier, prompt=prompt).eval()
+    asked = batch(random_frames(2, 5), [[4], [4]])
+    before = gen.scores(asked).scores
+    disc = make(DiscriminativeClassifier, prompt=prompt)
+    assert torch.equal(gen.scores(asked).scores, before)
+    with pytest.raises(SettingError, match="part of another classifier"):
+        make(GADClassifier, backbone=disc.backbone)
+
+
+def test_a_validation_that_is_broken_off_leaves_nothing_to_the_next(tmp_path: Path) -> None:
+    data = ToyActions(eval_batch_size=8)
+    disc = make(DiscriminativeClassifier, schema=data.schema)
+    settings = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "default_root_dir": tmp_path}
+    (expected,) = Trainer(**settings).validate(disc, datamodule=data, verbose=False)
+
+    class Fails(Callback):
+        def on_validation_batch_end(self, *told: Any) -> None:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        Trainer(**settings, callbacks=[Fails()]).validate(disc, datamodule=data, verbose=False)
+    torch.nn.init.normal_(disc.heads[0].project.weight)
+    Trainer(**settings).validate(disc, datamodule=data, verbose=False)
+    disc = make(DiscriminativeClassifier, schema=data.schema)
+    assert Trainer(**settings).validate(disc, datamodule=data, verbose=False) == [expected]
+
+
+def test_a_classifier_made_for_prediction_is_trained_as_one_and_a_merged_one_is_not(tmp_path: Path) -> None:
+    data = ToyActions(batch_size=4)
+    backbone = TinyBackbone(hidden_size=32, num_layers=1, lora={"r": 2})
+    disc = make(DiscriminativeClassifier, schema=data.schema, backbone=backbone).eval()
+    settings = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "default_root_dir": tmp_path}
+    Trainer(**settings, max_steps=1, enable_checkpointing=False, limit_val_batches=0).fit(disc, datamodule=data)
+    assert all(module.training for module in disc.backbone.modules())
+    disc.backbone.merge()
+    with pytest.raises(SettingError, match="train before merging"):
+        Trainer(**settings, max_steps=1, enable_checkpointing=False).fit(disc, datamodule=data)

@@ -8,11 +8,14 @@ from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
+from gad_lightning.errors import SettingError
+from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.likelihood import Likelihood
 from gad_lightning.readouts.nearest import Nearest, nearest
 from gad_lightning.readouts.trie import Trie, decisions
+from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task
 from gad_lightning.types import Batch
-from tests.classifiers.making import NAMES, batch, make, random_frames, schema
+from tests.classifiers.making import NAMES, WIDTH, batch, make, random_frames, schema
 
 
 def logits_after(classifier: Classifier, asked: Batch, query: int, ids: list[int]) -> Tensor:
@@ -91,3 +94,24 @@ def test_a_name_that_begins_another_one_can_be_chosen() -> None:
 )
 def test_nearest_name_by_edit_distance_ties_alphabetically(text: str, expected: str) -> None:
     assert NAMES[nearest(text, NAMES)] == expected
+
+
+def test_rows_that_write_less_have_room_beside_rows_that_write_long_names() -> None:
+    deep = ("a a a a a a a a p", "a a a a a a a a q", "b c c c c c c c p", "b c c c c c c c q", "b d")
+    labels = DataSchema((Task("action", LabelSet(deep)),), (), FeatureSpec("test", 4.0, WIDTH))
+    found = set()
+    for seed in range(12):
+        gen = make(GenerativeClassifier, schema=labels, seed=seed).eval()
+        frames = random_frames(2, 8, seed=seed)
+        scores = gen.scores(batch(frames, [[1, 3, 5, 7]] * 2)).scores
+        alone = torch.cat([gen.scores(batch(frames[row : row + 1], [[1, 3, 5, 7]])).scores for row in range(2)])
+        assert torch.allclose(scores, alone, atol=1e-4)
+        found.add(tuple(scores.argmax(1).tolist()))
+    assert len(found) > 1
+
+
+@pytest.mark.parametrize("opener", ["", "one two three four five six seven eight nine ten a b c d e f g"])
+def test_likelihood_refuses_openers_that_it_has_no_room_for(opener: str) -> None:
+    gen = make(GenerativeClassifier, readout=Likelihood(), prompt=Prompt(opener=opener)).eval()
+    with pytest.raises(SettingError, match="wants an opener of 1 to 16 tokens"):
+        gen.scores(asked_of(gen))

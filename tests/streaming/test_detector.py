@@ -183,3 +183,25 @@ def test_pictures_that_cannot_be_encoded_are_refused() -> None:
     for wrong in (pictures[0], pictures[..., :2], pictures.expand(2, -1, -1, -1)):
         with pytest.raises(SettingError, match=r"uint8 pictures of shape \(1, h, w, 3\), got"):
             detector.push(wrong)
+
+
+@pytest.mark.parametrize("mode", ["one_pass", "window"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_features_of_any_precision_are_taken(mode: Any, dtype: torch.dtype) -> None:
+    classifier, frames = make(GADClassifier, schema=schema(mode=mode, short=4, chunk=8)), random_frames(1, 5).half()
+    detector, other = OnlineDetector(classifier), OnlineDetector(classifier)
+    for moment in range(5):
+        one = frames[:, moment]
+        assert torch.equal(detector.push(one.to(dtype)).scores, other.push(one.float()).scores)
+
+
+def test_no_stream_is_pushed_and_what_is_no_stream_is_refused() -> None:
+    detector = OnlineDetector(make(GADClassifier), 2)
+    nothing = detector.push(torch.zeros(0, 1, WIDTH), [])
+    assert nothing.scores.shape == (0, 5)
+    assert nothing.label.tolist() == detector.seen[:0].tolist() == []
+    for streams in ([True, False], [-1], [2], [0.5], 7):
+        with pytest.raises(SettingError, match="different numbers below 2"):
+            detector.restart(streams)
+    with pytest.raises(SettingError, match=r"different numbers below 2, got \[True, False\]"):
+        detector.push(torch.zeros(2, 1, WIDTH), [True, False])

@@ -78,3 +78,10 @@ def test_the_state_of_other_weights_is_refused() -> None:
             weight.mul_(1.1)
     with pytest.raises(CheckpointError, match="read by other weights"):
         OnlineDetector(trained).load_state_dict(saved)
+
+
+def test_the_state_of_another_chunk_is_refused_where_it_would_fit() -> None:
+    saved = OnlineDetector(make(GADClassifier, schema=schema(mode="one_pass", short=5, chunk=7))).state_dict()
+    other = OnlineDetector(make(GADClassifier, schema=schema(mode="one_pass", short=5, chunk=8)))
+    with pytest.raises(CheckpointError, match=r"chunk and task \[5, 0, 7, 0\]; this detector has \[5, 0, 8, 0\]"):
+        other.load_state_dict(saved)

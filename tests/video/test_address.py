@@ -76,3 +76,14 @@ def test_an_address_prints_without_its_password() -> None:
     address = address_of("rtsp://admin:hunter2@10.0.0.7/live")
     assert "hunter2" in address.url
     assert "hunter2" not in f"{address} {address!r} {[address]}"
+
+
+def test_a_url_after_camera_is_refused_without_its_password() -> None:
+    with pytest.raises(SettingError, match="is a URL, not a camera") as refused:
+        address_of("camera:rtsp://admin:secret@10.0.0.7/live")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["psw", "pw", "sig", "signature", "credentials", "access_code", ";jsessionid"])
+def test_keys_of_cheap_cameras_are_hidden(key: str) -> None:
+    assert redact(f"rtsp://h/user=admin&{key}=abc123") == f"rtsp://h/user=admin&{key}=***"

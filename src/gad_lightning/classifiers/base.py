@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -75,8 +76,10 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
             )
         self.background_weight = background_weight
         self.make_optimizer, self.schedule, self.warmup = optimizer, schedule, warmup
+        if getattr(getattr(backbone, "new_tokens", None), "built", False):
+            raise SettingError("This backbone is part of another classifier, which would lose it.", "make one for each")
         self.backbone = backbone
-        self.prompt = prompt or Prompt()
+        self.prompt = deepcopy(prompt) if prompt else Prompt()  # it is prepared for this classifier alone
         opener = self.opener if self.prompt.opener is None else self.prompt.opener
         classes = [name for labels in self.schema.label_sets for name in labels.names]
         backbone.prepare(self.schema, [*self.prompt.texts(self.schema, opener), *classes, *self.schema.goals])
@@ -238,6 +241,23 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         for name, value in logged.items():
             self.log(f"train/{name}", value, batch_size=len(batch.label), prog_bar=name == "loss")
         return total
+
+    def on_fit_start(self) -> None:
+        """Train with dropout also where the classifier came from a checkpoint, ready to predict.
+
+        Raises:
+            SettingError: if its LoRA is merged: there is nothing to train, nor to save.
+        """
+        if getattr(self.backbone, "merged", False) and getattr(self.backbone, "lora", None) is not None:
+            raise SettingError("The LoRA is merged into the weights.", "train before merging, or load it again")
+        if not self.training:
+            self.train()
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget what a validation that was broken off has left."""
+        self.evaluation.reset()
+
+    on_test_epoch_start = on_validation_epoch_start
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Collect predictions for the validation metrics."""

@@ -55,11 +55,17 @@ class Evaluation(nn.Module):
                 columns = (preds, target[asked], predictions.video[asked], frame[asked])
                 metric.update(*(column.to(metric.device) for column in columns))
 
+    def reset(self) -> None:
+        """Forget everything."""
+        for metrics in self.metrics:
+            for metric in metrics.values():
+                metric.reset()
+
     def compute(self) -> dict[str, Tensor]:
         """Values by name, and forget everything."""
         values: dict[str, Tensor] = {}
         for task, metrics in zip(self.schema.tasks, self.metrics, strict=True):
             for name, metric in metrics.items():
                 values[name if len(self.schema.tasks) == 1 else f"{task.name}_{name}"] = metric.compute()
-                metric.reset()
+        self.reset()
         return values

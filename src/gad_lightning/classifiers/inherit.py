@@ -44,7 +44,9 @@ def inherit(classifier: Any, checkpoint: dict[str, Any], where: str) -> Inherite
     about, found = content_of(checkpoint, where), checkpoint["state_dict"]
     stored: DataSchema = rebuild(about["schema"])
     check_base(classifier, about["fingerprint"], stored, where)
-    pairs = {f"heads.{index}.": pair for index, pair in enumerate(heads_of(classifier.schema, stored))}
+    heads, mine, theirs = heads_of(classifier.schema, stored), classifier.schema.label_sets, stored.label_sets
+    pairs = {f"heads.{n}.": (theirs[head].names, mine[n].names) for n, head in enumerate(heads)}
+    found = in_order(found, heads)
     tokens, stored_tokens = classifier.backbone.new_tokens, about.get("new_tokens", {"names": [], "written": []})
     table = {
         "backbone.new_tokens.input": (stored_tokens["names"], tokens.names),
@@ -73,10 +75,10 @@ def inherit(classifier: Any, checkpoint: dict[str, Any], where: str) -> Inherite
             f"{where} lacks {len(wrong)} weights of this backbone or has them in another shape, first {wrong[0]!r}.",
             "use the backbone of the config.yaml beside it: its model, lora, lora_on_head and connector",
         )
-    mine = [name for labels in classifier.schema.label_sets for name in labels.names]
-    theirs = {name for labels in stored.label_sets for name in labels.names}
-    kept = tuple(name for name in mine if name in theirs)
-    return Inherited(copied, kept, tuple(name for name in mine if name not in theirs), tuple(fresh))
+    known = {name for labels in theirs for name in labels.names}
+    asked = [name for labels in mine for name in labels.names]
+    kept = tuple(name for name in asked if name in known)
+    return Inherited(copied, kept, tuple(name for name in asked if name not in known), tuple(fresh))
 
 
 def check_base(classifier: Any, fingerprint: str, stored: DataSchema, where: str) -> None:
@@ -99,12 +101,27 @@ def check_base(classifier: Any, fingerprint: str, stored: DataSchema, where: str
         )
 
 
-def heads_of(mine: DataSchema, stored: DataSchema) -> list[tuple[Sequence[str], Sequence[str]]]:
-    """Per head of ``mine``: class names of the stored head that shares most of them, and its own."""
-    theirs = [labels.names for labels in stored.label_sets]
+def heads_of(mine: DataSchema, stored: DataSchema) -> list[int]:
+    """Per head of ``mine``: the stored head that shares most class names."""
+    theirs = [set(labels.names) for labels in stored.label_sets]
     return [
-        (max(theirs, key=lambda names: len(set(names) & set(labels.names))), labels.names) for labels in mine.label_sets
+        max(range(len(theirs)), key=lambda head: len(theirs[head] & set(labels.names))) for labels in mine.label_sets
     ]
+
+
+def in_order(found: Mapping[str, Tensor], heads: Sequence[int]) -> dict[str, Tensor]:
+    """Weights under the names that they have if stored head ``heads[n]`` is head n.
+
+    Example:
+        >>> sorted(in_order({"heads.0.bias": torch.zeros(1), "heads.1.bias": torch.ones(1)}, [1]))
+        ['heads.0.bias']
+    """
+    whole = {name: weight for name, weight in found.items() if not name.startswith("heads.")}
+    for number, head in enumerate(heads):
+        prefix = f"heads.{head}."
+        parts = {name.removeprefix(prefix): weight for name, weight in found.items() if name.startswith(prefix)}
+        whole.update({f"heads.{number}.{rest}": weight for rest, weight in parts.items()})
+    return whole
 
 
 def copy_rows(weight: Tensor, found: Tensor, theirs: Sequence[str], mine: Sequence[str]) -> bool:

@@ -108,7 +108,9 @@ class OpenBranches:
 
     def read_aside(self, tokens: Tokens) -> Tensor:
         """Read further branch tokens (R, T) in the free room, which stays free: their states (R, T, H)."""
-        at = self.used.unsqueeze(1) + torch.arange(tokens.ids.shape[1])
+        length = (tokens.query >= 0).sum(1, keepdim=True)
+        # all padding of a row lies on one place: one more is kept in every row, and short rows can be full already
+        at = self.used.unsqueeze(1) + torch.arange(tokens.ids.shape[1]).minimum(length)
         placed = self.backbone.place(tokens)._replace(plain=False)
         no_frames = self.slots.new_zeros(0, 0, 0, self.prompt.width)
         self.cache.end = int(at.max()) + 1  # room is kept for the longest texts: most of it is empty most of the time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gad_lightning.errors import SettingError
 from gad_lightning.prompts.answers import Answer, AnswerWriter, stack
 from gad_lightning.readouts.base import OpenBranches, Readout
 from gad_lightning.types import IGNORED
@@ -31,7 +32,17 @@ class Likelihood(Readout):
         return max(branches, self.at_once) * (self.longest(writer) + OPENER_ROOM)
 
     def scores(self, branches: OpenBranches, writer: AnswerWriter, task: Tensor) -> Tensor:
-        """Read all names on all queries, task by task."""
+        """Read all names on all queries, task by task.
+
+        Raises:
+            SettingError: if the opener has no token, or more than room is kept for.
+        """
+        opener = len(branches.prompt.opener_ids)
+        if not 0 < opener <= OPENER_ROOM:
+            raise SettingError(
+                f"The readout Likelihood wants an opener of 1 to {OPENER_ROOM} tokens; prompt.opener has {opener}.",
+                "give such a prompt.opener, or another readout",
+            )
         result = torch.full((len(branches), writer.schema.num_classes), -torch.inf)
         size = max(1, self.at_once // max(1, int(torch.bincount(branches.sample, minlength=1).max())))
         for number in task.unique().tolist():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.detection import encoder_for
 from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.streaming.compiled import CompiledRings
-from gad_lightning.streaming.rings import ChunkRings, WindowRings
+from gad_lightning.streaming.rings import ChunkRings, WindowRings, precision_of
 from gad_lightning.types import IGNORED, Predictions
 from gad_lightning.video.encoders import Encoder
 
@@ -62,6 +63,8 @@ class OnlineDetector:
         self.num_streams = num_streams
         self.task = task
         self.seen = torch.zeros(num_streams, dtype=torch.int64)
+        windows = classifier.schema.windows
+        self.windows = torch.tensor([windows.short, windows.long, windows.chunk, task])
         self.rings: ChunkRings | WindowRings
         if classifier.schema.windows.mode == "one_pass":
             self.rings = (CompiledRings if compiled else ChunkRings)(classifier, num_streams, task)
@@ -100,12 +103,9 @@ class OnlineDetector:
                 pictures and no encoder.
             DataError: if a feature is NaN or infinite; no stream has taken its frame then.
         """
-        chosen = torch.arange(self.num_streams) if streams is None else torch.tensor(list(streams))
-        if len(chosen.unique()) != len(chosen) or not bool(((chosen >= 0) & (chosen < self.num_streams)).all()):
-            raise SettingError(
-                f"streams are different numbers below {self.num_streams}, got {chosen.tolist()}.",
-                "name each stream once",
-            )
+        chosen = self.numbers(streams)
+        if not len(chosen):
+            return self.nothing()
         ready = self.features_of(frames, chosen).to(self.classifier.device)
         moment = self.seen[chosen]
         scores, logits, slots = self.rings.step(chosen, moment, ready)
@@ -120,6 +120,30 @@ class OnlineDetector:
             logits=logits,
             slots=slots,
         )
+
+    def numbers(self, streams: Sequence[int] | None) -> Tensor:
+        """Check the numbers of some streams, all of them by default: (n,) int64.
+
+        Raises:
+            SettingError: if one is named twice or does not exist.
+        """
+        if streams is None:
+            return torch.arange(self.num_streams)
+        given = list(streams) if isinstance(streams, Iterable) else [streams]
+        known = all(isinstance(one, Integral) and not isinstance(one, bool) for one in given)
+        chosen = torch.tensor([int(one) for one in given] if known else [-1], dtype=torch.int64)
+        if len(chosen.unique()) != len(chosen) or not bool(((chosen >= 0) & (chosen < self.num_streams)).all()):
+            raise SettingError(
+                f"streams are different numbers below {self.num_streams}, got {given}.", "name each stream once"
+            )
+        return chosen
+
+    def nothing(self) -> Predictions:
+        """Predictions of no query."""
+        none, schema = torch.zeros(0, dtype=torch.int64), self.classifier.schema
+        scores = torch.zeros(0, schema.num_classes, device=self.classifier.device)
+        slots = scores.new_zeros(0, self.classifier.backbone.hidden_size)
+        return Predictions(none, none, none, none, none, scores, scores, slots)
 
     def features_of(self, frames: Tensor, streams: Tensor) -> Tensor:
         """Features of what was pushed: (n, N, D), with the precision of feature files where there were pictures.
@@ -140,7 +164,7 @@ class OnlineDetector:
             raise SettingError(
                 f"push wants frames of shape {shape}, got {tuple(frames.shape)}.", "one frame per stream"
             )
-        ready = frames.reshape(shape)
+        ready = frames.reshape(shape).to(precision_of(self.classifier))  # feature files are float16
         bad = streams[~ready.isfinite().flatten(1).all(1).cpu()].tolist()
         if bad:
             raise DataError(
@@ -168,8 +192,12 @@ class OnlineDetector:
         return self.encoder.encode(pictures.cpu()).half().float()  # feature files have this precision
 
     def restart(self, streams: Sequence[int] | None = None) -> None:
-        """Forget what some streams have shown: their next frame is frame 0."""
-        self.seen[list(range(self.num_streams)) if streams is None else list(streams)] = 0
+        """Forget what some streams have shown: their next frame is frame 0.
+
+        Raises:
+            SettingError: if a stream is named twice or does not exist.
+        """
+        self.seen[self.numbers(streams)] = 0
 
     def state_dict(self) -> dict[str, Tensor]:
         """Copy all that the streams have left behind, on the CPU: tensors only, fit for ``torch.save``."""
@@ -193,12 +221,19 @@ class OnlineDetector:
                     f"The saved streams have {there} for {name!r}; this detector has {here}.",
                     "make the detector with the classifier, num_streams and precision that the state was saved with",
                 )
+        theirs = state["windows"].tolist()
+        if theirs != self.windows.tolist():
+            raise CheckpointError(
+                f"The saved streams have window, long memory, chunk and task {theirs}; this detector has "
+                f"{self.windows.tolist()}.",
+                "make the detector with the classifier and task that the state was saved with",
+            )
         self.rings.check(state)
         for name, part in mine.items():
             part.copy_(state[name])
 
     def _state(self) -> dict[str, Tensor]:
-        return {"seen": self.seen, **self.rings.state()}
+        return {"seen": self.seen, "windows": self.windows, **self.rings.state()}
 
 
 def shape_of(part: Tensor | None) -> str:

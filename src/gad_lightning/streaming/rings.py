@@ -154,6 +154,11 @@ class ChunkRings:
                 )
 
 
+def precision_of(classifier: Classifier) -> torch.dtype:
+    """Of features before they are standardised: float32, or float64 if the classifier is."""
+    return torch.promote_types(classifier.mean.dtype, torch.float32)
+
+
 class WindowRings:
     """Raw frames for ``window`` mode: the last ones of each stream, read again for every frame.
 
@@ -167,7 +172,8 @@ class WindowRings:
         self.classifier, self.task = classifier, task
         windows, spec = classifier.schema.windows, classifier.schema.features
         self.room = windows.short + windows.long
-        self.kept = torch.zeros(num_streams, self.room, spec.tokens_per_frame, spec.width, device=classifier.device)
+        shape, where = (num_streams, self.room, spec.tokens_per_frame, spec.width), classifier.device
+        self.kept = torch.zeros(shape, dtype=precision_of(classifier), device=where)
 
     def step(self, streams: Tensor, moment: Tensor, frames: Tensor) -> Scored:
         """Keep one frame of each stream and score its window."""

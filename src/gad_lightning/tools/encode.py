@@ -91,7 +91,7 @@ def tell(report: EncodeReport, output: Path, built_in: bool) -> None:
     for name in report.names("encoded"):
         if report.videos[name].problem is not None:
             sys.stdout.write(f"incomplete: {name}: {report.videos[name].problem}\n")
-    if len(broken) == len(report.videos):
+    if broken and len(broken) == len(report.videos):
         raise DataError(f"None of the {len(broken)} videos could be encoded.", f"see {output / REPORT}")
 
 

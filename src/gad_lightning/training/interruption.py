@@ -182,7 +182,8 @@ class Interruption(Callback):
         for logger in trainer.loggers:
             logger.save()
         if trainer.is_global_zero:
-            for old in sorted(folder.glob("last-" + "[0-9]" * 8 + ".ckpt"))[: -self.keep]:
+            found = folder.glob("last-" + "[0-9]" * 8 + ".ckpt")  # an older run's can be of later steps
+            for old in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path == checkpoint))[: -self.keep]:
                 old.unlink()
         return checkpoint
 

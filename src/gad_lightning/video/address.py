@@ -13,7 +13,9 @@ from gad_lightning.optional import need
 SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "tcp", "udp", "rtp", "srt")
 """Protocols a source may name; which of them work is the FFmpeg build's choice."""
 HIDDEN = "***"
-SECRET = re.compile(r"(?i)((?:pass|pwd|token|key|secret|auth)\w*=)\S*")
+SECRET = re.compile(
+    r"(?i)((?:pass|pwd|pw|psw|token|key|secret|auth|sig|cred|access_?code|jsession)\w*=|passphrase:)\S*"
+)
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ def camera(name: str, platform: str) -> Address:
         >>> camera("0", "linux").url, camera("0", "darwin").format, camera("Front door", "win32").url
         ('/dev/video0', 'avfoundation', 'video=Front door')
     """
+    if "://" in name:
+        raise SettingError(f"'camera:{redact(name)}' is a URL, not a camera.", "leave 'camera:' out")
     shown = f"camera {name}"
     if platform == "darwin":
         return Address(shown, "camera", name, "avfoundation")

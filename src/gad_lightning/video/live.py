@@ -41,7 +41,7 @@ class LiveSource(FrameSource):
         fps: frames a second to give.
         resize: size of the pictures; None keeps theirs.
         pace: ``"own"`` gives each frame when it is due, ``"arrival"`` as soon as it is there; ``"auto"`` is own for
-            files and for URLs that state a length, else arrival.
+            files, for URLs that state a length and for playlists (HLS, DASH), which come in bursts, else arrival.
         follow: go on reading a file that is still written to, until it has not grown for ``timeout_seconds``; its
             format must be one that can be read so (MPEG-TS, Matroska).
         timeout_seconds: a source that gives nothing for so long is lost.
@@ -95,7 +95,8 @@ class LiveSource(FrameSource):
         connection: Connection | None = self.open()
         while connection is not None:
             self.tell(Notice("connected", str(connection)))
-            paced = self.pace == "own" or (self.pace == "auto" and connection.recorded)
+            in_bursts = not {"hls", "dash"}.isdisjoint(connection.container.format.name.split(","))
+            paced = self.pace == "own" or (self.pace == "auto" and (connection.recorded or in_bursts))
             begin = 0 if origin is None else max(tick + 1, math.ceil((time.monotonic() - origin) * self.fps))
             last = picture = None
             with connection.container:
