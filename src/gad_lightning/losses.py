@@ -6,18 +6,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from gad_lightning.types import IGNORED, Loss
+from gad_lightning.types import IGNORED, Loss, first_class
 
 
 def query_weights(label: Tensor, background: Tensor, weight: float) -> Tensor:
     """Weight of each query: ``weight`` where its label is the background, 1 elsewhere.
 
     Args:
-        label: (Q,) int64.
+        label: (Q,) int64, or multi-hot (Q, C): the first class counts.
         background: (Q,) int64, background index of each query's label set, -1 for none.
         weight: of background queries.
     """
-    return torch.where(label == background, weight, 1.0)
+    return torch.where(first_class(label) == background, weight, 1.0)
 
 
 def class_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Loss:
@@ -25,14 +25,16 @@ def class_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Loss:
 
     Args:
         logits: (Q, C).
-        label: (Q,) int64 with IGNORED, or multi-hot (Q, C) float, for which it is binary cross entropy over classes.
+        label: (Q,) int64 with IGNORED, or multi-hot (Q, C) float, for which it is binary cross entropy over
+            classes; a row with IGNORED is not scored.
         weight: (Q,) float.
 
     Source: the published losses (PROTOCOL, section 3).
     """
     if label.dim() == 2:
-        each = binary_cross_entropy_with_logits(logits.float(), label.float(), reduction="none").sum(1)
-        return Loss((each * weight).sum(), weight.new_tensor(float(len(label))))
+        known = (label >= 0).all(1)
+        each = binary_cross_entropy_with_logits(logits.float(), label.clamp(min=0).float(), reduction="none").sum(1)
+        return Loss((each * weight * known).sum(), known.sum().to(each.dtype))
     each = cross_entropy(logits.float(), label, ignore_index=IGNORED, reduction="none")
     scored = label != IGNORED
     return Loss((each * weight).sum(), scored.sum().to(each.dtype))

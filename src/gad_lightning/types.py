@@ -17,6 +17,18 @@ IGNORED = -100
 """A label or target that enters neither loss nor metrics."""
 
 
+def first_class(label: Tensor) -> Tensor:
+    """Class of each query, (Q,): of multi-hot rows (Q, C) the first; IGNORED where there is none.
+
+    Example:
+        >>> first_class(torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.0, 0.0], [-100.0, -100.0, -100.0]])).tolist()
+        [1, -100, -100]
+    """
+    if label.dim() == 1:
+        return label
+    return label.argmax(1).where((label > 0).any(1), IGNORED)
+
+
 class Batch(NamedTuple):
     """B samples (stretches of video) and the Q queries asked about them; integers only, beside the frames.
 

@@ -147,3 +147,14 @@ def test_the_kitchen_is_rendered_and_read_like_own_videos(tmp_path: Path) -> Non
     assert again.schema == data.schema
     with pytest.raises(SettingError, match="other settings"):
         _ = KitchenVideos(tmp_path / "kitchen", num_videos=5).schema
+
+
+def test_endings_in_capitals_are_found(root: Path) -> None:
+    (root / "videos" / "a.mp4").rename(root / "videos" / "a.MP4")
+    assert own(root).videos("train")[0].frames.num_frames == 8
+
+
+def test_what_is_encoded_needs_its_video_no_more(root: Path) -> None:
+    assert len(own(root).videos("train")) == 1
+    (root / "videos" / "a.mp4").unlink()
+    assert own(root).videos("train")[0].frames.num_frames == 8

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gad_lightning.data.own import OwnVideos
-from gad_lightning.errors import DataError, GadError, MissingDataError
+from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
 from gad_lightning.types import IGNORED
 
 SEGMENTS = """video,start,end,label
@@ -263,3 +263,25 @@ def test_the_folder_can_be_moved(root: Path, tmp_path: Path) -> None:
     for name in ("segments.csv", "videos.csv", "features"):
         shutil.move(root / name, moved / name)
     assert own(moved).schema == schema
+
+
+def test_a_quote_that_is_not_closed_is_refused_and_not_filled_with_what_follows(root: Path) -> None:
+    (root / "segments.csv").write_text('video,start,end,label\na,1,2,"stir\na,3,4,pour\nb,1,2,pour\n')
+    with pytest.raises(DataError, match=r"segments.csv, line 2: .*\nTo fix it: close the quote"):
+        own(root).videos("train")
+
+
+def test_spaces_before_quotes_and_empty_rows_of_tables_are_left_out(root: Path) -> None:
+    (root / "segments.csv").write_text(f'{SEGMENTS}b, 2.0, 3.0, "stir, slowly"\n,,,\n  \n')
+    assert own(root).class_names == ["background", "pour", "stir", "stir, slowly"]
+
+
+def test_nothing_labelled_is_refused_before_training(root: Path) -> None:
+    (root / "segments.csv").write_text("video,start,end,label\na,0,5,ignore\nb,0,5,ignore\nc,0,1,stir\n")
+    with pytest.raises(DataError, match="No frame of the 2 train videos is labelled"):
+        own(root, class_names=["background", "stir"]).dataset("train", training=True)
+
+
+def test_several_labels_a_frame_are_refused_where_there_is_one(root: Path) -> None:
+    with pytest.raises(SettingError, match=r"data\.multi_label is set, and OwnVideos has one label a frame"):
+        own(root, multi_label=True).dataset("train", training=True)

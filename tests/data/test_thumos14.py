@@ -6,10 +6,17 @@ import json
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from gad_lightning.backbones.tiny import TinyBackbone
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
+from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.data.records import timeline
 from gad_lightning.data.thumos14 import THUMOS14, UNSCORABLE
 from gad_lightning.errors import DataError, MissingDataError
@@ -183,3 +190,28 @@ def test_annotations_alone_can_be_counted_but_not_trained_on(root: Path) -> None
     assert data.records("test")[0].frames.num_frames == 24  # the last segment ends after 6 s
     with pytest.raises(MissingDataError, match="SimulatedFeatures"):
         _ = data.schema
+
+
+def test_statistics_are_of_all_folders_of_features(root: Path) -> None:
+    write_features(root / "flow", {TRAIN: 40, TEST: 40}, width=2)
+    alone = THUMOS14(root, val_share=0).schema.features
+    both = THUMOS14(root, features=["rgb_kinetics_resnet50", "flow"], val_share=0).schema.features
+    assert len(alone.mean or ()) == 3
+    assert len(both.mean or ()) == 5
+
+
+@pytest.mark.parametrize("mode", ["window", "one_pass"])
+@pytest.mark.parametrize("kind", [DiscriminativeClassifier, GADClassifier, GenerativeClassifier])
+def test_all_classifiers_learn_several_labels_a_frame(kind: type[Classifier], mode: Any, root: Path) -> None:
+    data = THUMOS14(root, multi_label=True, window=8, long_memory=0, mode=mode, batch_size=4, val_share=0)
+    torch.manual_seed(0)
+    classifier = kind(schema=data.schema, backbone=TinyBackbone(hidden_size=16, num_layers=1))
+    batch = next(iter(data.train_dataloader()))
+    assert batch.label.ndim == 2
+    first = classifier.losses(batch)
+    for loss in first.values():
+        assert loss.total.isfinite()
+        assert float(loss.number) > 0
+    sum(loss.total for loss in first.values()).backward()
+    unknown = batch._replace(label=torch.full_like(batch.label, IGNORED))
+    assert all(float(loss.total) == float(loss.number) == 0 for loss in classifier.losses(unknown).values())

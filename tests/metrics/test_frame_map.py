@@ -102,3 +102,12 @@ def test_what_is_not_multi_hot_is_refused() -> None:
 def test_settings_out_of_range_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         FrameMAP(3, **settings)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_rows_without_a_known_label_are_not_scored() -> None:
+    scores, video, frame = torch.rand(3, 2), torch.zeros(3, dtype=torch.int64), torch.arange(3)
+    target = torch.tensor([[0, 1], [-100, -100], [1, 0]])
+    several, single = FrameMAP(2), FrameMAP(2)
+    several.update(scores, target, video, frame)
+    single.update(scores, torch.tensor([1, -100, 0]), video, frame)
+    assert several.compute() == single.compute()

@@ -9,7 +9,7 @@ from torchmetrics import Metric
 
 from gad_lightning.metrics import PointF1, SegmentF1, Top1
 from gad_lightning.schema import DataSchema, Task
-from gad_lightning.types import IGNORED, Predictions
+from gad_lightning.types import IGNORED, Predictions, first_class
 
 
 class Evaluation(nn.Module):
@@ -41,9 +41,7 @@ class Evaluation(nn.Module):
 
     def update(self, predictions: Predictions) -> None:
         """Add scored queries; multi-hot targets count as their first class."""
-        target = predictions.target
-        if target.dim() == 2:
-            target = target.argmax(1)
+        target = first_class(predictions.target)
         for number, metrics in enumerate(self.metrics):
             asked = (predictions.task == number).nonzero().squeeze(1)
             if not len(asked):

@@ -17,7 +17,7 @@ from gad_lightning.prompts.labels.base import LabelTokens
 from gad_lightning.prompts.labels.words import Words
 from gad_lightning.readouts.base import OpenBranches, Readout
 from gad_lightning.readouts.trie import Trie
-from gad_lightning.types import IGNORED, Batch, Loss, Predictions
+from gad_lightning.types import IGNORED, Batch, Loss, Predictions, first_class
 
 
 class GenerativeClassifier(Classifier):
@@ -62,8 +62,8 @@ class GenerativeClassifier(Classifier):
 
     def losses(self, batch: Batch) -> dict[str, Loss]:
         """Token loss of the answers; queries without one are not laid out at all, openers make rows long."""
-        batch = batch.asking((batch.draw < self.answered_share) & (batch.label != IGNORED))
-        answers = stack(self.writer.answers(batch, torch.ones_like(batch.label, dtype=torch.bool)))
+        batch = batch.asking((batch.draw < self.answered_share) & (first_class(batch.label) != IGNORED))
+        answers = stack(self.writer.answers(batch, torch.ones(len(batch.label), dtype=torch.bool)))
         tokens = self.backbone.place(self.render(batch, answers), packed=True)
         states = self.backbone(tokens, self.frames(batch))
         weight = query_weights(batch.label, self.background[batch.task], self.background_weight)

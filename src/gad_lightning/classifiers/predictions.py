@@ -21,7 +21,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.schema import DataSchema
 from gad_lightning.segments import cut_runs
-from gad_lightning.types import IGNORED, Predictions
+from gad_lightning.types import IGNORED, Predictions, first_class
 from gad_lightning.video.atomic import make_folder, written_whole
 
 Row = dict[str, str | int | float | None]
@@ -114,13 +114,6 @@ def columns_of(predictions: Predictions) -> Columns:
         first_class(predictions.target),
     ]
     return Columns(*(column.cpu().numpy() for column in columns))
-
-
-def first_class(target: Tensor) -> Tensor:
-    """True class of each query, (Q,): of multi-hot rows the first; IGNORED where there is none."""
-    if target.dim() == 1:
-        return target
-    return target.argmax(1).where((target > 0).any(1), IGNORED)
 
 
 def joined(parts: Sequence[Columns]) -> Columns:

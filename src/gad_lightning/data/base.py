@@ -21,9 +21,9 @@ from gad_lightning.data.records import Queries, VideoRecord, timeline
 from gad_lightning.data.sampling import EpochSampler
 from gad_lightning.data.splits import group_of, hold_out
 from gad_lightning.data.statistics import feature_statistics
-from gad_lightning.errors import DataError
+from gad_lightning.errors import DataError, SettingError
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Mode, Task, Windows, check_names
-from gad_lightning.types import Batch
+from gad_lightning.types import IGNORED, Batch
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -196,6 +196,15 @@ class ActionDataModule(LightningDataModule, ABC):
         timelines = [timeline(record, classes, self.multi_label) for record in videos]
         if training:
             warn_of_absent(timelines, classes)
+        if self.multi_label and all(laid.queries.label.ndim == 1 for laid in timelines):
+            raise SettingError(
+                f"data.multi_label is set, and {type(self).__name__} has one label a frame.", "leave it out"
+            )
+        if training and all((laid.queries.label == IGNORED).all() for laid in timelines):
+            raise DataError(
+                f"No frame of the {len(videos)} {split} videos is labelled: there is nothing to train on.",
+                "correct the segments, the classes or the splits",
+            )
         plans = self._plans(videos, [laid.queries for laid in timelines], training)
         return WindowDataset(videos, timelines, plans, self.windows, self.first_video(split), training, published)
 

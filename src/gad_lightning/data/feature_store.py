@@ -87,12 +87,13 @@ class FeatureStore:
     def _encoded(self, names: Sequence[str]) -> dict[str, Path]:
         if not names:
             return {}
-        videos = {name: self._video(name) for name in names}
-        folder = make_folder(self.cache)
-        paths = {name: folder / f"{name}.npy" for name in names}
-        if not all(path.is_file() for path in paths.values()):
-            with FileLock(folder / ".lock"):
-                self._encode([videos[name] for name, path in paths.items() if not path.is_file()])
+        paths = {name: self.cache / f"{name}.npy" for name in names}
+        left = [name for name, path in paths.items() if not path.is_file()]
+        if left:
+            there = self._videos()
+            missing = [self._video(name, there.get(name, [])) for name in left]
+            with FileLock(make_folder(self.cache) / ".lock"):
+                self._encode([video for video in missing if not paths[video.stem].is_file()])
         return paths
 
     def _encode(self, videos: Sequence[Path]) -> None:
@@ -110,9 +111,14 @@ class FeatureStore:
                 "replace them or take them out of the CSV files; the others are encoded and kept",
             )
 
-    def _video(self, name: str) -> Path:
-        paths = [self.root / "videos" / f"{name}{ending}" for ending in sorted(VIDEO_ENDINGS)]
-        found = [path for path in paths if path.is_file()]
+    def _videos(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in sorted((self.root / "videos").glob("*.*")):
+            if path.suffix.lower() in VIDEO_ENDINGS:
+                found.setdefault(path.stem, []).append(path)
+        return found
+
+    def _video(self, name: str, found: Sequence[Path]) -> Path:
         if len(found) == 1:
             return found[0]
         if found:

@@ -49,7 +49,8 @@ def feature_statistics(sources: Sequence[FrameSource]) -> Statistics:
         if paths:
             warnings.warn(f"{paths[0].parent} cannot be written to, so feature statistics are not kept.", stacklevel=2)
         return measure(sources)
-    cache = paths[0].parent / f"statistics-{fingerprint(paths)}.json"
+    read = [path for source in sources for path in getattr(source, "paths", [source.path])]
+    cache = paths[0].parent / f"statistics-{fingerprint(read)}.json"
     if not cache.is_file():
         with FileLock(cache.with_name(".lock")):
             if not cache.is_file():

@@ -82,7 +82,7 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, st
         )
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
+            reader = csv.DictReader(file, restval="", skipinitialspace=True, strict=True)
             reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
             _check_header(path, reader.fieldnames, needed)
             for row in reader:
@@ -91,8 +91,13 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, st
                         f"{path}, line {reader.line_num}: it has more values than the first line has names.",
                         'put a label with commas in quotes: "stir, slowly"',
                     )
-                yield reader.line_num, {name: value.strip() for name, value in row.items()}
-    except (UnicodeDecodeError, csv.Error) as error:
+                values = {name: value.strip() for name, value in row.items()}
+                if any(values.values()):  # tables leave rows of commas behind
+                    yield reader.line_num, values
+    except csv.Error as error:
+        where = f"{path}, line {reader.line_num + 1}"
+        raise DataError(f"{where}: {error}.", "close the quote, or write a quote within quotes twice") from error
+    except UnicodeDecodeError as error:
         raise DataError(f"{path} is no CSV file in UTF-8: {error}.", "save it as UTF-8 text") from error
 
 

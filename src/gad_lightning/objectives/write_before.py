@@ -46,7 +46,7 @@ class WriteBefore(WriteAnswer):
 
     def text(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
         """The contexts."""
-        every = torch.ones_like(batch.label, dtype=torch.bool)
+        every = torch.ones(len(batch.label), dtype=torch.bool)
         ids, target = stack(self.answer_writer.answers(batch, every, context_only=True))
         return ids, target & self.wanted(batch).unsqueeze(1)
 

@@ -12,7 +12,7 @@ from gad_lightning.prompts.contexts.base import AuxiliaryContext, Moment
 from gad_lightning.prompts.labels.base import LabelTokens
 from gad_lightning.schema import DataSchema
 from gad_lightning.segments import Segment
-from gad_lightning.types import IGNORED, Batch, Vocabulary
+from gad_lightning.types import IGNORED, Batch, Vocabulary, first_class
 
 NO_ANSWER: list[int] = []
 """The answer of a query that is not answered."""
@@ -111,7 +111,8 @@ class AnswerWriter:
 
 def moments(batch: Batch, schema: DataSchema, wanted: Tensor) -> list[Moment | None]:
     """Each query as a context sees it, (Q,); None where not ``wanted`` (Q,) or the label is unknown."""
-    label, task, frame, sample = (part.tolist() for part in (batch.label, batch.task, batch.moment, batch.sample))
+    columns = (first_class(batch.label), batch.task, batch.moment, batch.sample)
+    label, task, frame, sample = (part.tolist() for part in columns)
     goals, wanted_list = batch.goal.tolist(), wanted.tolist()
     segments: dict[int, list[Segment]] = {}
     found: list[Moment | None] = []

@@ -12,11 +12,11 @@ import numpy as np
 from lightning import LightningModule, Trainer
 
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.classifiers.predictions import ABOUT, PredictionWriter, first_class
+from gad_lightning.classifiers.predictions import ABOUT, PredictionWriter
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import GadError, MissingDataError
 from gad_lightning.report.runs import STATES, read_about
-from gad_lightning.types import IGNORED
+from gad_lightning.types import IGNORED, first_class
 from gad_lightning.video.atomic import written_whole
 
 KEPT = 2000

@@ -96,6 +96,11 @@ class SideBySide:
         return self.files[0].path
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files."""
+        return tuple(file.path for file in self.files)
+
+    @property
     def num_frames(self) -> int:
         """F.
 

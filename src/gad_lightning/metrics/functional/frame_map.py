@@ -118,10 +118,12 @@ def multi_hot(target: Tensor, labels: LabelSpace) -> Tensor:
             f"target has the shape {tuple(target.shape)}, but there are {classes} classes.",
             f"pass classes (N,) or a multi-hot matrix (N, {classes})",
         )
+    unknown = (target < 0).all(1)
+    target = target.where(~unknown.unsqueeze(1), 0)
     hits = target.to(torch.uint8)
     if bool((hits != target).any()) or bool((hits > 1).any()):
         raise DataError("target is multi-hot but holds values other than 0 and 1.", "pass 0 and 1 only")
-    return torch.cat([hits, hits.new_zeros(len(hits), 1)], 1)
+    return torch.cat([hits, unknown.unsqueeze(1).to(torch.uint8)], 1)
 
 
 def frame_precisions(

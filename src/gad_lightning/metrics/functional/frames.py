@@ -151,6 +151,7 @@ def _ascending(video: Tensor, frame: Tensor) -> bool:
 
 def _lexicographic(video: Tensor, frame: Tensor) -> Tensor:
     """Rows sorted by video, then frame."""
+    video, frame = video.long(), frame.long()
     low, high = (int(bound) for bound in video.aminmax())
     span = int(frame.max()) + 1
     if (high - low + 1) * span < 1 << 62:

@@ -47,6 +47,7 @@ class LabelSpace(NamedTuple):
 
     def actions(self, labels: Tensor) -> Tensor:
         """Replace every label that is no action by -1: (N,) -> (N,)."""
+        labels = labels.long()  # -1 is no uint8
         no_action = (labels < 0) | (labels >= self.num_classes)
         for index in (self.background, self.ignore_index):
             if index is not None:
