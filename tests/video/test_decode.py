@@ -112,6 +112,7 @@ def test_a_corrupted_video_is_refused_if_asked(shared: Path) -> None:
         pytest.param([0, 0.25, 0.5, 0.75], 2, [0, 2], id="half of it"),
         pytest.param([0, 0.5], 4, [0, 0, 1, 1], id="twice its rate, the last frame as long as the one before"),
         pytest.param([0, 0.1, 0.2, 1.0, 1.1], 4, [0, 2, 2, 2, 3], id="a gap shows the frame before it"),
+        pytest.param([0, 0.25, 0.5, 2.0], 4, [0, 1, 2, 2, 2, 2, 2, 2, 3], id="a last frame after a gap lasts no gap"),
         pytest.param([5, 5.25, 5.5], 4, [0, 1, 2], id="times count from the first frame"),
         pytest.param([0, 0.033, 0.067, 0.1, 0.133, 0.167], 30, [0, 1, 2, 3, 4, 5], id="milliseconds are rounded"),
         pytest.param([0.0], 4, [0], id="a single frame"),

@@ -170,6 +170,8 @@ def test_numbers_that_the_file_cannot_hold_break_that_video_only(videos: Path, t
         report = encode_videos(videos, tmp_path / name, Brightness(darkest=20, dark=value), SETTINGS)
         assert set(report.names("broken")) == set(LENGTHS)  # frame 0 of each is dark
         assert "not finite in float16" in str(report.videos["long"].problem)
+        with pytest.raises(DataError, match="not finite in float16"):
+            encode_video(videos / "long.mp4", Brightness(darkest=20, dark=value), SETTINGS.fps)
     report = encode_videos(videos, tmp_path / "wide", Brightness(20, 1e6), SETTINGS._replace(dtype="float32"))
     assert set(report.names("encoded")) == set(LENGTHS)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -173,6 +174,8 @@ def in_time_order(frames: Iterable[Any], gap: float) -> Iterator[tuple[float, An
 def at_times(timed: Iterable[tuple[float, T]], fps: float) -> Iterator[tuple[float, T]]:
     """Give what is shown at times 0, 1 / fps, 2 / fps ...
 
+    The last is shown as long as the one before it; or as the one before that, if a gap of twice that length came then.
+
     Args:
         timed: seconds, never decreasing, and what is shown from then on.
         fps: how often to look.
@@ -182,12 +185,13 @@ def at_times(timed: Iterable[tuple[float, T]], fps: float) -> Iterator[tuple[flo
         [(0.0, 'a'), (0.5, 'a'), (1.0, 'c')]
     """
     ticks = 0
-    gap, since, shown = 0.0, 0.0, None
+    before, gap, since, shown = math.inf, 0.0, 0.0, None
     for seconds, item in timed:
         while shown is not None and ticks / fps < seconds - CLOCK:
             yield ticks / fps, shown
             ticks += 1
-        gap, since, shown = seconds - since, seconds, item
+        before, gap, since, shown = gap or before, seconds - since, seconds, item
+    gap = gap if gap <= 2 * before else before
     while shown is not None and (ticks / fps < since + CLOCK or ticks / fps < since + gap - 2 * CLOCK):
         yield ticks / fps, shown
         ticks += 1

@@ -34,7 +34,7 @@ def encode_video(
 
     Raises:
         MissingDataError: if there is no such file.
-        DataError: if nothing of it can be decoded.
+        DataError: if nothing of it can be decoded, or a feature is not finite.
     """
     if not Path(path).exists():
         raise MissingDataError(f"There is no video {path}.", "check the path")
@@ -47,7 +47,10 @@ def encode_video(
         elif message.why is not None:
             raise DataError(message.why, "check the file")
     batches.flush()
-    return np.concatenate(blocks).astype(dtype).astype(np.float32)
+    features = np.concatenate(blocks).astype(dtype).astype(np.float32)
+    if not np.isfinite(features).all():
+        raise DataError(f"The features of {path} are not finite in {dtype}.", "use an encoder of smaller values")
+    return features
 
 
 def encode_videos(
