@@ -19,6 +19,7 @@ from torch import Tensor
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.video.base import Picture
 from gad_lightning.video.encode import REPORT, Settings, encode_video, encode_videos
+from gad_lightning.video.encode_report import read_report
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 from gad_lightning.video.features import FeatureFile
 from tests.video.clips import write_clip
@@ -233,3 +234,14 @@ def wait_for(condition: Any, patience: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it never came"
         time.sleep(0.02)
+
+
+def test_a_report_keeps_what_is_known_of_other_videos(videos: Path, tmp_path: Path) -> None:
+    encode_videos([videos / "long.mp4", videos / "tail.mp4"], tmp_path, SmallEncoder(), SETTINGS)
+    assert set(encode_videos(videos / "short.mp4", tmp_path, SmallEncoder(), SETTINGS).videos) == {"short"}
+    kept = read_report(tmp_path / REPORT)
+    assert {name: one.state for name, one in kept.videos.items()} == {
+        "long": "skipped",
+        "tail": "skipped",
+        "short": "encoded",
+    }

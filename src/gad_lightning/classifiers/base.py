@@ -208,7 +208,9 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
 
     def sample_task(self, batch: Batch) -> Tensor:
         """Task whose prompt each sample has: that of its queries, (B,)."""
-        return torch.zeros_like(batch.frame_counts).index_copy(0, batch.sample, batch.task)
+        chosen = torch.zeros_like(batch.frame_counts).index_copy(0, batch.sample, batch.task)
+        self.prompt.check_alike(chosen[batch.sample], batch.task)
+        return chosen
 
     def frames(self, batch: Batch) -> Tensor:
         """Check and standardise the frames of a batch: (B, F, N, D).
@@ -243,11 +245,7 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         return total
 
     def on_fit_start(self) -> None:
-        """Train with dropout also where the classifier came from a checkpoint, ready to predict.
-
-        Raises:
-            SettingError: if its LoRA is merged: there is nothing to train, nor to save.
-        """
+        """Train with dropout also where the classifier came from a checkpoint; refuse one whose LoRA is merged."""
         if getattr(self.backbone, "merged", False) and getattr(self.backbone, "lora", None) is not None:
             raise SettingError("The LoRA is merged into the weights.", "train before merging, or load it again")
         if not self.training:

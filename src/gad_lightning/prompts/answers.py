@@ -95,15 +95,19 @@ class AnswerWriter:
             elif context_only:
                 written.append(self.write(self.context.context(moment), task, even_empty=True))
             else:
-                written.append(self.write(self.context.parts(moment), task))
+                written.append(self.write(self.context.parts(moment), task, int(self.context.with_label)))
         return written
 
-    def write(self, parts: list[int | str], task: int, even_empty: bool = False) -> Answer:
-        """Join the parts of an answer with commas and close it; no parts are no answer, unless ``even_empty``."""
+    def write(self, parts: list[int | str], task: int, own: int = 0, even_empty: bool = False) -> Answer:
+        """Join the parts of an answer with commas and close it; no parts are no answer, unless ``even_empty``.
+
+        The first ``own`` parts are classes of the task; those of a context are of the first task, as segments are.
+        """
         ids: list[int] = []
-        for part in parts:
+        for place, part in enumerate(parts):
             ids += self.comma if ids else []
-            ids += self.label_ids[task][part] if isinstance(part, int) else self.vocabulary.encode(f" {part}")
+            known = self.label_ids[task if place < own else 0]
+            ids += known[part] if isinstance(part, int) else self.vocabulary.encode(f" {part}")
         if not ids and not even_empty:
             return Answer(NO_ANSWER)
         return Answer([*self.prefix, *ids, self.vocabulary.end], len(self.prefix))

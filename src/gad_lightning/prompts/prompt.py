@@ -87,6 +87,19 @@ class Prompt(Part):
         self.closing_ids = None if closing is None else encode_opener(closing, vocabulary)[0]
         self.tokens_per_frame, self.width = schema.features.tokens_per_frame, schema.features.width
 
+    def check_alike(self, one: Tensor, other: Tensor) -> None:
+        """Refuse pairs of tasks, (Q,) each, that ask otherwise: their queries stand on one trunk.
+
+        Raises:
+            SettingError: if there is such a pair.
+        """
+        apart = (self.prompt_ids[one] != self.prompt_ids[other]).any(1)
+        if bool(apart.any()):
+            raise SettingError(
+                "Several tasks ask about one stretch of video, each in other words; it can begin with one prompt only.",
+                "give prompt.question as one text for all tasks, or ask one task (data.tasks) a classifier",
+            )
+
     @property
     def group(self) -> int:
         """Tokens of a frame: its separator and its N visual tokens."""

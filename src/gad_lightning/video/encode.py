@@ -93,7 +93,8 @@ def encode_videos(
     finally:
         mine = carry_over(run.report(), before)
         if shard[1] == 1:
-            mine.write(folder / REPORT)
+            others = {n: one._replace(state="skipped") if one.state == "encoded" else one for n, one in before.items()}
+            merge([EncodeReport(others, 0.0), mine]).write(folder / REPORT)
         else:
             mine.write(folder / f".{REPORT}.{shard[0]}of{shard[1]}")
             parts = [read_report(path) for path in sorted(folder.glob(f".{REPORT}.*of{shard[1]}"))]
