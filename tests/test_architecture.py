@@ -20,7 +20,7 @@ FILES = sorted(SRC.rglob("*.py"))
 ALL_FILES = sorted(path for folder in ("src", "tests", "experiments") for path in (ROOT / folder).rglob("*.py"))
 
 FLOORS = [
-    {"types", "schema", "segments", "errors", "optional", "parts"},
+    {"types", "schema", "segments", "errors", "optional", "parts", "atomic", "redact"},
     {"video"},
     {"prompts", "backbones", "heads", "losses", "metrics", "data", "pictures"},
     {"readouts", "objectives", "training"},

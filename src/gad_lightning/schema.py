@@ -31,9 +31,9 @@ class FeatureSpec(NamedTuple):
 
     encoder: str = "small"  # name and revision of the vision encoder
     fps: float = 4.0  # frames a second of the features
-    width: int = 96  # D; the default three values are those of gad_lightning.video.encoders.SmallEncoder
+    width: int = 96  # D; the default three values are those of gad_lightning.SmallEncoder
     tokens_per_frame: int = 1  # N
-    mean: tuple[float, ...] | None = None  # per feature, over the training split; None: frames are not standardised
+    mean: tuple[float, ...] | None = None  # per feature, over the training split; None: frames are not standardized
     std: tuple[float, ...] | None = None
 
 

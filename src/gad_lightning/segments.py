@@ -18,7 +18,7 @@ class Segment(NamedTuple):
     end: int
 
 
-class Runs(NamedTuple):
+class LabelRuns(NamedTuple):
     """Segments of many videos as columns, each (S,) int64, ordered as the frames they were cut from."""
 
     label: Tensor
@@ -26,7 +26,7 @@ class Runs(NamedTuple):
     end: Tensor  # index after the last row
 
 
-def cut_runs(labels: Tensor, breaks: Tensor | None = None) -> Runs:
+def cut_runs(labels: Tensor, breaks: Tensor | None = None) -> LabelRuns:
     """Cut labels into maximal runs.
 
     Args:
@@ -38,14 +38,14 @@ def cut_runs(labels: Tensor, breaks: Tensor | None = None) -> Runs:
     """
     if labels.numel() == 0:
         empty = labels.new_zeros(0)
-        return Runs(empty, empty, empty)
+        return LabelRuns(empty, empty, empty)
     begins = torch.ones_like(labels, dtype=torch.bool)
     begins[1:] = labels[1:] != labels[:-1]
     if breaks is not None:
         begins |= breaks
     start = begins.nonzero().squeeze(1)
     end = torch.cat([start[1:], start.new_tensor([labels.numel()])])
-    return Runs(labels[start], start, end)
+    return LabelRuns(labels[start], start, end)
 
 
 def cut(labels: Sequence[int] | Tensor, skip: Iterable[int] = ()) -> list[Segment]:

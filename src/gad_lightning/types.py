@@ -7,6 +7,7 @@ Q queries.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
@@ -32,7 +33,7 @@ def first_class(label: Tensor) -> Tensor:
 class Batch(NamedTuple):
     """B samples (stretches of video) and the Q queries asked about them; integers only, beside the frames.
 
-    ``moment``, ``segments`` and ``first_frame`` count in frames of the whole video at the features' fps.
+    ``frame``, ``segments`` and ``first_frame`` count in frames of the whole video at the features' fps.
     """
 
     frames: Tensor  # (B, F, N, D) float, zeros after the last frame of a sample
@@ -44,13 +45,15 @@ class Batch(NamedTuple):
     )
     sample: Tensor  # (Q,) int64, the sample asked about
     anchor: Tensor  # (Q,) int64, frame within the sample after which the question is asked, 0..F-1
-    moment: Tensor  # (Q,) int64, the same frame within the video
+    frame: Tensor  # (Q,) int64, the same frame within the video
     horizon: Tensor  # (Q,) int64, 0 asks what happens at the anchor, h asks for the h-th segment after it
     task: Tensor  # (Q,) int64, index into the schema's tasks
     label: Tensor  # (Q,) int64 class or IGNORED; or (Q, C) float multi-hot
     video: Tensor  # (Q,) int64, global number of the video
-    ordinal: Tensor  # (Q,) int64, number of the query within its video; (video, ordinal) is its key in every process
-    draw: Tensor  # (Q,) float in [0, 1), random but the query's own: its answer is written if it is below a share
+    query_index: (
+        Tensor  # (Q,) int64, number of the query within its video; (video, query_index) is its key in every process
+    )
+    uniform: Tensor  # (Q,) float in [0, 1), random but the query's own: its answer is written if it is below a share
 
     def to(self, device: torch.device | str) -> Batch:
         """Move the frames only: the integers are laid out on the CPU, and no step waits for the device."""
@@ -58,10 +61,17 @@ class Batch(NamedTuple):
 
     def asking(self, keep: Tensor) -> Batch:
         """Keep every sample but only some of the queries: ``keep`` (Q,) bool."""
-        asked = (self.sample, self.anchor, self.moment, self.horizon, self.task)
-        sample, anchor, moment, horizon, task = (part[keep] for part in asked)
-        label, video, ordinal, draw = (part[keep] for part in (self.label, self.video, self.ordinal, self.draw))
-        return Batch(*self[:5], sample, anchor, moment, horizon, task, label, video, ordinal, draw)
+        return self._replace(
+            sample=self.sample[keep],
+            anchor=self.anchor[keep],
+            frame=self.frame[keep],
+            horizon=self.horizon[keep],
+            task=self.task[keep],
+            label=self.label[keep],
+            video=self.video[keep],
+            query_index=self.query_index[keep],
+            uniform=self.uniform[keep],
+        )
 
 
 class Kind(IntEnum):
@@ -107,24 +117,29 @@ class Tokens(NamedTuple):
         return states.reshape(-1, states.shape[-1])[self.slots]
 
 
-class Loss(NamedTuple):
+@dataclass(frozen=True)
+class Loss:
     """A loss as a sum and the count it is divided by, so that it can be averaged over processes exactly."""
 
-    total: Tensor  # () float
-    number: Tensor  # () float
+    sum: Tensor  # () float
+    count: Tensor  # () float
+
+    def scaled(self, weight: float) -> Loss:
+        """The same loss with another weight."""
+        return replace(self, sum=weight * self.sum)
 
 
 class Predictions(NamedTuple):
     """What a classifier says of Q queries."""
 
     video: Tensor  # (Q,) int64
-    ordinal: Tensor  # (Q,) int64
+    query_index: Tensor  # (Q,) int64
     task: Tensor  # (Q,) int64
-    moment: Tensor  # (Q,) int64, frame of the video at the features' fps
+    frame: Tensor  # (Q,) int64, frame of the video at the features' fps
     target: Tensor  # (Q,) int64 or (Q, C): the true label, IGNORED if unknown
     scores: Tensor  # (Q, C) float log-probabilities; -inf where a readout has none and beyond a task's classes
     logits: Tensor  # (Q, C) float before the softmax; the scores again for a generative classifier
-    slots: Tensor  # (Q, H) float, state of the slot
+    slot_states: Tensor  # (Q, H) float
 
     @property
     def label(self) -> Tensor:

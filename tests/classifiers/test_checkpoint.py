@@ -17,9 +17,9 @@ from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.errors import CheckpointError, MissingDataError
 from gad_lightning.heads.vocabulary import VocabularyHead
-from gad_lightning.prompts.contexts.previous import Previous
-from gad_lightning.prompts.labels.single import Single
-from gad_lightning.readouts.nearest import Nearest
+from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.labels.single_token import SingleTokenLabels
+from gad_lightning.readouts.nearest import NearestReadout
 from gad_lightning.schema import LabelSet, Task
 from gad_lightning.types import Batch
 from tests.classifiers.making import NAMES, batch, make, random_frames, schema
@@ -29,8 +29,8 @@ MAKES = pytest.mark.parametrize(
     ("kind", "arguments"),
     [
         pytest.param(DiscriminativeClassifier, {"head": VocabularyHead}, id="disc"),
-        pytest.param(GADClassifier, {"context": Previous(2), "answered_share": 0.5}, id="gad"),
-        pytest.param(GenerativeClassifier, {"labels": Single(), "readout": Nearest(4)}, id="gen"),
+        pytest.param(GADClassifier, {"context": PreviousActions(2), "answer_fraction": 0.5}, id="gad"),
+        pytest.param(GenerativeClassifier, {"labels": SingleTokenLabels(), "readout": NearestReadout(4)}, id="gen"),
     ],
 )
 

@@ -13,10 +13,10 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import SettingError
-from gad_lightning.prompts.contexts.goal import Goal
-from gad_lightning.prompts.contexts.next import Next
-from gad_lightning.prompts.contexts.previous import Previous
-from gad_lightning.prompts.labels.single import Single
+from gad_lightning.prompts.contexts.goal import GoalContext
+from gad_lightning.prompts.contexts.next import NextActions
+from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.labels.single_token import SingleTokenLabels
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.types import IGNORED, Batch, Tokens
@@ -30,12 +30,12 @@ ASKED = [[1, 4, 7], [0, 4, 6]]
 
 def gad(order: str, **more: Any) -> Any:
     """A classifier in evaluation mode whose weights depend on the order alone."""
-    return make(GADClassifier, **{"context": Previous(), "order": order, **more}).eval()
+    return make(GADClassifier, **{"context": PreviousActions(), "order": order, **more}).eval()
 
 
-def asked(labels: Tensor = LABELS, segments: Tensor | None = None, draw: Tensor | None = None) -> Batch:
+def asked(labels: Tensor = LABELS, segments: Tensor | None = None, uniform: Tensor | None = None) -> Batch:
     """Six queries on two videos of 8 frames."""
-    given = batch(random_frames(2, 8), ASKED, labels, draw)
+    given = batch(random_frames(2, 8), ASKED, labels, uniform)
     return given if segments is None else given._replace(segments=segments)
 
 
@@ -58,7 +58,7 @@ def slots(classifier: Any, given: Batch) -> Tensor:
 def test_the_slot_is_the_same_with_and_without_text(order: str, opener: str) -> None:
     classifier = gad(order, prompt=Prompt(opener=opener))
     with torch.no_grad():
-        alone = classifier.scores(asked()).slots
+        alone = classifier.scores(asked()).slot_states
     assert torch.allclose(slots(classifier, asked()), alone, atol=1e-5)
 
 
@@ -97,7 +97,7 @@ def test_generative_first_sees_the_context_and_no_label() -> None:
     assert not torch.allclose(slots(classifier, asked(segments=segments))[known], here, atol=1e-3)
 
 
-@pytest.mark.parametrize("context", [Previous(2), Goal(), Next(with_label=False)])
+@pytest.mark.parametrize("context", [PreviousActions(2), GoalContext(), NextActions(with_label=False)])
 @pytest.mark.parametrize("opener", [None, "", "]\n<cls>"], ids=["cls", "last token", "mixed"])
 def test_at_test_generative_first_is_training_on_the_context_it_wrote(context: Any, opener: str | None) -> None:
     classifier = gad("generative_first", context=context, prompt=Prompt(opener=opener))
@@ -123,7 +123,7 @@ def test_at_test_generative_first_is_training_on_the_context_it_wrote(context: A
         expected = tokens.at_slots(classifier.backbone(tokens, classifier.frames(given)))
     with pytest.warns(UserWarning, match="generative_first writes its context at test"):
         scored = classifier.scores(given)
-    assert torch.allclose(scored.slots, expected, atol=1e-5)
+    assert torch.allclose(scored.slot_states, expected, atol=1e-5)
     assert torch.allclose(scored.logits, classifier.heads[0](expected), atol=1e-4)
 
 
@@ -148,23 +148,23 @@ def test_generative_first_live_equals_offline() -> None:
 
 
 def test_generative_first_learns_only_the_share_it_is_to_write() -> None:
-    classifier = gad("generative_first", answered_share=0.5)
+    classifier = gad("generative_first", answer_fraction=0.5)
     draw = torch.tensor([0.1, 0.9, 0.9, 0.9, 0.9, 0.9])
-    losses = classifier.losses(asked(draw=draw))
-    assert losses["WriteBefore"].number == 1
-    assert losses["classification"].number == 5
+    losses = classifier.losses(asked(uniform=draw))
+    assert losses["WriteContextFirst"].count == 1
+    assert losses["classification"].count == 5
     whole = slots(gad("generative_first"), asked())
-    assert torch.allclose(slots(classifier, asked(draw=draw)), whole, atol=1e-5)
+    assert torch.allclose(slots(classifier, asked(uniform=draw)), whole, atol=1e-5)
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_weight_0_leaves_the_head_the_gradient_of_its_own_loss(order: str) -> None:
-    classifier = gad(order, generation_weight=0.0, labels=Single())
+    classifier = gad(order, generation_weight=0.0, labels=SingleTokenLabels())
     losses = classifier.losses(asked())
-    losses["classification"].total.backward()
+    losses["classification"].sum.backward()
     alone = classifier.heads[0].project.weight.grad.clone()
     classifier.zero_grad()
-    torch.stack([loss.total for loss in classifier.losses(asked()).values()]).sum().backward()
+    torch.stack([loss.sum for loss in classifier.losses(asked()).values()]).sum().backward()
     assert torch.allclose(classifier.heads[0].project.weight.grad, alone, atol=1e-6)
 
 
@@ -191,8 +191,8 @@ def test_one_pass_equals_windows_at_the_last_visual_token(kind: type[Classifier]
     assert classifier.backbone.new_tokens.names == []
     frames = random_frames(1, 15).double()
     with torch.no_grad():
-        together = classifier.scores(batch(frames, [list(range(15))])).slots
-        windows = [classifier.scores(batch(frames[:, : end + 1], [[end]])).slots for end in range(15)]
+        together = classifier.scores(batch(frames, [list(range(15))])).slot_states
+        windows = [classifier.scores(batch(frames[:, : end + 1], [[end]])).slot_states for end in range(15)]
     assert close(together, torch.cat(windows), 1e-10)
 
 

@@ -71,7 +71,7 @@ def test_a_video_without_segments_is_background(root: Path) -> None:
 
 def test_without_videos_csv_all_are_for_training_and_one_is_held_out(root: Path) -> None:
     (root / "videos.csv").unlink()
-    data = own(root, val_share=0.25)
+    data = own(root, val_fraction=0.25)
     assert len(data.videos("train")) == 3
     assert [record.name for record in data.videos("val")] == data.held_out
     assert data.videos("test") == []
@@ -79,7 +79,7 @@ def test_without_videos_csv_all_are_for_training_and_one_is_held_out(root: Path)
 
 def test_all_columns_of_videos_csv_but_the_first_may_be_missing(root: Path) -> None:
     (root / "videos.csv").write_text("video\na\nb\nc\nd\n")
-    data = own(root, val_share=0.25)
+    data = own(root, val_fraction=0.25)
     assert len(data.videos("train")) + len(data.videos("val")) == 4
     assert data.schema.goals == ()
 
@@ -276,9 +276,9 @@ def test_spaces_before_quotes_and_empty_rows_of_tables_are_left_out(root: Path) 
     assert own(root).class_names == ["background", "pour", "stir", "stir, slowly"]
 
 
-def test_nothing_labelled_is_refused_before_training(root: Path) -> None:
+def test_nothing_labeled_is_refused_before_training(root: Path) -> None:
     (root / "segments.csv").write_text("video,start,end,label\na,0,5,ignore\nb,0,5,ignore\nc,0,1,stir\n")
-    with pytest.raises(DataError, match="No frame of the 2 train videos is labelled"):
+    with pytest.raises(DataError, match="No frame of the 2 train videos is labeled"):
         own(root, class_names=["background", "stir"]).dataset("train", training=True)
 
 

@@ -29,7 +29,7 @@ def test_where_segments_overlap_the_later_of_the_list_wins_and_segments_agree_wi
     assert laid.segments.tolist() == [[1, 1, 3], [2, 3, 5], [1, 5, 8]]
 
 
-def test_neighbours_of_one_class_stay_two_segments() -> None:
+def test_neighbors_of_one_class_stay_two_segments() -> None:
     laid = timeline(VideoRecord("v", TEN, [Segment(1, 1, 3), Segment(1, 3, 5)]), CLASSES)
     assert laid.segments.tolist() == [[1, 1, 3], [1, 3, 5]]
 
@@ -40,7 +40,7 @@ def test_ignored_frames_and_classes_are_scored_nowhere() -> None:
     assert laid.segments.tolist() == [[1, 5, 10]]
 
 
-def test_without_a_background_class_unlabelled_frames_are_ignored() -> None:
+def test_without_a_background_class_unlabeled_frames_are_ignored() -> None:
     laid = timeline(VideoRecord("v", TEN, [Segment(0, 2, 10)]), LabelSet(("stir", "pour")))
     assert laid.queries.label.tolist() == [IGNORED, IGNORED] + [0] * 8
     assert laid.segments.tolist() == [[0, 2, 10]]

@@ -93,5 +93,5 @@ def test_at_least_one_group_is_held_out_and_one_stays() -> None:
 
 
 def test_one_group_cannot_be_divided() -> None:
-    with pytest.raises(SettingError, match=r"All 2 training videos belong to one group, 'kitchen'.*\n.*val_share"):
+    with pytest.raises(SettingError, match=r"All 2 training videos belong to one group, 'kitchen'.*\n.*val_fraction"):
         hold_out([video("a", "kitchen"), video("b", "kitchen")], 0.1)

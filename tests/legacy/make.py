@@ -19,16 +19,16 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
-from gad_lightning.prompts.contexts.previous import Previous
-from gad_lightning.prompts.labels.single import Single
+from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.labels.single_token import SingleTokenLabels
 from tests.classifiers.making import WIDTH, batch, make
 
 HERE = Path(__file__).resolve().parent
 KINDS: dict[str, tuple[type[Classifier], dict[str, object]]] = {
     "discriminative": (DiscriminativeClassifier, {}),
-    "gad": (GADClassifier, {"context": Previous(2), "answered_share": 0.5}),
+    "gad": (GADClassifier, {"context": PreviousActions(2), "answer_fraction": 0.5}),
     "generative": (GenerativeClassifier, {}),
-    "single": (GenerativeClassifier, {"labels": Single()}),
+    "single": (GenerativeClassifier, {"labels": SingleTokenLabels()}),
 }
 
 

@@ -1,4 +1,4 @@
-"""Checkpoint files are whole, or recognised as cut short; disks are filled and processes killed for real."""
+"""Checkpoint files are whole, or recognized as cut short; disks are filled and processes killed for real."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.blocks import dense_mask, use_blocks
-from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.connector import Connector, MLPConnector
 from gad_lightning.backbones.fingerprint import digest
 from gad_lightning.backbones.flex import flex_mask
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
+from gad_lightning.backbones.kv_cache import KVCache
 from gad_lightning.backbones.lora import (
     PAPER_LORA,
     adapter_names,
@@ -52,7 +52,7 @@ class CausalLM(Backbone):
             on a CPU only. ``sdpa`` skips on a CPU too, block by block.
 
     Raises:
-        SettingError: if the decoder is to be quantised and trained.
+        SettingError: if the decoder is to be quantized and trained.
 
     Source: Pang et al., ICLR 2026, section 4: Llama-3.2-1B-Instruct, LoRA r 128, alpha 256, dropout 0.05.
     """
@@ -227,9 +227,7 @@ class CausalLM(Backbone):
             return torch.where(shown.unsqueeze(-1), mapped.view_as(vectors), vectors)
         return vectors.masked_scatter(shown.unsqueeze(-1), mapped)
 
-    def forward(
-        self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, tokens: Tokens, frames: Tensor, cache: KVCache | None = None, at: Tensor | None = None) -> Tensor:
         """States after the last norm: (R, T, H)."""
         mask: Any = None
         positions, known = None, tokens.places
@@ -263,7 +261,7 @@ class CausalLM(Backbone):
         """Fold the LoRA into the weights; see :meth:`Backbone.merge`.
 
         Raises:
-            SettingError: on a quantised base: the sum would be rounded to 4 or 8 bits again.
+            SettingError: on a quantized base: the sum would be rounded to 4 or 8 bits again.
         """
         if self.quantization is not None:
             raise cannot("a LoRA cannot be merged into it", self.quantization)

@@ -1,4 +1,4 @@
-"""What the three classifiers share: steps, metrics, optimiser, reading of a batch."""
+"""What the three classifiers share: steps, metrics, optimizer, reading of a batch."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.detection import Detection, detect
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.schedule import PaperAdamW, warm_up
-from gad_lightning.classifiers.sharding import SpreadsBlocks
+from gad_lightning.classifiers.sharded_blocks import ShardedBlocks
 from gad_lightning.classifiers.sharing import Shareable
 from gad_lightning.errors import SettingError
 from gad_lightning.prompts.prompt import Prompt
-from gad_lightning.readouts.base import OpenBranches
+from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
 from gad_lightning.training.distribution import average
 from gad_lightning.training.exact_resume import ExactResume
 from gad_lightning.types import IGNORED, Batch, Loss, Predictions, Tokens
 
 
-class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
+class Classifier(Shareable, ShardedBlocks, LightningModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
     """Base: a subclass gives ``losses(batch)`` and ``scores(batch)``, and nothing else differs.
 
     Args:
@@ -102,14 +102,14 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
 
     @abstractmethod
     def losses(self, batch: Batch) -> dict[str, Loss]:
-        """Weighted losses of a batch by name; their sum is minimised."""
+        """Weighted losses of a batch by name; their sum is minimized."""
 
     @abstractmethod
     def scores(self, batch: Batch) -> Predictions:
         """Class scores of a batch; nothing is rendered but openers."""
 
     @abstractmethod
-    def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
+    def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Scores and logits, (Q, C) each, of branches that are open on a cache (a live stream's)."""
 
     def room(self, branches: int) -> int:
@@ -139,14 +139,14 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
                 raise SettingError(
                     f"Prompt, {frames} frames of {self.prompt.group} tokens and an answer need {needed} positions; the "
                     f"language model's {what} is {limit}.",
-                    "make data.window, data.long_memory or data.chunk smaller, or take another language model",
+                    "make data.short_memory, data.long_memory or data.chunk smaller, or take another language model",
                 )
 
     def forward(self, frames: Tensor, frame_counts: Tensor | None = None, task: int = 0) -> Tensor:
         """Say what happens at the last frame of each sample.
 
         Args:
-            frames: (B, F, N, D), or (B, F, D) where N is 1; as the features are, not standardised.
+            frames: (B, F, N, D), or (B, F, D) where N is 1; as the features are, not standardized.
             frame_counts: (B,) frames of each sample; all F by default.
             task: index into the schema's tasks.
 
@@ -162,7 +162,7 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
 
         Args:
             video: path of a video file, which is decoded and encoded; or features, (F, D) or (F, N, D), as an array or
-                the path of a .npy file, not standardised.
+                the path of a .npy file, not standardized.
             fps: rate of features given, to be checked against the classifier's.
             **how: ``task`` (index), ``batch_size``, ``encoder`` (for video files; needed if it is not the built-in).
 
@@ -187,13 +187,13 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
             segments=torch.zeros(size, 0, 3, dtype=torch.int64),
             sample=every,
             anchor=counts - 1,
-            moment=counts - 1,
+            frame=counts - 1,
             horizon=zeros,
             task=zeros + task,
             label=torch.full_like(zeros, IGNORED),
             video=every,
-            ordinal=zeros,
-            draw=torch.ones(size),
+            query_index=zeros,
+            uniform=torch.ones(size),
         )
 
     def render(
@@ -213,7 +213,7 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         return chosen
 
     def frames(self, batch: Batch) -> Tensor:
-        """Check and standardise the frames of a batch: (B, F, N, D).
+        """Check and standardize the frames of a batch: (B, F, N, D).
 
         Raises:
             SettingError: if they have another width or token count than the classifier was made for.
@@ -225,9 +225,9 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
                 f"({spec.tokens_per_frame}, {spec.width}) of the encoder {spec.encoder!r}.",
                 "encode with that encoder, or give features=FeatureSpec(width=..., tokens_per_frame=...)",
             )
-        return self.standardise(batch.frames)
+        return self.standardize(batch.frames)
 
-    def standardise(self, frames: Tensor) -> Tensor:
+    def standardize(self, frames: Tensor) -> Tensor:
         """Give features (..., D) the training split's zero mean and unit spread."""
         exact = torch.promote_types(self.mean.dtype, torch.float32)
         scaled: Tensor = (frames.to(exact) - self.mean) / self.std
@@ -284,7 +284,7 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         return [] if any(isinstance(own, ExactResume) for own in trainer.callbacks) else [ExactResume()]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Optimise what is trained, with warm-up and schedule in steps.
+        """Optimize what is trained, with warm-up and schedule in steps.
 
         Raises:
             SettingError: if the run has no end, by which the schedule is stretched.

@@ -11,15 +11,15 @@ from torch import Tensor
 
 from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import ALLOWED_PACKAGES, Part, describe, find_class, rebuild
+from gad_lightning.redact import redact
 from gad_lightning.schema import DataSchema
 from gad_lightning.training.checkpoint_files import read_checkpoint as read_checkpoint  # offered here too
-from gad_lightning.video.address import redact
 
 KEY = "gad_lightning"
 FORMAT = 1
 
 
-class SavesTrainedWeights(Part):
+class TrainedWeights(Part):
     """Mixin of the classifiers: small checkpoints, rebuilt without a config, refused where they do not fit."""
 
     strict_loading = False  # the frozen weights are not in the checkpoint; we check the trained ones ourselves
@@ -41,7 +41,7 @@ class SavesTrainedWeights(Part):
         trained = {name: weight.detach() for name, weight in self.trained_state().items()}
         whole = checkpoint.get("state_dict", trained)  # of all processes, in the first one; elsewhere it can be empty
         checkpoint["state_dict"] = {name: whole[name] for name in trained if whole}
-        checkpoint[KEY] = {**self.about(), "trained": shapes_of(trained)}
+        checkpoint[KEY] = {**self.about(), "trained": _shapes_of(trained)}
 
     def about(self) -> dict[str, Any]:
         """What makes the classifier again, but for its weights: plain data."""
@@ -68,8 +68,8 @@ class SavesTrainedWeights(Part):
                 "set backbone.language_model (and revision) to the one in the config.yaml beside the checkpoint",
             )
         # a sharding strategy has read the weights already, and leaves their names only
-        wanted = shapes_of(self.trained_state())
-        found = shapes_of(checkpoint["state_dict"]) if "state_dict" in checkpoint else about.get("trained", wanted)
+        wanted = _shapes_of(self.trained_state())
+        found = _shapes_of(checkpoint["state_dict"]) if "state_dict" in checkpoint else about.get("trained", wanted)
         missing = [name for name in wanted if found.get(name) != wanted[name]]
         unknown = [name for name in found if name not in wanted]
         if missing or unknown:
@@ -155,7 +155,7 @@ class SavesTrainedWeights(Part):
         return made
 
 
-def shapes_of(weights: Mapping[str, Tensor]) -> dict[str, list[int]]:
+def _shapes_of(weights: Mapping[str, Tensor]) -> dict[str, list[int]]:
     """Shapes by name, as plain data."""
     return {name: list(weight.shape) for name, weight in weights.items()}
 

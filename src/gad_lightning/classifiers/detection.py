@@ -1,4 +1,4 @@
-"""From one video to its labelled timeline, without a Trainer."""
+"""From one video to its labeled timeline, without a Trainer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.plans import Chunks, EveryQuery
-from gad_lightning.data.records import FrameSource, VideoRecord, timeline
+from gad_lightning.data.records import FeatureSource, VideoRecord, timeline
 from gad_lightning.data.sampling import BatchKey
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.schema import FeatureSpec
@@ -54,7 +54,7 @@ def detect(
 ) -> Detection:
     """Label every frame of a video as ``gad-lightning predict`` would; see :meth:`Classifier.detect`."""
     spec, asked = classifier.schema.features, classifier.schema.tasks[task]
-    frames = open_frames(video, fps, spec, encoder)
+    frames = _open_frames(video, fps, spec, encoder)
     record = VideoRecord("video", frames)
     classes = asked.labels
     laid = timeline(record, classes)
@@ -65,9 +65,9 @@ def detect(
     dataset = WindowDataset([record], [laid._replace(queries=queries)], plans, windows)
     training = classifier.training
     classifier.eval()
-    scored = [classifier.scores(batch) for batch in batches(dataset, batch_size, classifier.device)]
+    scored = [classifier.scores(batch) for batch in _batches(dataset, batch_size, classifier.device)]
     classifier.train(training)
-    order = torch.cat([part.ordinal for part in scored]).argsort()
+    order = torch.cat([part.query_index for part in scored]).argsort()
     scores = torch.cat([part.scores.cpu() for part in scored])[order, : len(classes.names)]
     labels = scores.argmax(1)
     skip = [index for index in (classes.background, classes.ignore) if index is not None]
@@ -83,15 +83,15 @@ def detect(
     )
 
 
-def batches(dataset: WindowDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
+def _batches(dataset: WindowDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
     """All samples of a data set in order, frames on ``device``."""
     for start in range(0, len(dataset), batch_size):
         yield dataset[BatchKey(0, tuple(range(start, min(start + batch_size, len(dataset)))))].to(device)
 
 
-def open_frames(
+def _open_frames(
     video: str | Path | np.ndarray | Tensor, fps: float | None, spec: FeatureSpec, encoder: Encoder | None
-) -> FrameSource:
+) -> FeatureSource:
     """Frames of a video in memory: features as given or from a .npy file, or encoded from a video file.
 
     Raises:
@@ -108,9 +108,9 @@ def open_frames(
             "encode the video again at that rate",
         )
     if isinstance(video, str | Path):
-        from gad_lightning.video.features import FeatureFile
+        from gad_lightning.video.features.feature_file import FeatureFile
 
-        source: FrameSource = FeatureFile(Path(video))
+        source: FeatureSource = FeatureFile(Path(video))
         array = source.rows(np.arange(source.num_frames))
     else:
         array = np.asarray(video, dtype=np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -15,7 +16,7 @@ from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss, query_weights
 from gad_lightning.objectives.base import Objective
 from gad_lightning.parts import Part
-from gad_lightning.readouts.base import OpenBranches
+from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import LabelSet
 from gad_lightning.types import Batch, Loss, Predictions
 
@@ -78,13 +79,13 @@ class DiscriminativeClassifier(Classifier):
         chosen = class_loss(logits, batch.label.to(logits.device), weight.to(logits.device))
         if self.writing is None:
             # a head that is trained but writes nothing has no gradient, which distributed training would wait for
-            chosen = chosen._replace(total=chosen.total + self.backbone.token_logits(states[0, :0]).sum())
+            chosen = replace(chosen, sum=chosen.sum + self.backbone.token_logits(states[0, :0]).sum())
         losses = {"classification": chosen}
         for objective in self.given:
             loss: Loss = objective(batch, tokens, states, self.backbone)
             name = type(objective).__name__
             alike = sum(known.split()[0] == name for known in losses)
-            losses[f"{name} {alike + 1}" if alike else name] = loss._replace(total=objective.weight * loss.total)
+            losses[f"{name} {alike + 1}" if alike else name] = loss.scaled(objective.weight)
         return losses
 
     def classify(self, states: Tensor, task: Tensor) -> Tensor:
@@ -106,13 +107,13 @@ class DiscriminativeClassifier(Classifier):
         tokens = self.backbone.place(self.render(batch), packed=True)
         slots = self.backbone.slot_states(tokens, self.frames(batch))
         scores, logits = self.score(slots, batch.task)
-        return Predictions(batch.video, batch.ordinal, batch.task, batch.moment, batch.label, scores, logits, slots)
+        return Predictions(batch.video, batch.query_index, batch.task, batch.frame, batch.label, scores, logits, slots)
 
     def score(self, slots: Tensor, task: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities and logits of slot states, (Q, C) float32 each."""
         logits = self.classify(slots, task).float()
         return logits.log_softmax(1).masked_fill(logits == torch.finfo(logits.dtype).min, -torch.inf), logits
 
-    def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
+    def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Head at the slots; nothing is written."""
-        return self.score(branches.slots, task)
+        return self.score(branches.slot_states, task)

@@ -11,19 +11,19 @@ from torch import Tensor
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.objectives.base import Objective
 from gad_lightning.objectives.write_answer import WriteAnswer
-from gad_lightning.objectives.write_apart import WriteApart
-from gad_lightning.objectives.write_before import WriteBefore
+from gad_lightning.objectives.write_context_first import WriteContextFirst
+from gad_lightning.objectives.write_parallel import WriteParallel
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.prompts.labels.base import LabelTokens
-from gad_lightning.readouts.base import OpenBranches
+from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.readouts.nearest import write_freely
 from gad_lightning.types import Batch, Predictions
 
 Order = Literal["discriminative_first", "parallel", "generative_first"]
 ORDERS: dict[str, type[WriteAnswer]] = {
     "discriminative_first": WriteAnswer,
-    "parallel": WriteApart,
-    "generative_first": WriteBefore,
+    "parallel": WriteParallel,
+    "generative_first": WriteContextFirst,
 }
 CONTEXT_OPENER = "<context_first>"
 """The learned vector with which the context begins if the slot comes after it."""
@@ -39,11 +39,11 @@ class GADClassifier(DiscriminativeClassifier):
         context: what is written beside the label; nothing by default.
         labels: how a class is written; in words by default.
         generation_weight: lambda, weight of the token loss beside the class loss of weight 1.
-        answered_share: share of the queries whose answer is rendered in training, in (0, 1]; by default one in eight in
-            one pass, all in windows.
+        answer_fraction: fraction of the queries whose answer is rendered in training, in (0, 1]; by default one in
+            eight in one pass, all in windows.
         order: ``discriminative_first``: the text after the slot (the paper's best); ``parallel``: text and slot do not
             see one another; ``generative_first``: the slot after the context, see
-            :class:`~gad_lightning.objectives.write_before.WriteBefore`.
+            :class:`~gad_lightning.WriteContextFirst`.
         objectives: further training losses beside that.
         **discriminative: see :class:`DiscriminativeClassifier`.
 
@@ -55,14 +55,14 @@ class GADClassifier(DiscriminativeClassifier):
         context: AuxiliaryContext | None = None,
         labels: LabelTokens | None = None,
         generation_weight: float = 1.0,
-        answered_share: float | None = None,
+        answer_fraction: float | None = None,
         order: Order = "discriminative_first",
         objectives: list[Objective] | None = None,
         **discriminative: Any,
     ) -> None:
         self.order = order
         self.warned = order != "generative_first"
-        write = ORDERS[order](context, labels, answered_share, generation_weight)
+        write = ORDERS[order](context, labels, answer_fraction, generation_weight)
         super().__init__(objectives=[write, *(objectives or [])], **discriminative)
 
     def prepare(self) -> None:
@@ -98,20 +98,20 @@ class GADClassifier(DiscriminativeClassifier):
             return super().scores(batch)
         with torch.no_grad():
             tokens, frames, task = self.render(batch), self.frames(batch), self.sample_task(batch)
-            branches = OpenBranches.read(self.backbone, self.prompt, tokens, frames, batch, task, self.room)
-            scores, logits = self.judge(branches, batch.task)
-        asked = (batch.video, batch.ordinal, batch.task, batch.moment, batch.label)
-        return Predictions(*asked, scores, logits, branches.slots)
+            branches = BranchDecoder.prefill(self.backbone, self.prompt, tokens, frames, batch, task, self.room)
+            scores, logits = self.score_branches(branches, batch.task)
+        asked = (batch.video, batch.query_index, batch.task, batch.frame, batch.label)
+        return Predictions(*asked, scores, logits, branches.slot_states)
 
-    def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
+    def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Head at the slots, which are first put after the written contexts if that is the order."""
         if self.order == "generative_first" and len(branches):
             self.write_contexts(branches)
-        return super().judge(branches, task)
+        return super().score_branches(branches, task)
 
     @torch.no_grad()
-    def write_contexts(self, branches: OpenBranches) -> None:
-        """Write greedily on every branch until the end token, then the slot: ``branches.slots`` are its states."""
+    def write_contexts(self, branches: BranchDecoder) -> None:
+        """Write greedily on every branch until the end token, then the slot; ``branches.slot_states`` become its."""
         if not self.warned:
             warnings.warn("generative_first writes its context at test: one forward pass a token.", stacklevel=2)
             self.warned = True
@@ -123,4 +123,4 @@ class GADClassifier(DiscriminativeClassifier):
             for text, written in zip(texts, branches.written.tolist(), strict=True)
         ]
         ids = torch.nn.utils.rnn.pad_sequence(left, batch_first=True, padding_value=-1)
-        branches.slots = branches.write(torch.arange(len(branches)), ids)
+        branches.slot_states = branches.append(torch.arange(len(branches)), ids)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from gad_lightning.data.sampling import EpochSampler
 from gad_lightning.data.splits import group_of, hold_out
 from gad_lightning.data.statistics import feature_statistics
 from gad_lightning.errors import DataError, SettingError
+from gad_lightning.parts import AcceptsEarlierNames
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Mode, Task, Windows, check_names
 from gad_lightning.types import IGNORED, Batch
 
@@ -29,8 +30,8 @@ Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
-class ActionDataModule(LightningDataModule, ABC):
-    """Loads labelled videos for any of the classifiers; a data set says only what its classes and records are.
+class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
+    """Loads labeled videos for any of the classifiers; a data set says only what its classes and records are.
 
     Nothing is read before :attr:`schema` is asked for or a loader is made, and ``fit`` never asks for the records of
     the test split.
@@ -38,11 +39,11 @@ class ActionDataModule(LightningDataModule, ABC):
     Args:
         mode: ``window`` shows each query a window of its own (the paper); ``one_pass`` cuts videos into chunks and
             asks at every frame of a chunk.
-        window: short memory of a query, in frames: the last ones up to its own.
+        short_memory: the last frames that a query sees, its own counted.
         long_memory: frames before those that it sees too.
         short_stride: keep every n-th frame of the short memory, the newest always.
         long_stride: keep every n-th frame of the long memory.
-        stride: in ``window`` mode, frames between the training queries of a video; ``window`` if None.
+        stride: in ``window`` mode, frames between the training queries of a video; ``short_memory`` if None.
         chunk: in ``one_pass`` mode, new frames of a chunk.
         sampling: how training windows are chosen: ``uniform`` gives every frame the same chance,
             ``published`` is the paper's rule.
@@ -53,8 +54,9 @@ class ActionDataModule(LightningDataModule, ABC):
         eval_batch_size: the same for validation, test and prediction; ``batch_size`` if None.
         num_workers: loader processes.
         seed: of order and offsets in training, with the epoch.
-        val_share: share of the training videos held out for validation, by whole groups, if there is no ``val`` split.
-        standardise: put mean and spread of the training features into the schema.
+        val_fraction: fraction of the training videos held out for validation, by whole groups, if there is no
+            ``val`` split.
+        standardize: put mean and spread of the training features into the schema.
         predict_split: videos that ``predict`` runs on.
     """
 
@@ -66,7 +68,7 @@ class ActionDataModule(LightningDataModule, ABC):
     def __init__(
         self,
         mode: Mode = "window",
-        window: int = 32,
+        short_memory: int = 32,
         long_memory: int = 0,
         short_stride: int = 1,
         long_stride: int = 1,
@@ -79,13 +81,13 @@ class ActionDataModule(LightningDataModule, ABC):
         eval_batch_size: int | None = None,
         num_workers: int = 0,
         seed: int = 0,
-        val_share: float = 0.1,
-        standardise: bool = True,
+        val_fraction: float = 0.1,
+        standardize: bool = True,
         predict_split: Split = "test",
     ) -> None:
         super().__init__()
-        self.windows = Windows(mode, window, long_memory, short_stride, long_stride, chunk)
-        self.stride = window if stride is None else stride
+        self.windows = Windows(mode, short_memory, long_memory, short_stride, long_stride, chunk)
+        self.stride = short_memory if stride is None else stride
         self.sampling = sampling
         self.background_limit = background_limit
         self.multi_label = multi_label
@@ -93,8 +95,8 @@ class ActionDataModule(LightningDataModule, ABC):
         self.eval_batch_size = batch_size if eval_batch_size is None else eval_batch_size
         self.num_workers = num_workers
         self.seed = seed
-        self.val_share = val_share
-        self.standardise = standardise
+        self.val_fraction = val_fraction
+        self.standardize = standardize
         self.predict_split = predict_split
         self.allow_zero_length_dataloader_with_multiple_devices = True  # evaluation repeats no sample to fill a rank
         self._listed: dict[Split, list[VideoRecord]] = {}
@@ -133,14 +135,14 @@ class ActionDataModule(LightningDataModule, ABC):
 
     @cached_property
     def features(self) -> FeatureSpec:
-        """Origin and shape of the frames, with the statistics of the training videos if ``standardise``."""
+        """Origin and shape of the frames, with the statistics of the training videos if ``standardize``."""
         training = self.videos("train")
         videos = training or self.videos("val") or self.videos("test")
         if not videos:
             raise self._empty("train")
         spec = videos[0].frames.spec
         check_same_kind(videos, spec)
-        if not self.standardise or not training:
+        if not self.standardize or not training:
             return spec
         mean, std = feature_statistics([record.frames for record in training])
         return spec._replace(mean=mean, std=std)
@@ -149,7 +151,7 @@ class ActionDataModule(LightningDataModule, ABC):
     def held_out(self) -> list[str]:
         """Groups of training videos that validation uses because there is no ``val`` split; stored in checkpoints."""
         training = self.listed("train")
-        return [] if self.listed("val") or not training else hold_out(training, self.val_share)
+        return [] if self.listed("val") or not training else hold_out(training, self.val_fraction)
 
     def listed(self, split: Split) -> list[VideoRecord]:
         """The records of a split before the hold-out, asked for once; names checked to be distinct."""
@@ -202,7 +204,7 @@ class ActionDataModule(LightningDataModule, ABC):
             )
         if training and all((laid.queries.label == IGNORED).all() for laid in timelines):
             raise DataError(
-                f"No frame of the {len(videos)} {split} videos is labelled: there is nothing to train on.",
+                f"No frame of the {len(videos)} {split} videos is labeled: there is nothing to train on.",
                 "correct the segments, the classes or the splits",
             )
         plans = self._plans(videos, [laid.queries for laid in timelines], training)
@@ -258,7 +260,7 @@ class ActionDataModule(LightningDataModule, ABC):
             dataset,
             batch_size=None,  # a key of the sampler names a whole batch
             sampler=EpochSampler(dataset, batch_size, processes, rank),
-            collate_fn=as_is,
+            collate_fn=_as_is,
             num_workers=self.num_workers,
             worker_init_fn=outlive_signals,
             generator=torch.Generator(),  # its own: the run's random numbers do not depend on the number of workers
@@ -281,6 +283,6 @@ class ActionDataModule(LightningDataModule, ABC):
             )
 
 
-def as_is(batch: Any) -> Any:
+def _as_is(batch: Any) -> Any:
     """Leave a batch as the data set made it."""
     return batch

@@ -13,18 +13,18 @@ from gad_lightning.types import IGNORED
 
 
 def multi_hot(segments: Sequence[Segment], num_frames: int, num_classes: int) -> NDArray[np.float32]:
-    """All classes of every frame: (F, C) of 0 and 1, the background's where there is none; unlabelled frames -100."""
+    """All classes of every frame: (F, C) of 0 and 1, the background's where there is none; unlabeled frames -100."""
     rows = np.zeros((num_frames, num_classes), dtype=np.float32)
-    unlabelled = np.zeros(num_frames, dtype=np.bool_)
+    unlabeled = np.zeros(num_frames, dtype=np.bool_)
     for label, start, end in segments:
         span = slice(max(start, 0), max(end, 0))
         if label == IGNORED:
-            unlabelled[span] = True
+            unlabeled[span] = True
         else:
             rows[span, label] = 1
     nothing = ~rows.any(1)
     rows[nothing, 0] = 1
-    rows[nothing & unlabelled] = IGNORED
+    rows[nothing & unlabeled] = IGNORED
     return rows
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.data.feature_store import FeatureStore
-from gad_lightning.data.records import FrameSource, VideoRecord
+from gad_lightning.data.records import FeatureSource, VideoRecord
 from gad_lightning.data.tables import SegmentRow, VideoRow, read_segments, read_videos
 from gad_lightning.errors import DataError
 from gad_lightning.schema import check_names
@@ -29,7 +29,7 @@ class OwnVideos(ActionDataModule):
     .. code-block:: text
 
         root/
-          segments.csv           video,start,end,label     seconds; one labelled stretch a row
+          segments.csv           video,start,end,label     seconds; one labeled stretch a row
           videos.csv             video,split,goal,group    optional; a video without a row in segments.csv is background
           features/<video>.npy   (F, D) or (F, N, D)       and/or
           videos/<video>.mp4     or any other ending; encoded once into root/encoded/
@@ -78,7 +78,7 @@ class OwnVideos(ActionDataModule):
 
     @property
     def segments_file(self) -> Path:
-        """The CSV of labelled stretches."""
+        """The CSV of labeled stretches."""
         return self.home / "segments.csv"
 
     @cached_property
@@ -144,8 +144,8 @@ class OwnVideos(ActionDataModule):
             for name, row in chosen.items()
         ]
 
-    def segments(self, video: str, frames: FrameSource) -> list[Segment]:
-        """The labelled stretches of one video in frames, in the order in which later ones win.
+    def segments(self, video: str, frames: FeatureSource) -> list[Segment]:
+        """The labeled stretches of one video in frames, in the order in which later ones win.
 
         Raises:
             DataError: if a label is no class, or a segment ends more than a frame after the video.

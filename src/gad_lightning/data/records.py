@@ -1,4 +1,4 @@
-"""What a data set says of one video: where its frames are, what is labelled, what is asked."""
+"""What a data set says of one video: where its frames are, what is labeled, what is asked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float32]
 Labels = NDArray[np.int64] | NDArray[np.float32]
 
 
-class FrameSource(Protocol):
+class FeatureSource(Protocol):
     """The feature frames of one video, read by number. Making one reads nothing; it survives pickling to a worker."""
 
     @property
@@ -67,7 +67,7 @@ class VideoRecord:
     Args:
         name: unique within the data set.
         frames: where its feature frames are read from.
-        segments: labelled stretches in frames; where they overlap, later ones of the list win. A label of
+        segments: labeled stretches in frames; where they overlap, later ones of the list win. A label of
             :data:`~gad_lightning.types.IGNORED` marks frames that enter neither loss nor metrics.
         labels: (F,) class indices or (F, C) 0/1 instead of painting ``segments``.
         goal: index into the schema's goals, -1 if unknown.
@@ -77,7 +77,7 @@ class VideoRecord:
     """
 
     name: str
-    frames: FrameSource
+    frames: FeatureSource
     segments: Sequence[Segment] = ()
     labels: Labels | None = None
     goal: int = -1
@@ -119,7 +119,7 @@ def timeline(record: VideoRecord, classes: LabelSet, multi_label: bool = False) 
 
 
 def _flat(segments: Sequence[Segment], num_frames: int) -> list[Segment]:
-    """Make segments disjoint, a later one of the list winning; two neighbours of one class stay two."""
+    """Make segments disjoint, a later one of the list winning; two neighbors of one class stay two."""
     numbered = [Segment(number, start, end) for number, (_, start, end) in enumerate(segments)]
     return [Segment(segments[number].label, *span) for number, *span in cut(paint(numbered, num_frames, -1), skip=[-1])]
 

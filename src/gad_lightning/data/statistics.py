@@ -14,9 +14,9 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from gad_lightning.data.records import FrameSource
+from gad_lightning.atomic import atomic_write
+from gad_lightning.data.records import FeatureSource
 from gad_lightning.errors import DataError
-from gad_lightning.video.atomic import written_whole
 
 ROWS_AT_ONCE = 1024  # float32 sums of a block this short are exact to 1e-6; blocks are added in float64
 SMALLEST_STD = 1e-3
@@ -31,7 +31,7 @@ class Statistics(NamedTuple):
     std: tuple[float, ...]  # above zero
 
 
-def feature_statistics(sources: Sequence[FrameSource]) -> Statistics:
+def feature_statistics(sources: Sequence[FeatureSource]) -> Statistics:
     """Mean and standard deviation of every feature, or what was computed before for the same files.
 
     The result lies beside the first file, under a name made of the files' names, sizes, times and first and last
@@ -54,13 +54,13 @@ def feature_statistics(sources: Sequence[FrameSource]) -> Statistics:
     if not cache.is_file():
         with FileLock(cache.with_name(".lock")):
             if not cache.is_file():
-                with written_whole(cache) as part:
+                with atomic_write(cache) as part:
                     part.write_text(json.dumps(measure(sources)._asdict()))
     kept = json.loads(cache.read_text())
     return Statistics(tuple(kept["mean"]), tuple(kept["std"]))
 
 
-def measure(sources: Sequence[FrameSource]) -> Statistics:
+def measure(sources: Sequence[FeatureSource]) -> Statistics:
     """Compute the statistics from the frames: one pass, in float64 across blocks."""
     shift = sources[0].rows(np.arange(min(ROWS_AT_ONCE, sources[0].num_frames))).mean((0, 1))
     total, squares, count = np.zeros(len(shift)), np.zeros(len(shift)), 0

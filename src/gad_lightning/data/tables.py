@@ -14,7 +14,7 @@ SPLIT_NAMES = ("train", "val", "test")
 
 
 class SegmentRow(NamedTuple):
-    """One labelled stretch of ``segments.csv``."""
+    """One labeled stretch of ``segments.csv``."""
 
     video: str
     start: float  # seconds

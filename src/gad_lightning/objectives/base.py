@@ -43,7 +43,7 @@ class Objective(Part, nn.Module):
 
     def wanted(self, batch: Batch) -> Tensor:
         """Which queries get an answer: (Q,) bool on the CPU."""
-        return batch.draw < 0
+        return batch.uniform < 0
 
     def text(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
         """What stands after each opener: ids (Q, L), -1 after the end, and which are targets (Q, L).

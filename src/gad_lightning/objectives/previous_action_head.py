@@ -16,7 +16,7 @@ from gad_lightning.objectives.base import Objective
 from gad_lightning.parts import Part
 from gad_lightning.prompts.answers import moments
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
-from gad_lightning.prompts.contexts.previous import Previous
+from gad_lightning.prompts.contexts.previous import PreviousActions
 from gad_lightning.schema import DataSchema, LabelSet
 from gad_lightning.types import IGNORED, Batch, Loss, Tokens
 
@@ -51,7 +51,7 @@ class PreviousActionHead(Objective):
         weight: float = 1.0,
     ) -> None:
         super().__init__(weight)
-        self.own_slot, self.context, self.make_head = own_slot, context or Previous(), head
+        self.own_slot, self.context, self.make_head = own_slot, context or PreviousActions(), head
 
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
         """Make the heads and reserve the slot."""
@@ -92,13 +92,13 @@ class PreviousActionHead(Objective):
             if told and isinstance(told[0], str):
                 raise SettingError(
                     f"A head names a class, and {type(self.context).__name__} tells {told[0]!r}.",
-                    "give it a context of actions, such as Previous or Next",
+                    "give it a context of actions, such as PreviousActions or NextActions",
                 )
             nothing = len(self.schema.tasks[task].labels.names)
             named.append(IGNORED if moment is None else told[0] if told else nothing)
         return torch.tensor(named, dtype=torch.int64)
 
-    def slots(self, tokens: Tokens, states: Tensor) -> Tensor:
+    def slot_states(self, tokens: Tokens, states: Tensor) -> Tensor:
         """States that are read, (Q, H)."""
         if self.opener is None:
             return tokens.at_slots(states)
@@ -109,12 +109,13 @@ class PreviousActionHead(Objective):
 
     def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
         """Compute the cross entropy of each query's own head."""
-        slots, label = self.slots(tokens, states), self.targets(batch).to(states.device)
+        slots, label = self.slot_states(tokens, states), self.targets(batch).to(states.device)
         of_task = torch.tensor(self.schema.head_of_task)[batch.task].to(states.device)
         losses = []
         for index, head in enumerate(self.heads):
             asked = of_task == index  # every head takes part in every step, if only with no rows
             logits = head(slots[asked])
             losses.append(class_loss(logits, label[asked], torch.ones_like(logits[:, 0])))
-        totals, numbers = (torch.stack(part).sum() for part in zip(*losses, strict=True))
-        return Loss(totals, numbers)
+        return Loss(
+            torch.stack([loss.sum for loss in losses]).sum(), torch.stack([loss.count for loss in losses]).sum()
+        )

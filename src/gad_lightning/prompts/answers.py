@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.errors import SettingError
-from gad_lightning.prompts.contexts.base import AuxiliaryContext, Moment
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
 from gad_lightning.prompts.labels.base import LabelTokens
 from gad_lightning.schema import DataSchema
 from gad_lightning.segments import Segment
@@ -113,13 +113,13 @@ class AnswerWriter:
         return Answer([*self.prefix, *ids, self.vocabulary.end], len(self.prefix))
 
 
-def moments(batch: Batch, schema: DataSchema, wanted: Tensor) -> list[Moment | None]:
+def moments(batch: Batch, schema: DataSchema, wanted: Tensor) -> list[ContextQuery | None]:
     """Each query as a context sees it, (Q,); None where not ``wanted`` (Q,) or the label is unknown."""
-    columns = (first_class(batch.label), batch.task, batch.moment, batch.sample)
+    columns = (first_class(batch.label), batch.task, batch.frame, batch.sample)
     label, task, frame, sample = (part.tolist() for part in columns)
     goals, wanted_list = batch.goal.tolist(), wanted.tolist()
     segments: dict[int, list[Segment]] = {}
-    found: list[Moment | None] = []
+    found: list[ContextQuery | None] = []
     for query, chosen in enumerate(wanted_list):
         if not chosen or label[query] == IGNORED:
             found.append(None)
@@ -129,7 +129,7 @@ def moments(batch: Batch, schema: DataSchema, wanted: Tensor) -> list[Moment | N
             segments[row] = [Segment(*part) for part in batch.segments[row].tolist() if part[0] >= 0]
         goal = schema.goals[goals[row]] if goals[row] >= 0 else None
         name = schema.tasks[task[query]].labels.names[label[query]]
-        found.append(Moment(label[query], frame[query], segments[row], goal, name))
+        found.append(ContextQuery(label[query], frame[query], segments[row], goal, name))
     return found
 
 

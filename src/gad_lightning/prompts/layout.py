@@ -60,11 +60,11 @@ def empty_tokens(rows: int, width: int) -> Tokens:
     return Tokens(torch.zeros_like(none), none.clone(), places, none.clone(), target, none.new_zeros(0))
 
 
-def sum_before(length: Tensor, group: Tensor) -> Tensor:
+def _sum_before(length: Tensor, group: Tensor) -> Tensor:
     """Sum the lengths of the earlier entries of the same group.
 
     Example:
-        >>> sum_before(torch.tensor([2, 3, 4]), torch.tensor([1, 0, 1]))
+        >>> _sum_before(torch.tensor([2, 3, 4]), torch.tensor([1, 0, 1]))
         tensor([0, 0, 2])
     """
     order = torch.argsort(group, stable=True)
@@ -105,15 +105,15 @@ def assemble(trunk: Trunk, branches: Branches) -> Tokens:
     first = torch.where(trunk.begin < 0, torch.zeros_like(trunk.begin), trunk.end_of(trunk.begin.clamp(min=0)))
     length = trunk.end_of(trunk.frame_counts) - first
     branch_length = branches.read.sum(1)
-    offset = length[branches.sample] + sum_before(branch_length, branches.sample)
+    offset = length[branches.sample] + _sum_before(branch_length, branches.sample)
     totals = length.scatter_add(0, branches.sample, branch_length)
     tokens = empty_tokens(rows, max(1, int(totals.max())))
-    lay_trunk(tokens, trunk, first, length)
-    slots = lay_branches(tokens, trunk, branches, first, length, offset)
+    _lay_trunk(tokens, trunk, first, length)
+    slots = _lay_branches(tokens, trunk, branches, first, length, offset)
     return tokens._replace(slots=slots)
 
 
-def lay_trunk(tokens: Tokens, trunk: Trunk, first: Tensor, length: Tensor) -> None:
+def _lay_trunk(tokens: Tokens, trunk: Trunk, first: Tensor, length: Tensor) -> None:
     """Write prompt and frames into the first columns of each row."""
     column = torch.arange(int(length.max())).expand(len(length), -1)
     position = first.unsqueeze(1) + column
@@ -142,7 +142,7 @@ def lay_trunk(tokens: Tokens, trunk: Trunk, first: Tensor, length: Tensor) -> No
     tokens.visual[:, :width] = torch.where(visual, shown + within - separators, nothing)
 
 
-def lay_branches(
+def _lay_branches(
     tokens: Tokens, trunk: Trunk, branches: Branches, first: Tensor, length: Tensor, offset: Tensor
 ) -> Tensor:
     """Write openers and answers after the trunks; return the slots (Q,)."""
@@ -151,7 +151,7 @@ def lay_branches(
     base = trunk.end_of(anchor + 1, sample)
     where = (sample[branch], offset[branch] + within)
     owner = branches.query[branch]
-    put(tokens, where, branches.ids[branch, within], anchor[branch], branch, owner, base[branch] + within)
+    _put(tokens, where, branches.ids[branch, within], anchor[branch], branch, owner, base[branch] + within)
     last_visual = base - first[sample] - 1
     branch, within = branches.supervised.nonzero(as_tuple=True)
     before = torch.where(within > 0, offset[branch] + within - 1, last_visual[branch])
@@ -164,17 +164,17 @@ def lay_branches(
 def lay_next(rows: int, sample: Tensor, anchor: Tensor, query: Tensor, ids: Tensor, position: Tensor) -> Tokens:
     """Lay out the next tokens (n, L) of n branches that go on at ``position`` (n,); ``slots`` are their last ones."""
     length = (ids >= 0).sum(1)
-    offset = sum_before(length, sample)
+    offset = _sum_before(length, sample)
     width = max(1, int((offset + length).max())) if len(sample) else 1
     tokens = empty_tokens(rows, width)
     branch, within = (ids >= 0).nonzero(as_tuple=True)
     where = (sample[branch], offset[branch] + within)
     number = query[branch]
-    put(tokens, where, ids[branch, within], anchor[branch], number, number, position[branch] + within)
+    _put(tokens, where, ids[branch, within], anchor[branch], number, number, position[branch] + within)
     return tokens._replace(slots=sample * width + offset + length - 1)
 
 
-def put(
+def _put(
     tokens: Tokens,
     where: tuple[Tensor, Tensor],
     ids: Tensor,

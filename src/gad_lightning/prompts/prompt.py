@@ -83,8 +83,8 @@ class Prompt(Part):
         self.separator_ids = torch.tensor(
             vocabulary.encode(self.separator) if self.separator else [], dtype=torch.int64
         )
-        self.opener_ids, self.opener_written = encode_opener(opener, vocabulary)
-        self.closing_ids = None if closing is None else encode_opener(closing, vocabulary)[0]
+        self.opener_ids, self.opener_written = _encode_opener(opener, vocabulary)
+        self.closing_ids = None if closing is None else _encode_opener(closing, vocabulary)[0]
         self.tokens_per_frame, self.width = schema.features.tokens_per_frame, schema.features.width
 
     def check_alike(self, one: Tensor, other: Tensor) -> None:
@@ -193,7 +193,7 @@ class Prompt(Part):
         return lay_next(len(task), sample, anchor, query, ids, position)
 
 
-def encode_opener(opener: str, vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
+def _encode_opener(opener: str, vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
     """Ids (O,) of an opener, its learned vectors reserved; and which of them can be written (O,)."""
     pieces = [piece for piece in LEARNED.split(opener) if piece]
     encoded = [

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.prompts.answers import AnswerWriter
-from gad_lightning.readouts.base import OpenBranches, Readout
+from gad_lightning.readouts.base import BranchDecoder, Readout
 
 
 class Edge(NamedTuple):
@@ -19,7 +19,7 @@ class Edge(NamedTuple):
     node: int  # the next decision; -1 if one class is left
 
 
-class Trie(Readout):
+class TrieReadout(Readout):
     """Chooses at every branching of the class names' token tree the likeliest token; forced tokens cost no decision.
 
     The score of the chosen class is the sum of the log-probabilities of its decisions, each over the tokens allowed
@@ -27,12 +27,12 @@ class Trie(Readout):
     token, so "walking" and "walking upstairs" differ.
     """
 
-    def scores(self, branches: OpenBranches, writer: AnswerWriter, task: Tensor) -> Tensor:
+    def scores(self, branches: BranchDecoder, writer: AnswerWriter, task: Tensor) -> Tensor:
         """Decode all queries together, task by task."""
         result = torch.full((len(branches), writer.schema.num_classes), -torch.inf)
         for number in task.unique().tolist():
             query = (task == number).nonzero().squeeze(1)
-            grow(branches, query, decisions(writer.label_answers(number)), result)
+            _grow(branches, query, decisions(writer.label_answers(number)), result)
         return result
 
 
@@ -66,13 +66,13 @@ def decisions(answers: list[list[int]]) -> list[list[Edge]]:
     return nodes
 
 
-def grow(branches: OpenBranches, query: Tensor, nodes: list[list[Edge]], result: Tensor) -> None:
+def _grow(branches: BranchDecoder, query: Tensor, nodes: list[list[Edge]], result: Tensor) -> None:
     """Walk all queries down the tree, one forward pass a level, and write their scores into ``result``."""
     at = [0] * len(query)
     total = torch.zeros(len(query))
-    states = branches.slots[query.to(branches.slots.device)]
+    states = branches.slot_states[query.to(branches.slot_states.device)]
     while len(query):
-        scores = decide(branches, states, [nodes[node] for node in at]) + total.unsqueeze(1)
+        scores = _decide(branches, states, [nodes[node] for node in at]) + total.unsqueeze(1)
         going, ids = [], []
         for row, node in enumerate(at):
             edges = nodes[node]
@@ -88,10 +88,10 @@ def grow(branches: OpenBranches, query: Tensor, nodes: list[list[Edge]], result:
                     result[query[row], edge.classes[0]] = scores[row, column]
         query, total, at = query[going], total[going], [at[row] for row in going]
         if going:
-            states = branches.write(query, torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=-1))
+            states = branches.append(query, torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=-1))
 
 
-def decide(branches: OpenBranches, states: Tensor, edges: list[list[Edge]]) -> Tensor:
+def _decide(branches: BranchDecoder, states: Tensor, edges: list[list[Edge]]) -> Tensor:
     """Log-probabilities of the first token of each row's edges, over these tokens alone: (n, most edges)."""
     first = [torch.tensor([edge.ids[0] for edge in row]) for row in edges]
     wanted = torch.cat(first).unique()

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gad_lightning.atomic import atomic_write
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES, describe
 from gad_lightning.types import Kind
-from gad_lightning.video.atomic import written_whole
 
 ABOUT = "gad_lightning.json"
 """Name of the description inside the file: classes, features, most frames."""
@@ -32,7 +32,7 @@ class WholeWindow(nn.Module):
         task: index into the schema's tasks.
 
     Raises:
-        SettingError: if it writes its answer, is quantised, or its backbone is no language model of transformers.
+        SettingError: if it writes its answer, is quantized, or its backbone is no language model of transformers.
     """
 
     before: Tensor
@@ -124,10 +124,10 @@ def export_classifier(classifier: Classifier, output: Path, task: int = 0) -> fl
     about = {
         "classes": list(names),
         "task": classifier.schema.tasks[task].name,
-        "features": describe(spec)["init_args"] | {"mean": None, "std": None},  # the program standardises
+        "features": describe(spec)["init_args"] | {"mean": None, "std": None},  # the program standardizes
         "most_frames": windows.frames,
     }
-    with written_whole(output) as part, part.open("wb") as file:
+    with atomic_write(output) as part, part.open("wb") as file:
         torch.export.save(program, file, extra_files={ABOUT: json.dumps(about)})
     return drift
 

@@ -18,9 +18,9 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.fabric.utilities.cloud_io import get_filesystem
 
+from gad_lightning.atomic import atomic_write
 from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
-from gad_lightning.video.address import redact
-from gad_lightning.video.atomic import written_whole
+from gad_lightning.redact import redact
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -43,13 +43,13 @@ class WholeCheckpointIO(TorchCheckpointIO):
         target = Path(path)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with written_whole(target) as part, part.open("wb") as file:
+            with atomic_write(target) as part, part.open("wb") as file:
                 torch.save(checkpoint, file)
                 file.flush()
                 os.fsync(file.fileno())
         except (SettingError, OSError, RuntimeError) as error:  # torch reports a full disk as the latter
             raise CheckpointError(
-                f"The checkpoint {target} cannot be written: {reason_of(error)}. Those before it are whole.",
+                f"The checkpoint {target} cannot be written: {_reason_of(error)}. Those before it are whole.",
                 "free space on the disk or raise the quota, or set trainer.default_root_dir to a folder elsewhere; "
                 "then resume from the last checkpoint",
             ) from error
@@ -73,7 +73,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
         return read_checkpoint(file)
 
 
-def reason_of(error: BaseException) -> str:
+def _reason_of(error: BaseException) -> str:
     """What the system said at the bottom of a chain of errors."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
@@ -127,14 +127,14 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     shown = redact(str(path))
     if "://" in str(path):
-        return read_url(str(path), shown)
+        return _read_url(str(path), shown)
     if not Path(path).is_file():
         raise MissingDataError(f"No checkpoint at {shown}.", "give the path of a .ckpt file, or its URL as a string")
     with Path(path).open("rb") as file:
-        return read_open(file, shown)
+        return _read_open(file, shown)
 
 
-def read_url(url: str, shown: str) -> dict[str, Any]:
+def _read_url(url: str, shown: str) -> dict[str, Any]:
     """Read a checkpoint from a URL; nothing is kept of it, so two of the same file name are never mixed up.
 
     Raises:
@@ -152,14 +152,14 @@ def read_url(url: str, shown: str) -> dict[str, Any]:
             with urlopen(url, timeout=60) if url.startswith("http") else get_filesystem(url).open(url, "rb") as answer:
                 shutil.copyfileobj(answer, file)
             file.seek(0)
-            return read_open(file, shown)
+            return _read_open(file, shown)
     except (OSError, HTTPException, ImportError, ValueError) as error:
         reason = redact(str(error))
     # raised out here: the errors above can name the URL, and would be told along with this one
     raise MissingDataError(f"No checkpoint can be read from {shown}: {reason}.", "check the URL, or download the file")
 
 
-def read_open(file: IO[bytes], shown: str) -> dict[str, Any]:
+def _read_open(file: IO[bytes], shown: str) -> dict[str, Any]:
     """Read an open checkpoint file without running any code in it.
 
     Raises:

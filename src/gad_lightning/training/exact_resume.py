@@ -24,10 +24,10 @@ STEP_SAMPLES = "samples of a step over all processes"
 class ExactResume(Callback):
     """Stores the place in the epoch in every checkpoint, and starts there when ``fit`` is given one.
 
-    Weights, optimiser, schedule, random numbers, order of the data, validations and logged losses are then those of the
+    Weights, optimizer, schedule, random numbers, order of the data, validations and logged losses are then those of the
     run that was never stopped, whichever hook saved the checkpoint and however many workers load the data: the order
     of the data is a function of (seed, epoch), and the generators are seeded for every batch from (seed, epoch, batch,
-    process). Batches accumulated after the last optimiser step are done again. Every classifier brings this callback
+    process). Batches accumulated after the last optimizer step are done again. Every classifier brings this callback
     with it, see :meth:`Classifier.configure_callbacks`.
 
     On another number of processes the run goes on too, no sample lost or repeated, if ``data.batch_size`` times the
@@ -52,7 +52,7 @@ class ExactResume(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add place, seed and what the epochs are made of."""
         place = Position.of(trainer, self.validated_after == batches_done(trainer))._asdict()
-        checkpoint[KEY] = {"position": place, "seed": self.seed, "settings": settings_of(trainer)}
+        checkpoint[KEY] = {"position": place, "seed": self.seed, "settings": _settings_of(trainer)}
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Tell the loops where to go on; only ``fit`` is continued.
@@ -83,9 +83,9 @@ class ExactResume(Callback):
             self.seed = trainer.strategy.broadcast(int(torch.empty((), dtype=torch.int64).random_()))
         if self.resumed is None:
             return
-        check_settings(self.stored, settings_of(trainer), trainer.world_size)
+        _check_settings(self.stored, _settings_of(trainer), trainer.world_size)
         self.validated_after = self.resumed.total_batches if self.resumed.validated else -1
-        start_loader(trainer, self.resumed)
+        _start_loader(trainer, self.resumed)
         if not self.resumed.batches:  # with max_steps, Lightning takes the start of an epoch for a stop in one
             trainer.fit_loop.epoch_loop.restarting = False
 
@@ -108,7 +108,7 @@ class ExactResume(Callback):
             self.validated_after = batches_done(trainer)
 
 
-def settings_of(trainer: Trainer) -> dict[str, Any]:
+def _settings_of(trainer: Trainer) -> dict[str, Any]:
     """What the epochs of a run are made of, by name; they must be the same after a stop."""
     settings = {
         "batches of an epoch": trainer.num_training_batches,
@@ -122,7 +122,7 @@ def settings_of(trainer: Trainer) -> dict[str, Any]:
     return settings
 
 
-def check_settings(stored: dict[str, Any], here: dict[str, Any], processes: int) -> None:
+def _check_settings(stored: dict[str, Any], here: dict[str, Any], processes: int) -> None:
     """Refuse to continue an epoch that is another one here.
 
     Raises:
@@ -141,7 +141,7 @@ def check_settings(stored: dict[str, Any], here: dict[str, Any], processes: int)
         raise CheckpointError(f"The checkpoint's run had {name} {before}, this one has {now}.", remedy)
 
 
-def start_loader(trainer: Trainer, position: Position) -> None:
+def _start_loader(trainer: Trainer, position: Position) -> None:
     """Let the training loader skip what is done of the epoch; a whole epoch leaves at most its validation.
 
     Raises:

@@ -41,7 +41,7 @@ class Stopped(SystemExit):
 class Interruption(Callback):
     """Writes a checkpoint ``last-<step>.ckpt`` every so often, and one more when a signal tells the run to stop.
 
-    A signal sets a flag and does nothing else. Before the next batch that begins an optimiser step, or in a validation,
+    A signal sets a flag and does nothing else. Before the next batch that begins an optimizer step, or in a validation,
     all processes agree on it, save, and end with exit status 75; under SLURM the first one asks for the job to be
     queued again. What is logged of a step is logged before it is saved. ``--ckpt_path last`` then goes on.
 
@@ -49,8 +49,8 @@ class Interruption(Callback):
     step.
 
     Args:
-        every_seconds: between checkpoints; None for none but the last. Time is looked at before every optimiser step.
-        every_steps: optimiser steps between checkpoints; None for none but those by time.
+        every_seconds: between checkpoints; None for none but the last. Time is looked at before every optimizer step.
+        every_steps: optimizer steps between checkpoints; None for none but those by time.
         keep: newest checkpoints of this kind that are left in the folder, at least 1; with 2, one that is damaged later
             has one before it.
         signals: names of the signals that tell the run to stop.

@@ -24,7 +24,7 @@ class Notice(NamedTuple):
     why: str
 
 
-def ignore(notice: Notice) -> None:
+def _ignore(notice: Notice) -> None:
     """Tell nobody."""
 
 
@@ -76,7 +76,7 @@ class LiveSource(FrameSource):
         self.fps, self.resize, self.pace, self.follow = fps, resize, pace, follow
         self.timeout_seconds, self.retries, self.wait_seconds = timeout_seconds, retries, wait_seconds
         self.options = dict(options or {})
-        self.tell: Callable[[Notice], None] = ignore
+        self.tell: Callable[[Notice], None] = _ignore
         self.stopped = Event()
         self.failures = 0  # attempts since the last frame
 

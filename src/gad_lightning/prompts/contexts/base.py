@@ -10,12 +10,12 @@ from gad_lightning.parts import Part
 from gad_lightning.segments import Segment
 
 
-class Moment(NamedTuple):
+class ContextQuery(NamedTuple):
     """One query, as a context sees it."""
 
     label: int  # class asked for
     frame: int  # frame of the video, at the features' fps
-    segments: Sequence[Segment]  # labelled segments of the whole video in time order, background left out
+    segments: Sequence[Segment]  # labeled segments of the whole video in time order, background left out
     goal: str | None  # the procedure the video follows, if known
     name: str = ""  # of the class asked for
 
@@ -31,9 +31,9 @@ class AuxiliaryContext(Part):
         self.with_label = with_label
 
     @abstractmethod
-    def context(self, moment: Moment) -> list[int | str]:
+    def context(self, moment: ContextQuery) -> list[int | str]:
         """What to write, in order: a class index is written by the label tokens, a string as it is."""
 
-    def parts(self, moment: Moment) -> list[int | str]:
+    def parts(self, moment: ContextQuery) -> list[int | str]:
         """The whole answer: the label, if wanted, and the context."""
         return [moment.label, *self.context(moment)] if self.with_label else self.context(moment)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gad_lightning.prompts.contexts.base import AuxiliaryContext, Moment
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
 
 
-class Next(AuxiliaryContext):
+class NextActions(AuxiliaryContext):
     """The actions that begin after this moment, the nearest first.
 
     Args:
@@ -17,7 +17,7 @@ class Next(AuxiliaryContext):
         super().__init__(with_label)
         self.num_actions = num_actions
 
-    def context(self, moment: Moment) -> list[int | str]:
+    def context(self, moment: ContextQuery) -> list[int | str]:
         """Classes of the first segments that are still to come."""
         coming = [segment.label for segment in moment.segments if segment.start > moment.frame]
         return list(coming[: self.num_actions])

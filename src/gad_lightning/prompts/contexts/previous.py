@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from gad_lightning.prompts.contexts.base import AuxiliaryContext, Moment
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
 
 
-class Previous(AuxiliaryContext):
+class PreviousActions(AuxiliaryContext):
     """The actions that ended before this moment, the most recent first.
 
     The published code means the same and does another thing: it takes the *first* occurrences within the short window
-    (see :class:`~gad_lightning.prompts.contexts.published_previous.PublishedPrevious`).
+    (see :class:`~gad_lightning.PublishedPreviousAction`).
 
     Args:
         num_actions: how many, at most.
@@ -20,7 +20,7 @@ class Previous(AuxiliaryContext):
         super().__init__(with_label)
         self.num_actions = num_actions
 
-    def context(self, moment: Moment) -> list[int | str]:
+    def context(self, moment: ContextQuery) -> list[int | str]:
         """Classes of the last segments that are over."""
         over = [segment.label for segment in moment.segments if segment.end <= moment.frame]
         return list(reversed(over[-self.num_actions :]))
