@@ -79,14 +79,9 @@ def main(
         for line in _label_lines(data, model, findings):
             console.print(line)
     _check_files(data, findings, read_all)
-    for kind, texts, style in (("note", findings.notes, "yellow"), ("problem", findings.problems, "red")):
-        for text in _shortened(texts):
-            console.print(f"{kind}: {text}", style=style)
+    _print_findings(findings, console)
     if findings.problems:
-        number = len(findings.problems)
-        console.print(f"A run would fail: {number} problem{'s' * (number > 1)}.", style="bold red")
         raise SystemExit(1)
-    console.print("A run can start.", style="bold green")
 
 
 class Findings:
@@ -113,6 +108,18 @@ class Findings:
         """Add what is not said yet."""
         if text not in (*self.problems, *self.notes):
             texts.append(text)
+
+
+def _print_findings(findings: Findings, console: Console) -> None:
+    """Print the notes, the problems, and whether a run can start."""
+    for kind, texts, style in (("note", findings.notes, "yellow"), ("problem", findings.problems, "red")):
+        for text in _shortened(texts):
+            console.print(f"{kind}: {text}", style=style)
+    if findings.problems:
+        number = len(findings.problems)
+        console.print(f"A run would fail: {number} problem{'s' * (number > 1)}.", style="bold red")
+    else:
+        console.print("A run can start.", style="bold green")
 
 
 def _look(data: ActionDataModule, findings: Findings) -> dict[Split, Survey]:
