@@ -102,6 +102,21 @@ def test_another_model_is_refused(other: dict[str, Any], message: str, tmp_path:
         here.on_load_checkpoint(torch.load(path, weights_only=True))
 
 
+def test_a_checkpoint_keeps_its_statistics_where_those_of_the_data_differ(tmp_path: Path) -> None:
+    features = schema().features
+    old, new = (features._replace(mean=(m,) * features.width, std=(s,) * features.width) for m, s in ((1, 2), (0, 1)))
+    trained = make(DiscriminativeClassifier, schema=schema()._replace(features=old))
+    path = save(trained, tmp_path / "x.ckpt")
+    here = make(DiscriminativeClassifier, schema=schema()._replace(features=new))
+    content = torch.load(path, weights_only=True)
+    with pytest.warns(UserWarning, match="The checkpoint's mean and spread of the features are kept"):
+        here.on_load_checkpoint(content)
+    here.load_state_dict(content["state_dict"], strict=False)
+    frames = random_frames(2, 8)
+    assert torch.equal(here.eval()(frames), trained.eval()(frames))
+    assert here.spec() == trained.spec()
+
+
 def test_a_checkpoint_of_another_class_is_refused(tmp_path: Path) -> None:
     path = save(make(GenerativeClassifier), tmp_path / "x.ckpt")
     with pytest.raises(CheckpointError, match="holds a GenerativeClassifier, not a GADClassifier"):

@@ -189,6 +189,53 @@ def test_videos_that_no_csv_file_names_are_noted(tmp_path: Path, capsys: pytest.
     assert said.endswith("A run would fail: 1 problem.\n")
 
 
+def look_at_own(root: Path, capsys: pytest.CaptureFixture[str], *words: str, **settings: Any) -> str:
+    """Run the command on own videos; what it prints."""
+    given = {"root": str(root), "fps": 4.0, **settings}
+    config = {"data": {"class_path": "gad_lightning.OwnVideos", "init_args": given}}
+    (root / "run.yaml").write_text(json.dumps(config))
+    auto_cli(main, args=[f"--config={root / 'run.yaml'}", *words])
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Three own videos of 8 frames that are labeled throughout, with features of every kind."""
+    rng = np.random.default_rng(0)
+    counts = np.zeros(8)
+    counts[3:5] = [2, 5]
+    columns = [rng.normal(size=8), np.full(8, 7.0), np.arange(8) % 3 == 0, np.arange(8) % 3 == 1, counts]
+    write_features(tmp_path / "features", dict.fromkeys("abc", 8))
+    for name in "abc":
+        np.save(tmp_path / "features" / f"{name}.npy", np.stack(columns, 1).astype(np.float32))
+    rows = [f"{name},{start},{start + 1},{label}" for name in "abc" for start, label in ((0, "stir"), (1, "pour"))]
+    write_lines(tmp_path / "segments.csv", "video,start,end,label", *rows)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", [(), ("--read_all=true",)], ids=["some", "all"])
+def test_what_is_not_standardized_is_told(
+    own: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = look_at_own(own, capsys, *words)
+    assert "features: 1 of 5 numbers never vary" in said
+    assert "features: 2 of 5 numbers have two values" in said
+    assert "features: 1 of 5 numbers are mostly zero" in said
+    assert "numbers have two values" not in look_at_own(own, capsys, *words, standardize=False)
+
+
+def test_a_validation_of_one_group_is_noted(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "note: Validation is one group of videos, " in look_at_own(own, capsys)
+    assert "Validation" not in look_at_own(own, capsys, val_fraction=0.5)
+    assert "Validation" not in look_at_own(own, capsys, val_fraction=0)
+
+
+def test_a_background_that_no_frame_shows_is_noted(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = look_at_own(own, capsys)
+    assert "note: No frame is 'background': if there is none, set data.background to null" in said
+    assert "No frame is" not in look_at_own(own, capsys, background=None)
+
+
 def test_no_data_is_refused() -> None:
     with pytest.raises(SettingError, match=r"--config run\.yaml"):
         main()

@@ -51,8 +51,6 @@ class Classifier(Shareable, ShardedBlocks, LightningModule):  # type: ignore[mis
 
     opener: ClassVar[str]
     unrecorded = ("optimizer",)
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self,
@@ -88,11 +86,9 @@ class Classifier(Shareable, ShardedBlocks, LightningModule):  # type: ignore[mis
         backbone.build()
         self.evaluation = Evaluation(self.schema)
         self.check_positions()
-        spec = self.schema.features
-        mean = (0.0,) * spec.width if spec.mean is None else spec.mean
-        std = (1.0,) * spec.width if spec.std is None else spec.std
-        self.register_buffer("mean", torch.tensor(mean), persistent=False)
-        self.register_buffer("std", torch.tensor(std), persistent=False)
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.zeros(self.schema.features.width), persistent=False)
+        self.take_statistics(self.schema.features)
         background = [-1 if task.labels.background is None else task.labels.background for task in self.schema.tasks]
         self.background = torch.tensor(background)
 

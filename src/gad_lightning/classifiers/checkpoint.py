@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +13,7 @@ from torch import Tensor
 from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import ALLOWED_PACKAGES, Part, describe, find_class, rebuild
 from gad_lightning.redact import redact
-from gad_lightning.schema import DataSchema
+from gad_lightning.schema import DataSchema, FeatureSpec
 from gad_lightning.training.checkpoint_files import read_checkpoint as read_checkpoint  # offered here too
 
 KEY = "gad_lightning"
@@ -25,6 +26,8 @@ class TrainedWeights(Part):
     strict_loading = False  # the frozen weights are not in the checkpoint; we check the trained ones ourselves
     backbone: Any
     schema: DataSchema
+    mean: Tensor
+    std: Tensor
 
     def settings(self) -> dict[str, Any]:
         """Arguments to record: the schema in place of its shorthand."""
@@ -79,6 +82,12 @@ class TrainedWeights(Part):
                 "pass the config.yaml that lies next to the checkpoint",
             )
 
+    def take_statistics(self, features: FeatureSpec) -> None:
+        """Standardize by the mean and spread of ``features``, and record them; by 0 and 1 where it has none."""
+        self.schema = self.schema._replace(features=features)
+        for held, given, usual in ((self.mean, features.mean, 0.0), (self.std, features.std, 1.0)):
+            held.copy_(torch.tensor((usual,) * features.width if given is None else given))
+
     def check_schema(self, stored: DataSchema) -> None:
         """Compare label sets, goals and features with a checkpoint's.
 
@@ -99,12 +108,20 @@ class TrainedWeights(Part):
                 f"The checkpoint has label sets of {stored_sizes} classes, this classifier of {sizes}.",
                 "use the class list it was trained with",
             )
-        if self.schema.features != stored.features:
+        features = self.schema.features
+        if features._replace(mean=None, std=None) != stored.features._replace(mean=None, std=None):
             raise CheckpointError(
                 f"The checkpoint was trained on other features: encoder {stored.features.encoder!r}, "
-                f"{stored.features.fps} fps, width {stored.features.width}, or other statistics.",
-                "encode with that encoder, and keep the training split that the statistics are of",
+                f"{stored.features.fps} fps, width {stored.features.width}.",
+                "encode with that encoder and at that rate",
             )
+        if features != stored.features:
+            warnings.warn(
+                "The checkpoint's mean and spread of the features are kept: those of the training videos here differ "
+                "(other videos, or an earlier rule).",
+                stacklevel=2,
+            )
+            self.take_statistics(stored.features)
 
     @classmethod
     def load_from_checkpoint(

@@ -56,7 +56,8 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         seed: of order and offsets in training, with the epoch.
         val_fraction: fraction of the training videos held out for validation, by whole groups, if there is no
             ``val`` split.
-        standardize: put mean and spread of the training features into the schema.
+        standardize: put mean and spread of the training features into the schema, feature by feature; what is sparse,
+            one-hot or constant keeps its zeros and its size, see :class:`~gad_lightning.data.statistics.Statistics`.
         predict_split: videos that ``predict`` runs on.
     """
 

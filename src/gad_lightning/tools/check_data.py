@@ -21,6 +21,8 @@ from gad_lightning.data.base import SPLITS, ActionDataModule, Split
 from gad_lightning.data.benchmarks.annotation_files import LAYOUT, tree
 from gad_lightning.data.benchmarks.videos import BenchmarkVideos, UnseenFrames
 from gad_lightning.data.own import OwnVideos
+from gad_lightning.data.splits import group_of
+from gad_lightning.data.statistics import kinds
 from gad_lightning.data.survey import Survey, damaged, mismatches, survey
 from gad_lightning.errors import GadError, SettingError
 from gad_lightning.prompts.labels.base import LabelTokens
@@ -70,14 +72,16 @@ def main(
     width = max(WIDTH, shutil.get_terminal_size().columns)
     console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True, width=width)
     findings = Findings()
+    standardize = data.standardize
     counted = _look(data, findings)
     if isinstance(data, BenchmarkVideos):
         console.print(tree(data.root, data.expected))
     if counted:
         console.print(_split_table(data, counted))
-        console.print(*_class_lines(data, counted), *_feature_lines(data, findings), sep="\n")
+        console.print(*_class_lines(data, counted), *_feature_lines(data, findings, standardize, read_all), sep="\n")
         for line in _label_lines(data, model, findings):
             console.print(line)
+    _check_splits(data, counted, findings)
     _check_files(data, findings, read_all)
     _print_findings(findings, console)
     if findings.problems:
@@ -145,6 +149,25 @@ def _count(data: ActionDataModule, findings: Findings) -> dict[Split, Survey]:
     return counted
 
 
+def _check_splits(data: ActionDataModule, counted: dict[Split, Survey], findings: Findings) -> None:
+    """Note a validation that says little, and a background that nothing has."""
+    with findings.watch():
+        groups = {group_of(record) for record in data.videos("val")}
+        if len(groups) == 1:
+            findings.add(
+                findings.notes,
+                f"Validation is one group of videos, {next(iter(groups))!r}: it alone chooses the best checkpoint. "
+                "Raise data.val_fraction, or list more groups for the val split.",
+            )
+    background = data.tasks[0].labels.background
+    if background is not None and counted and not any(found.background for found in counted.values()):
+        findings.add(
+            findings.notes,
+            f"No frame is {data.tasks[0].labels.names[background]!r}: if there is none, set data.background to "
+            "null, and it is no class.",
+        )
+
+
 def _check_files(data: ActionDataModule, findings: Findings, read_all: bool) -> None:
     """Open the feature files, and compare them with the annotations."""
     if isinstance(data, OwnVideos):
@@ -191,12 +214,34 @@ def _class_lines(data: ActionDataModule, counted: dict[Split, Survey]) -> Iterat
     yield "most frequent: " + ", ".join(f"{classes.names[others[i]]} ({segments[i]})" for i in order)
 
 
-def _feature_lines(data: ActionDataModule, findings: Findings) -> Iterator[str]:
+def _feature_lines(data: ActionDataModule, findings: Findings, standardize: bool, read_all: bool) -> Iterator[str]:
     """How the features were made."""
     with findings.watch():
         spec = data.schema.features
         size = f"{spec.tokens_per_frame} x {spec.width} numbers a frame"
         yield f"features: {spec.encoder}, {spec.fps:g} frames a second, {size}"
+        if standardize:
+            yield from _kind_lines(data, spec.width, read_all)
+
+
+def _kind_lines(data: ActionDataModule, width: int, read_all: bool) -> Iterator[str]:
+    """Which numbers of a frame are not standardized, and why; nothing if the training features cannot be read."""
+    training = [record.frames for record in data.videos("train") if not isinstance(record.frames, UnseenFrames)]
+    if not training:
+        return
+    try:
+        found = kinds(training, None if read_all else 64)
+    except GadError:
+        return  # damaged features are listed below
+    seen = "" if read_all else " in 64 frames of each video"
+    said = (
+        (found.constant, f"never vary{seen}: they are not scaled"),
+        (found.two_valued, f"have two values{seen}: they become 0 and 1, and are not standardized"),
+        (found.sparse, f"are mostly zero{seen}: zeros stay zero, and they are not standardized"),
+    )
+    for number, what in said:
+        if number:
+            yield f"features: {number} of {width} numbers {what}"
 
 
 def _label_lines(data: ActionDataModule, model: dict[str, Any] | None, findings: Findings) -> Iterator[str]:
