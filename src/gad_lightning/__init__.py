@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gad_lightning.classifiers.ablations.two_stage import TwoStageClassifier as TwoStageClassifier
     from gad_lightning.classifiers.base import Classifier as Classifier
     from gad_lightning.classifiers.detection import Detection as Detection
+    from gad_lightning.classifiers.detection import Stretch as Stretch
     from gad_lightning.classifiers.discriminative import DiscriminativeClassifier as DiscriminativeClassifier
     from gad_lightning.classifiers.gad import GADClassifier as GADClassifier
     from gad_lightning.classifiers.generative import GenerativeClassifier as GenerativeClassifier
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from gad_lightning.objectives.write_context_first import WriteContextFirst as WriteContextFirst
     from gad_lightning.objectives.write_parallel import WriteParallel as WriteParallel
     from gad_lightning.parts import Part as Part
+    from gad_lightning.pictures.timelines import draw_timelines as draw_timelines
     from gad_lightning.prompts.answers import AnswerWriter as AnswerWriter
     from gad_lightning.prompts.contexts.base import AuxiliaryContext as AuxiliaryContext
     from gad_lightning.prompts.contexts.base import ContextQuery as ContextQuery
@@ -104,10 +106,13 @@ if TYPE_CHECKING:
     from gad_lightning.schema import Task as Task
     from gad_lightning.schema import Windows as Windows
     from gad_lightning.segments import Segment as Segment
+    from gad_lightning.segments import frames_between as frames_between
+    from gad_lightning.segments import paint as paint
     from gad_lightning.streaming.detector import OnlineDetector as OnlineDetector
     from gad_lightning.streaming.smoothing import Smoothing as Smoothing
     from gad_lightning.training.exact_resume import ExactResume as ExactResume
     from gad_lightning.training.interruption import Interruption as Interruption
+    from gad_lightning.types import IGNORED as IGNORED
     from gad_lightning.types import Batch as Batch
     from gad_lightning.types import Loss as Loss
     from gad_lightning.types import Predictions as Predictions
@@ -119,6 +124,7 @@ if TYPE_CHECKING:
     from gad_lightning.video.encoders import Encoder as Encoder
     from gad_lightning.video.encoders import SmallEncoder as SmallEncoder
     from gad_lightning.video.encoding.huggingface import HuggingFaceEncoder as HuggingFaceEncoder
+    from gad_lightning.video.kitchen.synthetic import render_kitchen as render_kitchen
     from gad_lightning.video.live import LiveSource as LiveSource
 
 __version__ = "0.1.0"
@@ -132,7 +138,7 @@ NAMES_OF = {
     "backbones.vision_tower": ("VisionTower",),
     "classifiers.ablations.two_stage": ("TwoStageClassifier",),
     "classifiers.base": ("Classifier",),
-    "classifiers.detection": ("Detection",),
+    "classifiers.detection": ("Detection", "Stretch"),
     "classifiers.discriminative": ("DiscriminativeClassifier",),
     "classifiers.gad": ("GADClassifier",),
     "classifiers.generative": ("GenerativeClassifier",),
@@ -174,6 +180,7 @@ NAMES_OF = {
     "objectives.write_context_first": ("WriteContextFirst",),
     "objectives.write_parallel": ("WriteParallel",),
     "parts": ("Part",),
+    "pictures.timelines": ("draw_timelines",),
     "prompts.answers": ("AnswerWriter",),
     "prompts.contexts.base": ("AuxiliaryContext", "ContextQuery"),
     "prompts.contexts.goal": ("GoalContext",),
@@ -192,16 +199,17 @@ NAMES_OF = {
     "readouts.nearest": ("NearestReadout",),
     "readouts.trie": ("TrieReadout",),
     "schema": ("DataSchema", "FeatureSpec", "LabelSet", "Task", "Windows"),
-    "segments": ("Segment",),
+    "segments": ("frames_between", "paint", "Segment"),
     "streaming.detector": ("OnlineDetector",),
     "streaming.smoothing": ("Smoothing",),
     "training.exact_resume": ("ExactResume",),
     "training.interruption": ("Interruption",),
-    "types": ("Batch", "Loss", "Predictions", "Tokens", "Vocabulary"),
+    "types": ("IGNORED", "Batch", "Loss", "Predictions", "Tokens", "Vocabulary"),
     "video.base": ("Frame", "FrameSource"),
     "video.decode": ("VideoFile",),
     "video.encoders": ("Encoder", "SmallEncoder"),
     "video.encoding.huggingface": ("HuggingFaceEncoder",),
+    "video.kitchen.synthetic": ("render_kitchen",),
     "video.live": ("LiveSource",),
 }
 """Where each public name lives; the imports above say the same to type checkers, and a test compares them."""

@@ -68,7 +68,7 @@ class VideoRecord:
         name: unique within the data set.
         frames: where its feature frames are read from.
         segments: labeled stretches in frames; where they overlap, later ones of the list win. A label of
-            :data:`~gad_lightning.types.IGNORED` marks frames that enter neither loss nor metrics.
+            :data:`~gad_lightning.IGNORED` marks frames that enter neither loss nor metrics.
         labels: (F,) class indices or (F, C) 0/1 instead of painting ``segments``.
         goal: index into the schema's goals, -1 if unknown.
         group: videos of one group (a person, a kitchen) are never split between training and validation; its own name
@@ -86,7 +86,7 @@ class VideoRecord:
 
 
 class Timeline(NamedTuple):
-    """The labels of one video, ready for training: what :func:`timeline` makes of a record."""
+    """The labels of one video, ready for training: what is made of a :class:`VideoRecord`."""
 
     queries: Queries
     segments: IntArray  # (S, 3) label, start, end; in time order, not overlapping, without background and ignored ones

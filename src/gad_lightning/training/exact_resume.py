@@ -28,14 +28,13 @@ class ExactResume(Callback):
     run that was never stopped, whichever hook saved the checkpoint and however many workers load the data: the order
     of the data is a function of (seed, epoch), and the generators are seeded for every batch from (seed, epoch, batch,
     process). Batches accumulated after the last optimizer step are done again. Every classifier brings this callback
-    with it, see :meth:`Classifier.configure_callbacks`.
+    with it.
 
     On another number of processes the run goes on too, no sample lost or repeated, if ``data.batch_size`` times the
     processes stays what it was; dropout then draws other numbers. Anything else that changes the epochs is refused. On
     three and more processes sums of gradients may differ in the last bit, as their order is the communication's.
 
-    It also makes sure that checkpoint files are written whole and are read without running code, see
-    :class:`WholeCheckpointIO`.
+    It also makes sure that checkpoint files are written whole and are read without running code.
     """
 
     def __init__(self) -> None:

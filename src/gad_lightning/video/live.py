@@ -37,7 +37,7 @@ class LiveSource(FrameSource):
     recording that is lost begins anew.
 
     Args:
-        address: a source as :func:`address_of` reads it.
+        address: path of a file, URL (rtsp, http, udp ...) or camera: ``camera``, ``camera:1``, ``/dev/video0``.
         fps: frames a second to give.
         resize: size of the pictures; None keeps theirs.
         pace: ``"own"`` gives each frame when it is due, ``"arrival"`` as soon as it is there; ``"auto"`` is own for

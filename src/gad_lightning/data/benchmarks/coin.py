@@ -60,7 +60,7 @@ class COIN(BenchmarkVideos):
     Annotations: https://github.com/coin-dataset/annotations; the file may be gzipped. Features are those of the whole
     video; make them with ``gad-lightning encode``.
 
-    Tasks, see :attr:`schema`: ``step`` asks about the frames of each annotated step, ``next`` about the same frames for
+    Tasks, see ``schema``: ``step`` asks about the frames of each annotated step, ``next`` about the same frames for
     the step after it (horizon 1; not of a video's last step), ``task`` about the stretch from the video's annotated
     ``start`` to ``end`` (its first to its last step where those are not given). ``step`` and ``next`` choose from one
     label set, the 749 different step texts (of 778 step numbers, some of which occur in several tasks with one text);

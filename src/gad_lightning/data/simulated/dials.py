@@ -66,12 +66,12 @@ class SimulatedDials(SimulatedFeatures):
         source: gives the timelines, such as :class:`~gad_lightning.SyntheticTimelines` or an
             official data set with ``features: null``; one task, asked at every frame.
         overlap: how far the names of the actions share words: at 0 no two names share one, at 1 every word stands in
-            many names; see :func:`~gad_lightning.data.simulated.texts.made_names`. Exact for tokenizers whose tokens
+            many names; see ``gad_lightning.data.simulated.texts``. Exact for tokenizers whose tokens
             are words, as the tiny backbone's are.
         similarity: correlation of the looks of the actions of one group; at 1 one cannot see which of them it is.
         history: how much an action tells of the next one, in [0, 1]: with this probability it is followed by the one
-            action that belongs after it, else by any, all alike; see :func:`told_by_history`. None keeps the actions
-            as annotated.
+            action that belongs after it, else by any, all alike (in nats: ``told_by_history`` in the same file). None
+            keeps the actions as annotated.
         num_classes: actions to draw from, with ``history``; as many as the source has if None.
         words: words of an action's name.
         group_size: actions of a group.
