@@ -65,6 +65,22 @@ def cut(labels: Sequence[int] | Tensor, skip: Iterable[int] = ()) -> list[Segmen
     return [Segment(*row) for row in rows if row[0] not in left_out]
 
 
+def cut_each(chosen: Tensor, skip: Iterable[int] = ()) -> list[Segment]:
+    """Cut the frames of one video into segments of every class, which may overlap; in time order, then by class.
+
+    Args:
+        chosen: (F, C) bool, the classes of each frame.
+        skip: classes that are no segments, such as the background.
+
+    Example:
+        >>> cut_each(torch.tensor([[1, 0], [1, 1], [0, 1]], dtype=torch.bool))
+        [Segment(label=0, start=0, end=2), Segment(label=1, start=1, end=3)]
+    """
+    classes = [label for label in range(chosen.shape[1]) if label not in set(skip)]
+    found = [Segment(label, start, end) for label in classes for _, start, end in cut(chosen[:, label].long(), [0])]
+    return sorted(found, key=lambda segment: (segment.start, segment.label))
+
+
 def paint(segments: Iterable[Segment], num_frames: int, fill: int) -> Tensor:
     """Write segments over ``num_frames`` frames of ``fill``: (num_frames,) int64. Later ones overwrite earlier ones.
 

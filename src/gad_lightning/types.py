@@ -14,8 +14,12 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from gad_lightning.schema import SEPARATOR, LabelSet
+
 IGNORED = -100
 """A label or target that enters neither loss nor metrics."""
+THRESHOLD = 0.5
+"""Probability from which a class is said where several can be true at once."""
 
 
 def first_class(label: Tensor) -> Tensor:
@@ -28,6 +32,34 @@ def first_class(label: Tensor) -> Tensor:
     if label.dim() == 1:
         return label
     return label.argmax(1).where((label > 0).any(1), IGNORED)
+
+
+def chosen_classes(scores: Tensor, labels: LabelSet) -> Tensor:
+    """Say which classes a query has: (Q, C) log-probabilities, C at least the classes of ``labels`` -> (Q, C') bool.
+
+    Of one label the most probable class. Of several every class with a probability of :data:`THRESHOLD` or more; the
+    background, if there is one, where that leaves no class, and nothing where there is no background.
+
+    Example:
+        >>> labels = LabelSet(("rest", "walk", "talk"), background=0, multi_label=True)
+        >>> chosen_classes(torch.tensor([[0.1, 0.9, 0.6], [0.2, 0.1, 0.4]]).log(), labels).tolist()
+        [[False, True, True], [True, False, False]]
+    """
+    scores = scores[:, : len(labels.names)]
+    if not labels.multi_label:
+        return torch.zeros_like(scores, dtype=torch.bool).scatter_(1, scores.argmax(1, keepdim=True), True)
+    chosen = scores.exp() >= THRESHOLD
+    for index in (labels.background, labels.ignore):
+        if index is not None:
+            chosen[:, index] = False
+    if labels.background is not None:
+        chosen[:, labels.background] = ~chosen.any(1)
+    return chosen
+
+
+def joined_names(chosen: Tensor, labels: LabelSet) -> str:
+    """Names of the chosen classes, (C,) bool, with ``"; "`` between them; empty where there is none."""
+    return SEPARATOR.join(labels.names[index] for index in chosen.nonzero().flatten().tolist())
 
 
 class Batch(NamedTuple):
@@ -137,13 +169,14 @@ class Predictions(NamedTuple):
     task: Tensor  # (Q,) int64
     frame: Tensor  # (Q,) int64, frame of the video at the features' fps
     target: Tensor  # (Q,) int64 or (Q, C): the true label, IGNORED if unknown
-    scores: Tensor  # (Q, C) float log-probabilities; -inf where a readout has none and beyond a task's classes
-    logits: Tensor  # (Q, C) float before the softmax; the scores again for a generative classifier
+    scores: Tensor  # (Q, C) float log-probabilities, of each class by itself where several can be true at once; -inf
+    # where a readout has none and beyond a task's classes
+    logits: Tensor  # (Q, C) float before the softmax (sigmoid); the scores again for a generative classifier
     slot_states: Tensor  # (Q, H) float
 
     @property
     def label(self) -> Tensor:
-        """The best class of each query: (Q,) int64."""
+        """The most probable class of each query: (Q,) int64."""
         return self.scores.argmax(-1)
 
 

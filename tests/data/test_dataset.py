@@ -107,7 +107,7 @@ def test_multi_hot_labels_are_rows() -> None:
     several = np.zeros((10, 3), dtype=np.int64)
     several[1, 1:] = 1
     record = VideoRecord("v", RECORDS[0].frames, labels=several)
-    laid = timeline(record, CLASSES, multi_label=True)
+    laid = timeline(record, CLASSES._replace(multi_label=True))
     batch = WindowDataset([record], [laid], EveryQuery([laid.queries], 0), Windows())[BatchKey(0, (0, 1))]
     assert batch.label.tolist() == [[0, 0, 0], [0, 1, 1]]
 

@@ -179,7 +179,7 @@ class TwoTasks(SyntheticTimelines):
         ({"history": -0.1}, r"data\.history is a dial from 0 to 1, got -0\.1"),
         ({"words": 0}, "must be at least 1"),
         ({"num_classes": 4}, r"data\.num_classes is 4, and without data\.history"),
-        ({"source": TwoTasks()}, "one task that is asked at every frame"),
+        ({"source": TwoTasks()}, "a source with one task and one label a frame; TwoTasks has 2 tasks"),
     ],
 )
 def test_impossible_dials_are_refused(settings: dict[str, Any], message: str) -> None:

@@ -135,7 +135,7 @@ def test_all_labels_of_a_frame_are_kept_on_demand(root: Path) -> None:
     assert rows is not None
     shown = {data.class_names[index] for index in np.flatnonzero(rows[10])}
     assert shown == {"diving", "cliff diving"}
-    laid = timeline(data.records("test")[0], data.tasks[0].labels, multi_label=True)
+    laid = timeline(data.records("test")[0], data.tasks[0].labels)
     assert (laid.queries.label[16] == IGNORED).all()
 
 

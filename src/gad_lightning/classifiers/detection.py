@@ -17,8 +17,8 @@ from gad_lightning.data.records import FeatureSource, VideoRecord, timeline
 from gad_lightning.data.sampling import BatchKey
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.schema import FeatureSpec
-from gad_lightning.segments import cut
-from gad_lightning.types import Batch
+from gad_lightning.segments import cut_each
+from gad_lightning.types import Batch, chosen_classes, joined_names
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class Stretch(NamedTuple):
 class Detection(NamedTuple):
     """What a classifier sees in one video."""
 
-    labels: list[str]  # F class names, one a frame
+    labels: list[str]  # F class names, one a frame; several, joined by "; ", or none, where several can be true at once
     seconds: list[float]  # F times, from 0
     scores: Tensor  # (F, C) log-probabilities
-    segments: list[Stretch]  # runs of one label, background left out
+    segments: list[Stretch]  # runs of one label, background left out; those of different labels may overlap
 
 
 @torch.inference_mode()
@@ -69,15 +69,15 @@ def detect(
     classifier.train(training)
     order = torch.cat([part.query_index for part in scored]).argsort()
     scores = torch.cat([part.scores.cpu() for part in scored])[order, : len(classes.names)]
-    labels = scores.argmax(1)
+    chosen = chosen_classes(scores, classes)
     skip = [index for index in (classes.background, classes.ignore) if index is not None]
     segments = [
         Stretch(classes.names[label], start / spec.fps, end / spec.fps, float(scores[start:end, label].mean()))
-        for label, start, end in cut(labels, skip)
+        for label, start, end in cut_each(chosen, skip)
     ]
     return Detection(
-        [classes.names[label] for label in labels.tolist()],
-        [i / spec.fps for i in range(len(labels))],
+        [joined_names(row, classes) for row in chosen],
+        [i / spec.fps for i in range(len(scores))],
         scores,
         segments,
     )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
@@ -110,9 +111,13 @@ class DiscriminativeClassifier(Classifier):
         return Predictions(batch.video, batch.query_index, batch.task, batch.frame, batch.label, scores, logits, slots)
 
     def score(self, slots: Tensor, task: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities and logits of slot states, (Q, C) float32 each."""
+        """Log-probabilities and logits of slot states, (Q, C) float32; of each class by itself if ``multi_label``."""
         logits = self.classify(slots, task).float()
-        return logits.log_softmax(1).masked_fill(logits == torch.finfo(logits.dtype).min, -torch.inf), logits
+        scores = logits.log_softmax(1)
+        several = torch.tensor([asked.labels.multi_label for asked in self.schema.tasks])[task]
+        if bool(several.any()):
+            scores = torch.where(several.unsqueeze(1).to(logits.device), logsigmoid(logits), scores)
+        return scores.masked_fill(logits == torch.finfo(logits.dtype).min, -torch.inf), logits
 
     def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Head at the slots; nothing is written."""

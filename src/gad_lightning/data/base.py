@@ -23,7 +23,7 @@ from gad_lightning.data.splits import group_of, hold_out
 from gad_lightning.data.statistics import feature_statistics
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.parts import AcceptsEarlierNames
-from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Mode, Task, Windows, check_names
+from gad_lightning.schema import SEPARATOR, DataSchema, FeatureSpec, LabelSet, Mode, Task, Windows, check_names
 from gad_lightning.types import IGNORED, Batch
 
 Split = Literal["train", "val", "test"]
@@ -49,15 +49,17 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
             ``published`` is the paper's rule.
         background_limit: in ``window`` mode, thin background queries in training to this many times the number of
             those of the most frequent other class; None keeps all.
-        multi_label: where frames have several labels, ask for all of them; otherwise for the one of lowest index.
+        multi_label: ask for all labels of a frame, each by itself, yes or no. Where a single label is wanted
+            nevertheless, it is the true class of lowest index, and the predicted class of highest probability.
         batch_size: most training samples (windows or chunks) of a batch in one process.
         eval_batch_size: the same for validation, test and prediction; ``batch_size`` if None.
         num_workers: loader processes.
         seed: of order and offsets in training, with the epoch.
         val_fraction: fraction of the training videos held out for validation, by whole groups, if there is no
             ``val`` split.
-        standardize: put mean and spread of the training features into the schema, feature by feature; what is sparse,
-            one-hot or constant keeps its zeros and its size, see :class:`~gad_lightning.data.statistics.Statistics`.
+        standardize: put mean and spread of the training features into the schema, of each feature by itself. A constant
+            feature is not scaled, one of two values becomes 0 and 1, and one that is zero in at least half of the
+            values keeps its zeros and is divided by the root mean square of the others: a one-hot one stays as it is.
         predict_split: videos that ``predict`` runs on.
     """
 
@@ -122,7 +124,12 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         """What is asked; by default one task over ``class_names``."""
         names = check_names(self.class_names, "class_names")
         background, ignored = (names.index(name) if name in names else None for name in (self.background, self.ignored))
-        return (Task("action", LabelSet(names, background, ignored)),)
+        if self.multi_label and (joined := next((name for name in names if SEPARATOR in name), None)) is not None:
+            raise DataError(
+                f"The class {joined!r} has a {SEPARATOR!r}, which stands between several labels of a frame.",
+                "rename it, or leave data.multi_label out",
+            )
+        return (Task("action", LabelSet(names, background, ignored, self.multi_label)),)
 
     @cached_property
     def schema(self) -> DataSchema:
@@ -196,10 +203,11 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
             raise self._empty(split)
         classes = self.schema.tasks[0].labels
         check_same_kind(videos, self.schema.features)
-        timelines = [timeline(record, classes, self.multi_label) for record in videos]
+        timelines = [timeline(record, classes) for record in videos]
         if training:
             warn_of_absent(timelines, classes)
-        if self.multi_label and all(laid.queries.label.ndim == 1 for laid in timelines):
+        single = [record.name for record, laid in zip(videos, timelines, strict=True) if laid.queries.label.ndim == 1]
+        if self.multi_label and (single or not classes.multi_label):
             raise SettingError(
                 f"data.multi_label is set, and {type(self).__name__} has one label a frame.", "leave it out"
             )

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from gad_lightning.errors import DataError, MissingDataError
 
+IGNORE = "ignore"
+"""The label of stretches that enter neither loss nor metrics."""
 SPLIT_NAMES = ("train", "val", "test")
 
 

@@ -56,12 +56,13 @@ def joined(label_sets: Sequence[LabelSet]) -> LabelSet:
 
     Example:
         >>> joined([LabelSet(("rest", "stir"), 0), LabelSet(("stir", "pour"))])
-        LabelSet(names=('rest', 'stir', 'pour'), background=0, ignore=None)
+        LabelSet(names=('rest', 'stir', 'pour'), background=0, ignore=None, multi_label=False)
     """
     names = tuple(dict.fromkeys(name for labels in label_sets for name in labels.names))
     marks = ("background", "ignore")
     known = {mark: [s.names[at] for s in label_sets if (at := getattr(s, mark)) is not None] for mark in marks}
-    return LabelSet(names, *(names.index(known[mark][0]) if known[mark] else None for mark in marks))
+    background, ignore = (names.index(known[mark][0]) if known[mark] else None for mark in marks)
+    return LabelSet(names, background, ignore, any(labels.multi_label for labels in label_sets))
 
 
 def _relabeled(told: Told, labels: LabelSet) -> Told:

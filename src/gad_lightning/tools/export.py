@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
 from gad_lightning.atomic import atomic_write
 from gad_lightning.backbones.causal_lm import CausalLM
@@ -64,6 +65,7 @@ class WholeWindow(nn.Module):
         backbone.merge()
         self.connector = backbone.connector
         self.decoder = backbone.decoder
+        self.multi_label = classifier.schema.tasks[task].labels.multi_label
         self.head = classifier.heads[classifier.schema.head_of_task[task]]
         self.eval().requires_grad_(False)
 
@@ -76,8 +78,8 @@ class WholeWindow(nn.Module):
         shown = torch.cat([separators, mapped], 2).flatten(1, 2)[:, len(self.between) :]
         whole = [self.before.expand(size, -1, -1), shown, self.after.expand(size, -1, -1)]
         states = self.decoder(inputs_embeds=torch.cat(whole, 1), use_cache=False).last_hidden_state
-        scores: Tensor = self.head(states[:, -1]).float().log_softmax(1)
-        return scores
+        logits: Tensor = self.head(states[:, -1]).float()
+        return logsigmoid(logits) if self.multi_label else logits.log_softmax(1)
 
 
 def export_classifier(classifier: Classifier, output: Path, task: int = 0) -> float:

@@ -117,9 +117,12 @@ class SimulatedDials(SimulatedFeatures):
                 f"data.num_classes is {self.num_classes}, and without data.history the actions stay as annotated.",
                 "set data.history, or leave out data.num_classes",
             )
-        if len(self.source.tasks) > 1 or not self.source.tasks[0].per_frame:
+        first = self.source.tasks[0]
+        if len(self.source.tasks) > 1 or not first.per_frame or first.labels.multi_label:
             raise SettingError(
-                "The dials need a source with one task that is asked at every frame.", "use another data.source"
+                f"The dials need a source with one task and one label a frame; {type(self.source).__name__} has "
+                f"{len(self.source.tasks)} tasks, multi_label {first.labels.multi_label}.",
+                "use another data.source",
             )
 
     @cached_property
@@ -127,7 +130,7 @@ class SimulatedDials(SimulatedFeatures):
         """The source's task with names made up; background and ignored class keep theirs."""
         self.check()
         task = self.source.tasks[0]
-        names, background, ignore = task.labels
+        names, background, ignore = task.labels[:3]
         if self.history is not None:
             kept = [names[index] for index in (background, ignore) if index is not None]
             size = len(names) - len(kept) if self.num_classes is None else self.num_classes
