@@ -28,6 +28,7 @@ from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
 from gad_lightning.training.distribution import average
 from gad_lightning.training.exact_resume import ExactResume
+from gad_lightning.training.run_folder import RunFolder
 from gad_lightning.types import IGNORED, Batch, Loss, Predictions, Tokens
 
 
@@ -277,7 +278,8 @@ class Classifier(Shareable, ShardedBlocks, LightningModule):  # type: ignore[mis
     def configure_callbacks(self) -> list[Callback]:
         """Bring along what makes a stopped run go on exactly, unless the trainer has it."""
         trainer: Any = self.trainer  # whose callbacks are not declared
-        return [] if any(isinstance(own, ExactResume) for own in trainer.callbacks) else [ExactResume()]
+        needed: tuple[type[Callback], ...] = (ExactResume, RunFolder)
+        return [kind() for kind in needed if not any(isinstance(own, kind) for own in trainer.callbacks)]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimize what is trained, with warm-up and schedule in steps.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 import torch
 from lightning import LightningModule, Trainer
@@ -14,10 +16,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 from gad_lightning.data.sampling import EpochSampler
 from gad_lightning.errors import CheckpointError
 from gad_lightning.training.checkpoint_files import WholeCheckpointIO
+from gad_lightning.training.checkpoint_reading import RESUME_KEY, run_in
 from gad_lightning.training.position import Position, batches_done
 from gad_lightning.training.seeds import seed_generators
 
-KEY = "exact_resume"
 STEP_SAMPLES = "samples of a step over all processes"
 
 
@@ -38,6 +40,7 @@ class ExactResume(Callback):
     """
 
     def __init__(self) -> None:
+        self.run = uuid4().hex  # tells this run's checkpoints from others, also after it was resumed
         self.seed: int | None = None
         self.resumed: Position | None = None
         self.stored: dict[str, Any] = {}
@@ -51,7 +54,12 @@ class ExactResume(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add place, seed and what the epochs are made of."""
         place = Position.of(trainer, self.validated_after == batches_done(trainer))._asdict()
-        checkpoint[KEY] = {"position": place, "seed": self.seed, "settings": _settings_of(trainer)}
+        checkpoint[RESUME_KEY] = {
+            "run": self.run,
+            "position": place,
+            "seed": self.seed,
+            "settings": _settings_of(trainer),
+        }
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Tell the loops where to go on; only ``fit`` is continued.
@@ -61,16 +69,24 @@ class ExactResume(Callback):
         """
         if trainer.state.fn != TrainerFn.FITTING:
             return
-        if KEY not in checkpoint:
+        if RESUME_KEY not in checkpoint:
             raise CheckpointError(
                 "The checkpoint was saved without ExactResume: its place in the epoch is unknown.",
                 "start a new run from its weights",
             )
         warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # it is, and Lightning cannot know
-        about = checkpoint[KEY]
-        self.seed, self.stored, self.resumed = about["seed"], about["settings"], Position(**about["position"])
-        batches = self.stored["batches of an epoch"]
-        checkpoint["loops"]["fit_loop"] = self.resumed.told_to(checkpoint["loops"]["fit_loop"], batches)
+        self.run = run_in(checkpoint) or self.run
+        try:
+            about = checkpoint[RESUME_KEY]
+            self.seed, self.stored = int(about["seed"]), dict(about["settings"])
+            self.resumed = _position_of(about["position"])
+            batches = int(self.stored["batches of an epoch"])
+            checkpoint["loops"]["fit_loop"] = self.resumed.told_to(checkpoint["loops"]["fit_loop"], batches)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"The checkpoint's place in the epoch is damaged: {error!r}",
+                "resume from the checkpoint before it, or start a new run from its weights with --init_from",
+            ) from error
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the run's seed, or start the loader where the run was stopped.
@@ -105,6 +121,12 @@ class ExactResume(Callback):
         """Note that validation after this batch is done, before any callback saves in ``on_validation_end``."""
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
             self.validated_after = batches_done(trainer)
+
+
+def _position_of(stored: Mapping[str, Any]) -> Position:
+    """A stored place."""
+    place = {name: int(stored[name]) for name in ("epoch", "batches", "total_batches", "steps")}
+    return Position(**place, validated=bool(stored["validated"]))
 
 
 def _settings_of(trainer: Trainer) -> dict[str, Any]:

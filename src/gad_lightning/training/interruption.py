@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_info
 
 from gad_lightning.errors import SettingError
+from gad_lightning.training.checkpoint_reading import run_of
 from gad_lightning.training.requeue import requeue, slurm_job
 
 TRY_AGAIN = 75
@@ -83,6 +84,7 @@ class Interruption(Callback):
         self.active = False
         self.before: dict[int, Any] = {}
         self.saved_step, self.saved_time = -1, time.monotonic()
+        self._written: set[Path] = set()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the signals, and turn off Lightning's own requeuing."""
@@ -182,10 +184,17 @@ class Interruption(Callback):
         for logger in trainer.loggers:
             logger.save()
         if trainer.is_global_zero:
-            found = folder.glob("last-" + "[0-9]" * 8 + ".ckpt")  # an older run's can be of later steps
-            for old in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path == checkpoint))[: -self.keep]:
-                old.unlink()
+            self._remove_old(trainer, checkpoint)
         return checkpoint
+
+    def _remove_old(self, trainer: Trainer, newest: Path) -> None:
+        """Remove this run's oldest checkpoints of this kind: by step, as clocks are set back, and never the newest."""
+        self._written.add(newest)
+        run = run_of(newest)
+        found = newest.parent.glob("last-" + "[0-9]" * 8 + ".ckpt")
+        own = [path for path in found if path in self._written or (run is not None and run_of(path) == run)]
+        for old in sorted(own, key=lambda path: (path == newest, path.name))[: -self.keep]:
+            trainer.strategy.remove_checkpoint(old)
 
     def folder_of(self, trainer: Trainer) -> Path:
         """Folder of the run's checkpoints."""
