@@ -182,7 +182,7 @@ def prepared(name: str, shape: str, size: int, device: str) -> tuple[GADClassifi
     generator = torch.Generator().manual_seed(0)
     frames = torch.randn(size, WINDOW, 1, WIDTHS[shape], generator=generator).to(device)
     labels = torch.randint(1, CLASSES, (size,), generator=generator)
-    batch = classifier.last_frame_batch(frames, torch.full((size,), WINDOW))
+    batch = Batch.at_last_frames(frames, torch.full((size,), WINDOW))
     batch = batch._replace(label=labels, uniform=torch.zeros(size))
     return classifier, step_of(classifier, WAYS[name], batch, mixed=shape == "1b")
 

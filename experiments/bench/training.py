@@ -42,9 +42,7 @@ def measure(kind: str, shape: str, device: str, size: int, chunk: int, repeats: 
     window = prepare(kind, shape, "window", chunk, device).train()
     frames = torch.randn(size, WINDOW, 1, WIDTHS[shape], device=device)
     labels = torch.randint(1, CLASSES, (size,), generator=generator)
-    batch = window.last_frame_batch(frames, torch.full((size,), WINDOW))._replace(
-        label=labels, uniform=torch.zeros(size)
-    )
+    batch = Batch.at_last_frames(frames, torch.full((size,), WINDOW))._replace(label=labels, uniform=torch.zeros(size))
     times = seconds_of(step_of(window, batch), repeats)
     row = {"window_seconds": 1 / rate(times, 1), "window_labeled_per_second": rate(times, size)}
     del window

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from gad_lightning.backbones.multimodal import PretrainedConnector as PretrainedConnector
     from gad_lightning.backbones.tiny import TinyBackbone as TinyBackbone
     from gad_lightning.backbones.vision_tower import VisionTower as VisionTower
+    from gad_lightning.classifiers.ablations.orders import OrderedGADClassifier as OrderedGADClassifier
+    from gad_lightning.classifiers.ablations.orders import WriteContextFirst as WriteContextFirst
+    from gad_lightning.classifiers.ablations.orders import WriteParallel as WriteParallel
     from gad_lightning.classifiers.ablations.two_stage import TwoStageClassifier as TwoStageClassifier
     from gad_lightning.classifiers.base import Classifier as Classifier
     from gad_lightning.classifiers.detection import Detection as Detection
@@ -75,8 +78,6 @@ if TYPE_CHECKING:
     from gad_lightning.objectives.base import Objective as Objective
     from gad_lightning.objectives.previous_action_head import PreviousActionHead as PreviousActionHead
     from gad_lightning.objectives.write_answer import WriteAnswer as WriteAnswer
-    from gad_lightning.objectives.write_context_first import WriteContextFirst as WriteContextFirst
-    from gad_lightning.objectives.write_parallel import WriteParallel as WriteParallel
     from gad_lightning.parts import Part as Part
     from gad_lightning.pictures.timelines import draw_timelines as draw_timelines
     from gad_lightning.prompts.answers import AnswerWriter as AnswerWriter
@@ -136,6 +137,7 @@ NAMES_OF = {
     "backbones.multimodal": ("MultimodalLM", "PretrainedConnector"),
     "backbones.tiny": ("TinyBackbone",),
     "backbones.vision_tower": ("VisionTower",),
+    "classifiers.ablations.orders": ("OrderedGADClassifier", "WriteContextFirst", "WriteParallel"),
     "classifiers.ablations.two_stage": ("TwoStageClassifier",),
     "classifiers.base": ("Classifier",),
     "classifiers.detection": ("Detection", "Stretch"),
@@ -177,8 +179,6 @@ NAMES_OF = {
     "objectives.base": ("Objective",),
     "objectives.previous_action_head": ("PreviousActionHead",),
     "objectives.write_answer": ("WriteAnswer",),
-    "objectives.write_context_first": ("WriteContextFirst",),
-    "objectives.write_parallel": ("WriteParallel",),
     "parts": ("Part",),
     "pictures.timelines": ("draw_timelines",),
     "prompts.answers": ("AnswerWriter",),

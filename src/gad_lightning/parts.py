@@ -8,15 +8,16 @@ import warnings
 from abc import ABCMeta
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
-from gad_lightning.errors import CheckpointError
+from gad_lightning.errors import CheckpointError, SettingError
 
 PACKAGE = __name__.partition(".")[0]
 ALLOWED_PACKAGES = (PACKAGE,)
 """Packages whose classes a checkpoint may name without the user's word."""
 
 Spec = dict[str, Any]
+Made = TypeVar("Made")
 
 RENAMED = {
     "Desynchronised": "RandomLabels",
@@ -49,6 +50,10 @@ RENAMED_ARGUMENTS = {
 """Constructor arguments of this library's classes that had another name."""
 
 
+SPLIT = {"GADClassifier": ("order", "discriminative_first", "OrderedGADClassifier")}
+"""Classes whose argument chose what another class is today: the argument, the value that stays, the other class."""
+
+
 class AcceptsEarlierNames(ABCMeta):
     """Takes constructor arguments under the names of earlier versions too, with a warning."""
 
@@ -73,9 +78,10 @@ class PartMeta(AcceptsEarlierNames):
     """Notes the constructor arguments of every instance, from Python and from the command line alike."""
 
     def make(cls, *args: Any, **kwargs: Any) -> Any:
-        """Make the instance and keep its arguments as ``instance.arguments``."""
+        """Make the instance, keep its arguments as ``instance.arguments``, and let it complete itself."""
         instance = super().make(*args, **kwargs)
         object.__setattr__(instance, "arguments", _bound_arguments(cls, args, kwargs))
+        instance.complete()
         return instance
 
 
@@ -84,6 +90,9 @@ class Part(metaclass=PartMeta):
 
     arguments: dict[str, Any]
     unrecorded: tuple[str, ...] = ()
+
+    def complete(self) -> None:
+        """Finish the part; called once, after the constructors of the class and of all its subclasses."""
 
     def spec(self, supplied: int = 0) -> Spec:
         """Describe this part as plain data: ``{"class_path": ..., "init_args": {...}}``.
@@ -94,7 +103,8 @@ class Part(metaclass=PartMeta):
         given = self.settings()
         kept = {name: given[name] for name in list(given)[supplied:] if name not in self.unrecorded}
         made = self.made()
-        described = {name: describe(value) for name, value in kept.items() if name not in made}
+        me = type(self).__name__
+        described = {name: describe(value, f"{me}({name}=...)") for name, value in kept.items() if name not in made}
         # a factory left at its default is written down too, as defaults may change; a subclass may have hidden it
         described |= {
             name: {"factory": part.spec(count)} for name, (part, count) in made.items() if _accepts(type(self), name)
@@ -172,32 +182,60 @@ def current_names(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     found = {key: current_names(item) for key, item in value.items()}
-    ours = str(found.get("class_path", "")).startswith(f"{PACKAGE}.")
-    if ours and isinstance(found.get("init_args"), Mapping):
-        found["init_args"] = {RENAMED_ARGUMENTS.get(name, name): item for name, item in found["init_args"].items()}
-    return found
+    package, _, name = str(found.get("class_path", "")).rpartition(".")
+    if package.partition(".")[0] != PACKAGE or not isinstance(found.get("init_args"), Mapping):
+        return found
+    arguments = {RENAMED_ARGUMENTS.get(name, name): item for name, item in found["init_args"].items()}
+    chooser, usual, other = SPLIT.get(name, ("", None, ""))
+    if arguments.get(chooser, usual) != usual:
+        found["class_path"] = f"{PACKAGE}.{other}"
+    else:
+        arguments.pop(chooser, None)
+    return {**found, "init_args": arguments}
 
 
-def describe(value: Any) -> Any:
+def describe(value: Any, whose: str = "A part") -> Any:
     """Turn a constructor argument into plain data: numbers, strings, lists, dicts and nested specs.
 
+    Args:
+        value: the argument.
+        whose: class and argument, for messages.
+
     Raises:
-        TypeError: if ``value`` cannot be described: that is a fault of the part's author.
+        SettingError: if ``value`` cannot be described.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Part):
         return value.spec()
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        fields = {name: describe(getattr(value, name)) for name in value._fields}
+        fields = {name: describe(getattr(value, name), whose) for name in value._fields}
         return {"class_path": path_of(type(value)), "init_args": fields}
     if isinstance(value, Mapping):
-        return {str(key): describe(item) for key, item in value.items()}
+        return {str(key): describe(item, whose) for key, item in value.items()}
     if isinstance(value, Sequence):
-        return [describe(item) for item in value]
+        return [describe(item, whose) for item in value]
     if hasattr(value, "__fspath__"):
         return str(value)
-    raise TypeError(f"a part was given {value!r}, which a checkpoint cannot store; name it in the class's 'unrecorded'")
+    raise SettingError(
+        f"{whose} was given {value!r}, which a checkpoint cannot store.",
+        "derive its class from gad_lightning.Part, or name the argument in `unrecorded` of the class that takes it",
+    )
+
+
+def checked_part(made: object, kind: type[Made], setting: str) -> Made:
+    """Return what a factory made.
+
+    Raises:
+        SettingError: if that is not of this ``kind``; ``setting`` is what the user calls the factory.
+    """
+    if not isinstance(made, kind):
+        raise SettingError(
+            f"{setting} made a {type(made).__name__}, which is no gad_lightning.{kind.__name__}: a checkpoint could "
+            "not describe it.",
+            f"derive its class from gad_lightning.{kind.__name__}",
+        )
+    return made
 
 
 def rebuild(spec: Any, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Any:
@@ -210,8 +248,7 @@ def rebuild(spec: Any, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Any:
     Raises:
         CheckpointError: if a class lies outside ``allowed`` or its package is not installed.
     """
-    spec = current_names(spec)
-    return _rebuild(spec, allowed)
+    return _rebuild(current_names(spec), allowed)
 
 
 def _rebuild(spec: Any, allowed: Sequence[str]) -> Any:

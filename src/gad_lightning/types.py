@@ -22,6 +22,10 @@ THRESHOLD = 0.5
 """Probability from which a class is said where several can be true at once."""
 
 
+UNANSWERED = 1.0
+"""As ``Batch.uniform`` of a query: below no fraction, so its answer is never written."""
+
+
 def first_class(label: Tensor) -> Tensor:
     """Class of each query, (Q,): of multi-hot rows (Q, C) the first; IGNORED where there is none.
 
@@ -86,6 +90,28 @@ class Batch(NamedTuple):
         Tensor  # (Q,) int64, number of the query within its video; (video, query_index) is its key in every process
     )
     uniform: Tensor  # (Q,) float in [0, 1), random but the query's own: its answer is written if it is below a share
+
+    @classmethod
+    def at_last_frames(cls, frames: Tensor, frame_counts: Tensor, task: int = 0) -> Batch:
+        """One query at the last frame of each sample, whose label is unknown: frames (B, F, N, D), counts (B,)."""
+        size = len(frames)
+        zeros, every = torch.zeros(size, dtype=torch.int64), torch.arange(size)
+        return cls(
+            frames=frames,
+            frame_counts=frame_counts,
+            first_frame=zeros,
+            goal=zeros - 1,
+            segments=torch.zeros(size, 0, 3, dtype=torch.int64),
+            sample=every,
+            anchor=frame_counts - 1,
+            frame=frame_counts - 1,
+            horizon=zeros,
+            task=zeros + task,
+            label=torch.full_like(zeros, IGNORED),
+            video=every,
+            query_index=zeros,
+            uniform=torch.full((size,), UNANSWERED),
+        )
 
     def to(self, device: torch.device | str) -> Batch:
         """Move the frames only: the integers are laid out on the CPU, and no step waits for the device."""

@@ -140,14 +140,14 @@ def test_by_default_all_windows_are_answered_and_an_eighth_of_one_pass(mode: str
     gad = make(GADClassifier, schema=schema(mode=mode, short=8))
     draw = torch.tensor([0.1, 0.2, 0.3, 0.9])
     losses = gad.losses(batch(random_frames(1, 8), [[1, 2, 3, 4]], torch.ones(4, dtype=torch.int64), draw))
-    assert losses["WriteAnswer"].count == answered
+    assert losses["generation"].count == answered
 
 
 def test_only_a_share_of_the_queries_is_answered() -> None:
     gad = make(GADClassifier, answer_fraction=0.25)
     draw = torch.tensor([0.1, 0.2, 0.3, 0.9])
     losses = gad.losses(batch(random_frames(1, 8), [[1, 2, 3, 4]], torch.ones(4, dtype=torch.int64), draw))
-    assert losses["WriteAnswer"].count == 2
+    assert losses["generation"].count == 2
     assert losses["classification"].count == 4
 
 

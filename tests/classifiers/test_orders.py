@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from gad_lightning.classifiers.ablations.orders import OrderedGADClassifier
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
@@ -17,6 +18,7 @@ from gad_lightning.prompts.contexts.goal import GoalContext
 from gad_lightning.prompts.contexts.next import NextActions
 from gad_lightning.prompts.contexts.previous import PreviousActions
 from gad_lightning.prompts.labels.single_token import SingleTokenLabels
+from gad_lightning.prompts.layout import Text
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.types import IGNORED, Batch, Tokens
@@ -30,7 +32,7 @@ ASKED = [[1, 4, 7], [0, 4, 6]]
 
 def gad(order: str, **more: Any) -> Any:
     """A classifier in evaluation mode whose weights depend on the order alone."""
-    return make(GADClassifier, **{"context": PreviousActions(), "order": order, **more}).eval()
+    return make(OrderedGADClassifier, **{"context": PreviousActions(), "order": order, **more}).eval()
 
 
 def asked(labels: Tensor = LABELS, segments: Tensor | None = None, uniform: Tensor | None = None) -> Batch:
@@ -41,8 +43,9 @@ def asked(labels: Tensor = LABELS, segments: Tensor | None = None, uniform: Tens
 
 def trained(classifier: Any, given: Batch) -> tuple[Tokens, Tensor]:
     """Tokens as training lays them out, and their states."""
-    apart = [text for objective in classifier.given if (text := objective.apart(given)) is not None]
-    tokens = classifier.backbone.place(classifier.render(given, classifier.writing.text(given), apart))
+    beside = classifier.writing.text_beside(given)
+    tokens = classifier.render(given, classifier.writing.text(given), [] if beside is None else [beside])
+    tokens = classifier.backbone.place(tokens)
     with torch.no_grad():
         return tokens, classifier.backbone(tokens, classifier.frames(given))
 
@@ -103,22 +106,22 @@ def test_at_test_generative_first_is_training_on_the_context_it_wrote(context: A
     classifier = gad("generative_first", context=context, prompt=Prompt(opener=opener))
     given = asked(torch.zeros(6, dtype=torch.int64))
     texts: list[list[int]] = []
-    prompt, vocabulary = classifier.prompt, classifier.backbone.vocabulary
+    vocabulary = classifier.backbone.vocabulary
     for query in range(6):  # greedy, each token by a forward pass of its own
         ids: list[int] = []
         while len(ids) < classifier.context_length and ids[-1:] != [vocabulary.end]:
             written = torch.full((6, max(1, len(ids))), -1)
             written[query, : len(ids)] = torch.tensor(ids, dtype=torch.int64)
-            closing, prompt.closing_ids = prompt.closing_ids, None
-            tokens = classifier.backbone.place(classifier.render(given, (written, written < -1)))
-            prompt.closing_ids = closing
+            branches = classifier.prompt.branches(given.sample, given.anchor, Text(written, written < -1))
+            tokens = classifier.prompt.lay_out(given.frame_counts, 8, given.task[:2], branches)
+            tokens = classifier.backbone.place(tokens)
             with torch.no_grad():
                 states = classifier.backbone(tokens, classifier.frames(given))
                 last = (tokens.query.reshape(-1) == query).nonzero()[-1]
                 ids.append(int(classifier.backbone.token_logits(states.reshape(-1, 32)[last]).argmax()))
         texts.append(ids if ids[-1] == vocabulary.end else [*ids, vocabulary.end])
     written = torch.nn.utils.rnn.pad_sequence(list(map(torch.tensor, texts)), batch_first=True, padding_value=-1)
-    tokens = classifier.backbone.place(classifier.render(given, (written, written < -1)))
+    tokens = classifier.backbone.place(classifier.render(given, Text(written, written < -1)))
     with torch.no_grad():
         expected = tokens.at_slots(classifier.backbone(tokens, classifier.frames(given)))
     with pytest.warns(UserWarning, match="generative_first writes its context at test"):
@@ -151,7 +154,7 @@ def test_generative_first_learns_only_the_share_it_is_to_write() -> None:
     classifier = gad("generative_first", answer_fraction=0.5)
     draw = torch.tensor([0.1, 0.9, 0.9, 0.9, 0.9, 0.9])
     losses = classifier.losses(asked(uniform=draw))
-    assert losses["WriteContextFirst"].count == 1
+    assert losses["generation"].count == 1
     assert losses["classification"].count == 5
     whole = slots(gad("generative_first"), asked())
     assert torch.allclose(slots(classifier, asked(uniform=draw)), whole, atol=1e-5)
@@ -175,14 +178,14 @@ def test_a_checkpoint_keeps_the_order(order: str) -> None:
     checkpoint: dict[str, Any] = {}
     classifier.on_save_checkpoint(checkpoint)
     again = Classifier.made_again(checkpoint, "here", "cpu", ("gad_lightning",))
-    assert isinstance(again, GADClassifier)
+    assert isinstance(again, OrderedGADClassifier)
     assert again.order == order
     assert torch.allclose(again.scores(asked()).scores, classifier.scores(asked()).scores, atol=1e-6)
 
 
 def test_generative_first_without_context_is_refused() -> None:
     with pytest.raises(SettingError, match="the slot follows the context, and there is none"):
-        make(GADClassifier, order="generative_first")
+        make(OrderedGADClassifier, order="generative_first")
 
 
 @pytest.mark.parametrize("kind", [DiscriminativeClassifier, GADClassifier])

@@ -68,7 +68,7 @@ def test_the_text_alone_then_the_class_alone_on_a_frozen_trunk() -> None:
     assert moved(watch, 0, 4) - {"cls"} == {"trunk"}  # [CLS] has a gradient of 0, and decays
     assert moved(watch, 4, 8) == {"head", "cls"}
     for step, losses in enumerate(watch.losses):
-        assert (losses["train/WriteParallel"] > 0) == (step < 4)
+        assert (losses["train/generation"] > 0) == (step < 4)
         assert (losses["train/classification"] > 0) == (step >= 4)
 
 

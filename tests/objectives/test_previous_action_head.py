@@ -55,8 +55,8 @@ def test_it_learns_and_leaves_prediction_alone(own_slot: bool) -> None:
     assert torch.allclose(classifier.eval()(frames), plain.eval()(frames), atol=1e-6)
     losses, alone = classifier.losses(asked()), plain.losses(asked())
     assert torch.allclose(losses["classification"].sum, alone["classification"].sum, rtol=1e-4)
-    assert losses["PreviousActionHead"].count == 5
-    losses["PreviousActionHead"].sum.backward()
+    assert losses["previous_action"].count == 5
+    losses["previous_action"].sum.backward()
     assert head.heads[0].project.weight.grad.abs().sum() > 0
     reached = classifier.backbone.new_tokens.input.grad.abs().sum(1) > 0
     assert reached.tolist() == ([False, True] if own_slot else [True])
@@ -65,8 +65,8 @@ def test_it_learns_and_leaves_prediction_alone(own_slot: bool) -> None:
 def test_two_heads_have_a_loss_each() -> None:
     classifier = disc(PreviousActionHead(), PreviousActionHead(own_slot=True, weight=0.0))
     losses = classifier.losses(asked())
-    assert set(losses) == {"classification", "PreviousActionHead", "PreviousActionHead 2"}
-    assert losses["PreviousActionHead 2"].sum == 0
+    assert set(losses) == {"classification", "previous_action", "previous_action_2"}
+    assert losses["previous_action_2"].sum == 0
 
 
 def test_it_stands_beside_written_answers() -> None:
@@ -79,8 +79,8 @@ def test_it_stands_beside_written_answers() -> None:
             if "new_tokens" not in name:
                 weight.copy_(mine[name])
     losses, expected = classifier.losses(asked()), alone.losses(asked())
-    assert torch.allclose(losses["WriteAnswer"].sum, expected["WriteAnswer"].sum, rtol=1e-4)
-    assert losses["WriteAnswer"].count == expected["WriteAnswer"].count
+    assert torch.allclose(losses["generation"].sum, expected["generation"].sum, rtol=1e-4)
+    assert losses["generation"].count == expected["generation"].count
 
 
 def test_tasks_of_other_classes_have_heads_of_their_own() -> None:
@@ -90,7 +90,7 @@ def test_tasks_of_other_classes_have_heads_of_their_own() -> None:
     assert [part.project.out_features for part in head.heads] == [NONE + 1, 3]
     given = asked()._replace(task=torch.tensor([0, 0, 0, 1, 1, 1]), label=torch.tensor([1, 3, 0, 1, 1, 1]))
     given = given._replace(segments=torch.tensor([[[1, 0, 2], [0, 2, 4]]]).expand(2, -1, -1))
-    assert classifier.losses(given)["PreviousActionHead"].count == 6
+    assert classifier.losses(given)["previous_action"].count == 6
 
 
 @pytest.mark.parametrize("own_slot", [False, True])
@@ -99,7 +99,7 @@ def test_a_checkpoint_has_its_weights_and_settings(own_slot: bool) -> None:
     checkpoint: dict[str, Any] = {}
     classifier.on_save_checkpoint(checkpoint)
     again: Any = Classifier.made_again(checkpoint, "here", "cpu", ("gad_lightning",))
-    head = again.given[0]
+    head = again.objectives[0]
     assert (head.own_slot, type(head.context), type(head.heads[0]), head.weight) == (
         own_slot,
         NextActions,

@@ -31,6 +31,8 @@ class Backbone(Part, nn.Module):
     window: int
     attention: Literal["sdpa", "flex"] = "sdpa"
     mergeable: bool = True  # whether merge() can be called
+    merged: bool = False  # whether a LoRA is folded into the weights, which can then not be trained
+    quantized: bool = False  # whether the frozen weights are held in 4 or 8 bits
 
     @abstractmethod
     def prepare(self, schema: DataSchema, texts: Sequence[str]) -> None:
@@ -44,6 +46,11 @@ class Backbone(Part, nn.Module):
     @abstractmethod
     def build(self) -> None:
         """Make the rows of the reserved new tokens, the connector and the LoRA; freeze what is not trained."""
+
+    @property
+    def built(self) -> bool:
+        """Whether :meth:`build` was called, and so a classifier has this backbone."""
+        return self.new_tokens.built
 
     @property
     @abstractmethod

@@ -31,7 +31,7 @@ from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
 from gad_lightning.errors import SettingError
-from gad_lightning.parts import Part
+from gad_lightning.parts import Part, checked_part
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
 
@@ -79,7 +79,8 @@ class CausalLM(Backbone):
         self.make_connector = connector
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.revision = revision
-        self.quantization, self.mergeable = quantization, quantization is None
+        self.quantization = quantization
+        self.quantized, self.mergeable = quantization is not None, quantization is None
         self.gradient_checkpointing = gradient_checkpointing
         self.attention = attention
         self.commit: str | None = None
@@ -136,7 +137,8 @@ class CausalLM(Backbone):
         """Make connector, new tokens and LoRA; freeze the rest."""
         embedding, head = self.model.get_input_embeddings().weight, self.model.get_output_embeddings().weight
         self.new_tokens.build(embedding, head)
-        self.connector = self.make_connector(self.width, self.hidden_size)
+        made = self.make_connector(self.width, self.hidden_size)
+        self.connector = checked_part(made, Connector, "backbone.connector")
         if self.lora is not None:
             self.model.requires_grad_(False)
             self.model = add_lora(self.model, self.decoder, self.lora, self.lora_on_head)
@@ -265,8 +267,10 @@ class CausalLM(Backbone):
         """
         if self.quantization is not None:
             raise cannot("a LoRA cannot be merged into it", self.quantization)
+        if self.lora is None:
+            return 0.0
         self.merged, self.lora_layers = True, []
-        return merge_lora(self.model) if self.lora is not None else 0.0
+        return merge_lora(self.model)
 
     def trained_state(self) -> dict[str, Tensor]:
         """Trained weights by name.
@@ -274,7 +278,7 @@ class CausalLM(Backbone):
         Raises:
             SettingError: after :meth:`merge`, when the LoRA is gone into the frozen weights.
         """
-        if self.merged and self.lora is not None:
+        if self.merged:
             raise SettingError(
                 "The LoRA is merged: its weights are no longer apart.", "save the classifier before merging"
             )

@@ -10,6 +10,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from gad_lightning.classifiers.standardization import Standardization
 from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import ALLOWED_PACKAGES, Part, describe, find_class, rebuild
 from gad_lightning.redact import redact
@@ -26,8 +27,7 @@ class TrainedWeights(Part):
     strict_loading = False  # the frozen weights are not in the checkpoint; we check the trained ones ourselves
     backbone: Any
     schema: DataSchema
-    mean: Tensor
-    std: Tensor
+    standardize: Standardization
 
     def settings(self) -> dict[str, Any]:
         """Arguments to record: the schema in place of its shorthand."""
@@ -85,8 +85,7 @@ class TrainedWeights(Part):
     def take_statistics(self, features: FeatureSpec) -> None:
         """Standardize by the mean and spread of ``features``, and record them; by 0 and 1 where it has none."""
         self.schema = self.schema._replace(features=features)
-        for held, given, usual in ((self.mean, features.mean, 0.0), (self.std, features.std, 1.0)):
-            held.copy_(torch.tensor((usual,) * features.width if given is None else given))
+        self.standardize.take(features)
 
     def check_schema(self, stored: DataSchema) -> None:
         """Compare label sets, goals and features with a checkpoint's.

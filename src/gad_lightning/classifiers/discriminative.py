@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
-from gad_lightning.heads.base import ClassifierHead
+from gad_lightning.heads.base import ClassifierHead, first_head, make_heads
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss, query_weights
 from gad_lightning.objectives.base import Objective
@@ -41,39 +41,46 @@ class DiscriminativeClassifier(Classifier):
         objectives: list[Objective] | None = None,
         **shared: Any,
     ) -> None:
-        self.make_head, self.given = head, objectives or []
         super().__init__(**shared)
+        self.heads = make_heads(head, "model.head", self.backbone.hidden_size, self.schema.label_sets)
+        self.objectives = nn.ModuleList(objectives or [])
 
-    def prepare(self) -> None:
-        """Make the heads and prepare the objectives."""
-        size = self.backbone.hidden_size
-        self.heads = nn.ModuleList(self.make_head(size, labels) for labels in self.schema.label_sets)
-        self.objectives = nn.ModuleList(self.given)
-        for objective in self.given:
+    def complete(self) -> None:
+        """Prepare the objectives, then build the backbone."""
+        for objective in self._objectives:
             objective.prepare(self.schema, self.backbone, self.prompt.answer_prefix)
-        writing = [objective for objective in self.given if objective.writer() is not None]
-        if len(writing) > 1:
+        names = [type(objective).__name__ for objective in self._objectives if objective.writes]
+        if len(names) > 1:
             raise SettingError(
-                f"{len(writing)} objectives want to write an answer; a branch has room for one.", "keep one of them"
+                f"{len(names)} objectives want to write an answer ({', '.join(names)}), and a query has room for one.",
+                "keep one of them in model.objectives",
             )
-        self.writing = writing[0] if writing else None
+        super().complete()
+
+    @property
+    def _objectives(self) -> list[Objective]:
+        """The training losses beside the class loss."""
+        return [objective for objective in self.objectives if isinstance(objective, Objective)]
+
+    @property
+    def writing(self) -> Objective | None:
+        """The objective that writes an answer, if there is one."""
+        return next((objective for objective in self._objectives if objective.writes), None)
 
     def made(self) -> dict[str, tuple[Part, int]]:
         """The head, of whatever class the factory makes."""
-        head = self.heads[0]
-        assert isinstance(head, ClassifierHead), "heads holds what the factory made"
-        return {"head": (head, 2)}
+        return {"head": (first_head(self.heads), 2)}
 
     @property
     def longest_branch(self) -> int:
         """Opener and answer."""
-        return super().longest_branch + max((objective.longest for objective in self.given), default=0)
+        return super().longest_branch + max((objective.longest for objective in self._objectives), default=0)
 
     def losses(self, batch: Batch) -> dict[str, Loss]:
-        """Class loss at the slot, and every objective's."""
-        text = None if self.writing is None else self.writing.text(batch)
-        apart = [found for objective in self.given if (found := objective.apart(batch)) is not None]
-        tokens = self.backbone.place(self.render(batch, text, apart), packed=True)
+        """Class loss at the slot as ``classification``, and every objective's under its own name."""
+        after = [text for objective in self._objectives if (text := objective.text(batch)) is not None]
+        beside = [text for objective in self._objectives if (text := objective.text_beside(batch)) is not None]
+        tokens = self.backbone.place(self.render(batch, after[0] if after else None, beside), packed=True)
         states = self.backbone(tokens, self.frames(batch))
         weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
         logits = self.classify(tokens.at_slots(states), batch.task)
@@ -82,11 +89,9 @@ class DiscriminativeClassifier(Classifier):
             # a head that is trained but writes nothing has no gradient, which distributed training would wait for
             chosen = replace(chosen, sum=chosen.sum + self.backbone.token_logits(states[0, :0]).sum())
         losses = {"classification": chosen}
-        for objective in self.given:
+        for objective in self._objectives:
             loss: Loss = objective(batch, tokens, states, self.backbone)
-            name = type(objective).__name__
-            alike = sum(known.split()[0] == name for known in losses)
-            losses[f"{name} {alike + 1}" if alike else name] = loss.scaled(objective.weight)
+            losses[_free_name(objective.name, losses)] = loss.scaled(objective.weight)
         return losses
 
     def classify(self, states: Tensor, task: Tensor) -> Tensor:
@@ -105,9 +110,10 @@ class DiscriminativeClassifier(Classifier):
 
     def scores(self, batch: Batch) -> Predictions:
         """Head at the slot; no objective, no language-model head, no answer."""
-        tokens = self.backbone.place(self.render(batch), packed=True)
-        slots = self.backbone.slot_states(tokens, self.frames(batch))
-        scores, logits = self.score(slots, batch.task)
+        with self.turns:
+            tokens = self.backbone.place(self.render(batch), packed=True)
+            slots = self.backbone.slot_states(tokens, self.frames(batch))
+            scores, logits = self.score(slots, batch.task)
         return Predictions(batch.video, batch.query_index, batch.task, batch.frame, batch.label, scores, logits, slots)
 
     def score(self, slots: Tensor, task: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,3 +128,14 @@ class DiscriminativeClassifier(Classifier):
     def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Head at the slots; nothing is written."""
         return self.score(branches.slot_states, task)
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """Name of a loss, numbered from 2 on where several objectives have one name.
+
+    Example:
+        >>> _free_name("previous_action", ["classification", "previous_action"])
+        'previous_action_2'
+    """
+    names = [name, *(f"{name}_{number}" for number in range(2, len(taken) + 2))]
+    return next(free for free in names if free not in taken)

@@ -28,7 +28,7 @@ class GenerativeClassifier(Classifier):
         context: what is written after the label in training; nothing by default.
         readout: how scores are found at test: greedy among the class names by default;
             :class:`NearestReadout` is the paper's.
-        answer_fraction: share of the queries that are answered, and so trained on, in (0, 1].
+        answer_fraction: fraction of the queries that are answered, and so trained on, in (0, 1].
         **shared: see :class:`Classifier`.
 
     Source: Pang et al., ICLR 2026, generative classifier.
@@ -44,17 +44,11 @@ class GenerativeClassifier(Classifier):
         answer_fraction: float = 1.0,
         **shared: Any,
     ) -> None:
-        self.labels, self.context, self.readout = (
-            labels or WordLabels(),
-            context or NoContext(),
-            readout or TrieReadout(),
-        )
-        self.answer_fraction = answer_fraction
         super().__init__(**shared)
-
-    def prepare(self) -> None:
-        """Encode the classes."""
-        self.writer = AnswerWriter(self.schema, self.labels, self.context, self.backbone.vocabulary)
+        self.readout = readout or TrieReadout()
+        self.answer_fraction = answer_fraction
+        vocabulary = self.backbone.vocabulary
+        self.writer = AnswerWriter(self.schema, labels or WordLabels(), context or NoContext(), vocabulary)
 
     def room(self, branches: int) -> int:
         """Room for what the readout writes."""
@@ -77,19 +71,12 @@ class GenerativeClassifier(Classifier):
     @torch.no_grad()
     def scores(self, batch: Batch) -> Predictions:
         """Let the readout write on the open branches."""
-        branches = BranchDecoder.prefill(
-            self.backbone,
-            self.prompt,
-            self.render(batch),
-            self.frames(batch),
-            batch,
-            self.sample_task(batch),
-            self.room,
-        )
-        scores, _ = self.score_branches(branches, batch.task)
-        return Predictions(
-            batch.video, batch.query_index, batch.task, batch.frame, batch.label, scores, scores, branches.slot_states
-        )
+        with self.turns:
+            tokens, frames, task = self.render(batch), self.frames(batch), self.sample_task(batch)
+            branches = BranchDecoder.prefill(self.backbone, self.prompt, tokens, frames, batch, task, self.room)
+            scores, logits = self.score_branches(branches, batch.task)
+        asked = (batch.video, batch.query_index, batch.task, batch.frame, batch.label)
+        return Predictions(*asked, scores, logits, branches.slot_states)
 
     @torch.no_grad()
     def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ class ShardedBlocks(LightningModule):
             SettingError: if the strategy is set to what cannot work.
         """
         if self.device_mesh is not None:
-            check_sharding(self.trainer.strategy, getattr(self.backbone, "quantization", None) is not None)
+            check_sharding(self.trainer.strategy, self.backbone.quantized)
             shard(self.backbone.blocks, self.device_mesh["data_parallel"])
 
     def on_validation_start(self) -> None:

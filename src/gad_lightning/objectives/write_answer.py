@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -9,26 +11,27 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
 from gad_lightning.losses import token_loss
 from gad_lightning.objectives.base import Objective
-from gad_lightning.prompts.answers import AnswerWriter
+from gad_lightning.prompts.answers import AnswerWriter, stack
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.prompts.contexts.no_context import NoContext
 from gad_lightning.prompts.labels.base import LabelTokens
 from gad_lightning.prompts.labels.words import WordLabels
+from gad_lightning.prompts.layout import Text
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import IGNORED, Batch, Loss, Tokens
 
 OF_NEIGHBORS = 1 / 8
-"""Share of the queries on one trunk that are answered by default."""
+"""Fraction of the queries on one trunk that are answered by default."""
 
 
 class WriteAnswer(Objective):
-    """Cross entropy of the answer's tokens; the slot sees nothing of them, they see the slot.
+    """Cross entropy of the answer's tokens. They see the slot; the slot does not see them.
 
     Args:
         context: what is told beside the label; nothing by default.
         labels: how a class is written; in words by default.
-        share: of the queries that are answered, in (0, 1]; by default one in eight of the neighbors that share a trunk
-            in one pass, and all in windows, as published.
+        share: fraction of the queries that are answered, in (0, 1]. By default one in eight of the neighbors that share
+            a trunk in one pass, and all in windows, as published.
         weight: lambda of the paper.
 
     Raises:
@@ -36,6 +39,9 @@ class WriteAnswer(Objective):
 
     Source: Pang et al., ICLR 2026, generation-assisted discrimination.
     """
+
+    name: ClassVar[str] = "generation"
+    writes: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -53,24 +59,29 @@ class WriteAnswer(Objective):
 
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
         """Encode the classes."""
-        self.settle(schema)
+        usual = OF_NEIGHBORS if schema.windows.mode == "one_pass" else 1.0
+        self.answer_fraction = usual if self.share is None else self.share
         self.answer_writer = AnswerWriter(schema, self.labels, self.context, backbone.vocabulary, prefix)
 
-    def settle(self, schema: DataSchema) -> None:
-        """Fix the share that is answered."""
-        usual = OF_NEIGHBORS if schema.windows.mode == "one_pass" else 1.0
-        self.answered = usual if self.share is None else self.share
-
-    def writer(self) -> AnswerWriter | None:
+    def writer(self) -> AnswerWriter:
         """The answers of this objective."""
         return self.answer_writer
 
-    def wanted(self, batch: Batch) -> Tensor:
-        """Queries whose own random number lies below the share."""
-        return batch.uniform < self.answered
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest answer."""
+        return self.answer_writer.longest
+
+    def chosen(self, batch: Batch) -> Tensor:
+        """Which queries are answered: those whose own random number lies below the fraction, (Q,) bool."""
+        return batch.uniform < self.answer_fraction
+
+    def text(self, batch: Batch) -> Text | None:
+        """The answers."""
+        return stack(self.answer_writer.answers(batch, self.chosen(batch)))
 
     def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
-        """Compute the head at supervised tokens only."""
+        """Compute the language model's head at the tokens to be learned only."""
         return written_loss(tokens, states, backbone, torch.ones(len(batch.label), device=states.device))
 
 

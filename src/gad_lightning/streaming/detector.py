@@ -12,7 +12,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.detection import encoder_for
 from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.streaming.compiled import CompiledStreams
-from gad_lightning.streaming.streams import ChunkStreams, WindowStreams, precision_of
+from gad_lightning.streaming.streams import ChunkStreams, WindowStreams
 from gad_lightning.types import IGNORED, Predictions
 from gad_lightning.video.encoders import Encoder
 
@@ -164,7 +164,7 @@ class OnlineDetector:
             raise SettingError(
                 f"push wants frames of shape {shape}, got {tuple(frames.shape)}.", "one frame per stream"
             )
-        ready = frames.reshape(shape).to(precision_of(self.classifier))  # feature files are float16
+        ready = frames.reshape(shape).to(self.classifier.standardize.dtype)  # feature files are float16
         bad = streams[~ready.isfinite().flatten(1).all(1).cpu()].tolist()
         if bad:
             raise DataError(

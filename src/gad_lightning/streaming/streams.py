@@ -9,7 +9,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.data.windows import window_frames
 from gad_lightning.errors import CheckpointError
 from gad_lightning.readouts.base import BranchDecoder
-from gad_lightning.types import Kind, Tokens
+from gad_lightning.types import Batch, Kind, Tokens
 
 Scored = tuple[Tensor, Tensor, Tensor]
 """Scores, logits and slot states of the streams pushed."""
@@ -52,39 +52,41 @@ class ChunkStreams:
         )
         at = torch.arange(self.prompt_room, device=tokens.ids.device).unsqueeze(0)
         self.cache.choose(one)
-        backbone(tokens, self.classifier.mean.new_zeros(1, 0, 1, self.classifier.prompt.width), self.cache, at)
+        no_frames = torch.zeros(1, 0, 1, self.classifier.prompt.width, device=tokens.ids.device)
+        backbone(tokens, no_frames, self.cache, at)
         self.cache.copy_row(0, torch.arange(rows), self.prompt_room)
 
-    def step(self, streams: Tensor, moment: Tensor, frames: Tensor) -> Scored:
+    def step(self, streams: Tensor, frame: Tensor, frames: Tensor) -> Scored:
         """Read one frame of each stream into its chunks and ask at the current one.
 
         Args:
             streams: (n,) int64.
-            moment: (n,) number of the frame.
+            frame: (n,) number of the frame.
             frames: (n, N, D) as the features are.
         """
         frames = self.classifier.standardize(frames)
-        ahead = torch.arange(self.per_stream)
-        chunk = (moment // self.chunk).unsqueeze(1) + ahead
-        first = (chunk * self.chunk - (self.window - 1)).clamp(min=0)
-        stream, which = (first <= moment.unsqueeze(1)).nonzero(as_tuple=True)
-        place = chunk[stream, which] % self.per_stream
+        # each stream has per_stream rows, one for every chunk that the frame is read into: its own, and the next ones
+        ahead = torch.arange(self.per_stream)  # (per_stream,)
+        chunk = (frame // self.chunk).unsqueeze(1) + ahead  # (n, per_stream)
+        first = (chunk * self.chunk - (self.window - 1)).clamp(min=0)  # (n, per_stream) first frame that a chunk reads
+        stream, which = (first <= frame.unsqueeze(1)).nonzero(as_tuple=True)  # (r,) each: the r rows that are read
+        place = chunk[stream, which] % self.per_stream  # (r,)
         order = (stream * self.per_stream + place).argsort()  # as the cache has them, which then copies none
         stream, which, place = stream[order], which[order], place[order]
-        row = streams[stream] * self.per_stream + place
-        local = moment[stream] - first[stream, which]
+        row = streams[stream] * self.per_stream + place  # (r,) of the cache
+        local = frame[stream] - first[stream, which]  # (r,) number of the frame within its chunk
         if bool((local == 0).any()):
             self.cache.forget(row[local == 0], self.prompt_room)
         self.cache.forget(row, self.scratch)
-        asked = (which == 0).nonzero().squeeze(1)
-        task = torch.full_like(row, self.task)
+        asked = (which == 0).nonzero().squeeze(1)  # (n,) rows of the chunks that hold the frames themselves
+        task = torch.full_like(row, self.task)  # (r,)
         prompt, backbone = self.classifier.prompt, self.classifier.backbone
         tokens = self.lay_out(local, asked, task)
-        slots = self.read(tokens, self.rooms(tokens, local), row, frames, stream)
-        used = torch.full_like(row, self.scratch + len(prompt.opener_ids))
+        slots = self.read(tokens, self.rooms(tokens, local), row, frames, stream)  # (n, H)
+        used = torch.full_like(row, self.scratch + len(prompt.opener_ids))  # (r,)
         branches = BranchDecoder(backbone, prompt, self.cache, slots, asked, local[asked], task, used)
         scores, logits = self.classifier.score_branches(branches, task[asked])
-        return scores, logits, branches.slot_states  # judging may have moved them
+        return scores, logits, branches.slot_states  # scoring may have moved them
 
     def read(self, tokens: Tokens, at: Tensor, row: Tensor, frames: Tensor, stream: Tensor) -> Tensor:
         """Read the tokens of one step into their rows, which stay chosen.
@@ -154,11 +156,6 @@ class ChunkStreams:
                 )
 
 
-def precision_of(classifier: Classifier) -> torch.dtype:
-    """Of features before they are standardized: float32, or float64 if the classifier is."""
-    return torch.promote_types(classifier.mean.dtype, torch.float32)
-
-
 class WindowStreams:
     """Raw frames for ``window`` mode: the last ones of each stream, read again for every frame.
 
@@ -173,17 +170,17 @@ class WindowStreams:
         windows, spec = classifier.schema.windows, classifier.schema.features
         self.room = windows.short + windows.long
         shape, where = (num_streams, self.room, spec.tokens_per_frame, spec.width), classifier.device
-        self.kept = torch.zeros(shape, dtype=precision_of(classifier), device=where)
+        self.kept = torch.zeros(shape, dtype=classifier.standardize.dtype, device=where)
 
-    def step(self, streams: Tensor, moment: Tensor, frames: Tensor) -> Scored:
+    def step(self, streams: Tensor, frame: Tensor, frames: Tensor) -> Scored:
         """Keep one frame of each stream and score its window."""
-        self.kept[streams, moment % self.room] = frames
+        self.kept[streams, frame % self.room] = frames
         windows = self.classifier.schema.windows
-        shown = [torch.from_numpy(window_frames(end + 1, windows)) for end in moment.tolist()]
+        shown = [torch.from_numpy(window_frames(end + 1, windows)) for end in frame.tolist()]
         counts = torch.tensor([len(rows) for rows in shown])
         places = torch.nn.utils.rnn.pad_sequence([rows % self.room for rows in shown], batch_first=True)
         window = self.kept[streams.unsqueeze(1), places]
-        predictions = self.classifier.scores(self.classifier.last_frame_batch(window, counts, self.task))
+        predictions = self.classifier.scores(Batch.at_last_frames(window, counts, self.task))
         return predictions.scores, predictions.logits, predictions.slot_states
 
     def state(self) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES, describe
-from gad_lightning.types import Kind
+from gad_lightning.types import Batch, Kind
 
 ABOUT = "gad_lightning.json"
 """Name of the description inside the file: classes, features, most frames."""
@@ -53,15 +53,15 @@ class WholeWindow(nn.Module):
             )
         spec = classifier.schema.features
         shown = torch.zeros(1, 2, spec.tokens_per_frame, spec.width, device=classifier.device)
-        tokens = backbone.place(classifier.render(classifier.last_frame_batch(shown, torch.tensor([2]), task)))
+        tokens = backbone.place(classifier.render(Batch.at_last_frames(shown, torch.tensor([2]), task)))
         with torch.no_grad():
             vectors = backbone.embed(tokens, shown)[0]
         kind, visual = tokens.places.kind[0], tokens.visual[0]
         self.register_buffer("before", vectors[kind == Kind.PROMPT])
         self.register_buffer("between", vectors[(kind == Kind.FRAME) & (visual < 0)])
         self.register_buffer("after", vectors[kind == Kind.BRANCH])
-        self.register_buffer("mean", classifier.mean)
-        self.register_buffer("std", classifier.std)
+        self.register_buffer("mean", classifier.standardize.mean)
+        self.register_buffer("std", classifier.standardize.std)
         backbone.merge()
         self.connector = backbone.connector
         self.decoder = backbone.decoder

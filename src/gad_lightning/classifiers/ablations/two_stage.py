@@ -9,13 +9,14 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from gad_lightning.classifiers.gad import GADClassifier, Order
+from gad_lightning.classifiers.ablations.orders import Order, OrderedGADClassifier
 from gad_lightning.classifiers.schedule import scale_at
 from gad_lightning.errors import SettingError
-from gad_lightning.types import Batch, Loss
+from gad_lightning.objectives.write_answer import WriteAnswer
+from gad_lightning.types import UNANSWERED, Batch, Loss
 
 
-class TwoStageClassifier(GADClassifier):
+class TwoStageClassifier(OrderedGADClassifier):
     """GAD's losses one after the other: the text alone, then the class alone.
 
     Our reading, as the published code has no such script. The first stage trains LoRA, connector and label tokens on
@@ -27,7 +28,7 @@ class TwoStageClassifier(GADClassifier):
     Args:
         first_fraction: share of the optimizer steps that belong to the first stage, in (0, 1).
         freeze_trunk: leave LoRA and connector as the first stage left them.
-        order: of slot and text in the first stage, see :class:`~gad_lightning.GADClassifier`.
+        order: of slot and text in the first stage, see :class:`OrderedGADClassifier`.
         **gad: see :class:`~gad_lightning.GADClassifier`; further objectives belong to the second stage.
 
     Raises:
@@ -44,8 +45,8 @@ class TwoStageClassifier(GADClassifier):
                 f"first_fraction is a part of the steps and must lie between 0 and 1, got {first_fraction}.",
                 "0.5 is even",
             )
-        self.first_fraction, self.freeze_trunk = first_fraction, freeze_trunk
         super().__init__(order=order, **gad)
+        self.first_fraction, self.freeze_trunk = first_fraction, freeze_trunk
 
     @property
     def first_steps(self) -> int:
@@ -67,11 +68,10 @@ class TwoStageClassifier(GADClassifier):
     def losses(self, batch: Batch) -> dict[str, Loss]:
         """The losses of both stages, those of the other one times 0, so that every process computes the same."""
         if self.stage == 2:
-            batch = batch._replace(uniform=torch.ones_like(batch.uniform))  # nothing is to be written any more
-        losses = super().losses(batch)
-        text = type(self.writing).__name__
+            batch = batch._replace(uniform=torch.full_like(batch.uniform, UNANSWERED))
         return {
-            name: loss if (name == text) == (self.stage == 1) else loss.scaled(0.0) for name, loss in losses.items()
+            name: loss if (name == WriteAnswer.name) == (self.stage == 1) else loss.scaled(0.0)
+            for name, loss in super().losses(batch).items()
         }
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:

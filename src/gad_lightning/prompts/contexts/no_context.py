@@ -8,6 +8,10 @@ from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
 class NoContext(AuxiliaryContext):
     """Adds nothing to the label, as the paper does on THUMOS'14."""
 
-    def context(self, moment: ContextQuery) -> list[int | str]:
+    def context(self, query: ContextQuery) -> list[int | str]:
         """Nothing."""
         return []
+
+    def longest(self, label: int, goal: int, comma: int) -> int:
+        """No token."""
+        return 0

@@ -20,9 +20,13 @@ class PublishedPreviousAction(AuxiliaryContext):
         super().__init__(with_label)
         self.short_memory = short_memory
 
-    def context(self, moment: ContextQuery) -> list[int | str]:
+    def context(self, query: ContextQuery) -> list[int | str]:
         """At most one class."""
-        first, last = moment.frame - self.short_memory + 1, moment.frame
-        shown = [segment.label for segment in moment.segments if segment.end > first and segment.start <= last]
-        distinct = [label for label in dict.fromkeys(shown) if label != moment.label]
+        first, last = query.frame - self.short_memory + 1, query.frame
+        shown = [segment.label for segment in query.segments if segment.end > first and segment.start <= last]
+        distinct = [label for label in dict.fromkeys(shown) if label != query.label]
         return list(distinct[-1:])
+
+    def longest(self, label: int, goal: int, comma: int) -> int:
+        """One class."""
+        return comma + label
