@@ -30,9 +30,8 @@ from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
 from gad_lightning.training.distribution import average
 from gad_lightning.training.exact_resume import ExactResume
-        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
-        needed: tuple[type[Callback], ...] = (ExactResume, RunFolder)
-        return [kind() for kind in needed if not any(isinstance(own, kind) for own in callbacks)]
+from gad_lightning.training.run_folder import RunFolder
+from gad_lightning.types import Batch, Loss, Predictions, Tokens
 
 
 class _EmptyModule(LightningModule):
@@ -262,14 +261,9 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
 
     def configure_callbacks(self) -> list[Callback]:
         """Bring along what makes a stopped run go on exactly, unless the trainer has it."""
-<<<<<<< HEAD
-        trainer: Any = self.trainer  # whose callbacks are not declared
-        needed: tuple[type[Callback], ...] = (ExactResume, RunFolder)
-        return [kind() for kind in needed if not any(isinstance(own, kind) for own in trainer.callbacks)]
-=======
         callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
-        return [] if any(isinstance(own, ExactResume) for own in callbacks) else [ExactResume()]
->>>>>>> fd54b77 (x)
+        needed: tuple[type[Callback], ...] = (ExactResume, RunFolder)
+        return [kind() for kind in needed if not any(isinstance(own, kind) for own in callbacks)]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Optimize what is trained, with warm-up and schedule in steps.
