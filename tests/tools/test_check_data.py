@@ -60,7 +60,9 @@ def test_one_screen_says_what_there_is(root: Path, capsys: pytest.CaptureFixture
         "test": ["1", "0.00", "10", "2", "60.0%", "0.0%", "0.0%"],
     }
     assert "classes: 4 of which 3 are actions, 2 goals" in said
-    assert "classes by training segments: none: 1, 1-9: 2, 10-99: 0, 100 or more: 0" in said
+    assert (
+        "classes by training segments: unseen (0): 1, few (1-19): 2, medium (20-100): 0, many (101 or more): 0" in said
+    )
     assert "note: 1 of 4 classes have no training example: 'add salt'" in said
     assert f"features: {FEATURES}, 1 frames a second, 1 x 3 numbers a frame" in said
     assert said.endswith("A run can start.\n")
