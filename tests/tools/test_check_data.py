@@ -164,7 +164,8 @@ def test_a_model_that_is_not_there_is_a_problem(root: Path, capsys: pytest.Captu
 
 def test_clips_are_counted_by_question(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     step = {"id": "0", "label": "boil water", "segment": [1, 3]}
-    about = {"annotation": [step, step], "class": "MakeTea", "duration": 20.0, "start": 0, "end": 4}
+    other = {**step, "label": "add tea"}
+    about = {"annotation": [step, other], "class": "MakeTea", "duration": 20.0, "start": 0, "end": 4}
     videos = {name: {**about, "subset": subset} for name, subset in (("a", "training"), ("b", "testing"))}
     (tmp_path / "COIN.json").write_text(json.dumps({"database": videos}))
     write_features(tmp_path / "features", dict.fromkeys("ab", 41))
