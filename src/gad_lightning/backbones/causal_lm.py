@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.blocks import dense_mask, use_blocks
+from gad_lightning.backbones.blocks import dense_mask
 from gad_lightning.backbones.connector import Connector, MLPConnector
+from gad_lightning.backbones.decoder import decoder_of, layers_of, span_of
 from gad_lightning.backbones.fingerprint import digest
 from gad_lightning.backbones.flex import flex_mask
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
@@ -21,6 +22,7 @@ from gad_lightning.backbones.lora import (
     PAPER_LORA,
     adapter_names,
     add_lora,
+    check_lora,
     follow_autocast,
     lora_layers,
     merge_lora,
@@ -28,7 +30,9 @@ from gad_lightning.backbones.lora import (
     some_logits,
 )
 from gad_lightning.backbones.new_tokens import NewTokens
+from gad_lightning.backbones.probe import try_out
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
+from gad_lightning.backbones.rotation import fix_rotation
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part, checked_part
@@ -52,7 +56,7 @@ class CausalLM(Backbone):
             on a CPU only. ``sdpa`` skips on a CPU too, block by block.
 
     Raises:
-        SettingError: if the decoder is to be quantized and trained.
+        SettingError: if the decoder is to be quantized and trained, or the LoRA begins by chance.
 
     Source: Pang et al., ICLR 2026, section 4: Llama-3.2-1B-Instruct, LoRA r 128, alpha 256, dropout 0.05.
     """
@@ -73,6 +77,7 @@ class CausalLM(Backbone):
     ) -> None:
         super().__init__()
         check_quantization(quantization, lora)
+        check_lora(lora)
         self.language_model = language_model
         self.lora = lora
         self.lora_on_head = lora_on_head
@@ -123,8 +128,8 @@ class CausalLM(Backbone):
         self.width = schema.features.width
         self.window = schema.windows.frames
         self.model: Any = model
-        use_blocks(self.decoder)
         self._vocabulary = TokenizerVocabulary(tokenizer, model.get_input_embeddings().num_embeddings, self.new_tokens)
+        self.tail = try_out(model, self._vocabulary.ordinary(7))
         self._fingerprint = "" if self.lora is None else digest(model)
         if self.quantization is not None:
             quantize(self.decoder, self.quantization, self.dtype)
@@ -176,13 +181,12 @@ class CausalLM(Backbone):
     @property
     def decoder(self) -> Any:
         """The layers between embedding and head, last norm included."""
-        return self.causal_lm.model
+        return decoder_of(self.causal_lm)
 
     @property
     def blocks(self) -> Sequence[nn.Module]:
         """The decoder's layers."""
-        layers: Sequence[nn.Module] = self.decoder.layers
-        return layers
+        return layers_of(self.decoder)
 
     @property
     def config(self) -> Any:
@@ -197,20 +201,21 @@ class CausalLM(Backbone):
     @property
     def hidden_size(self) -> int:
         """H."""
-        return int(self.config.hidden_size)
+        return int(self.causal_lm.get_input_embeddings().embedding_dim)
 
     @property
     def max_positions(self) -> int:
         """Positions the model was made for."""
         return int(self.config.max_position_embeddings)
 
+    def fix_positions(self, positions: int) -> None:
+        """Choose the table of rotary positions for rows of that many tokens."""
+        fix_rotation(self.decoder, positions, self.hidden_size)
+
     @property
     def attention_span(self) -> int | None:
         """The model's own sliding window; None if no layer has one."""
-        span, layers = getattr(self.config, "sliding_window", None), getattr(self.config, "layer_types", None)
-        if span is None or (layers is not None and "sliding_attention" not in layers):
-            return None
-        return int(span)
+        return span_of(self.config)
 
     def embed(self, tokens: Tokens, frames: Tensor) -> Tensor:
         """Look up text, new tokens and frames: (R, T, H) in the decoder's number format."""
@@ -251,13 +256,14 @@ class CausalLM(Backbone):
         """Next-token logits of gathered states: (n, V + K), or (n, k) for ``ids``."""
         size = self.vocabulary.size
         head = self.causal_lm.get_output_embeddings()
+        states = self.tail.ready(self.causal_lm, states)
         if ids is None:
-            return torch.cat([head(states).float(), self.new_tokens.logits(states).float()], dim=1)
+            return self.tail.finish(torch.cat([head(states).float(), self.new_tokens.logits(states).float()], dim=1))
         known = ids < size
         rows = some_logits(head, states, ids.clamp(max=size - 1))
         if self.new_tokens.names:
             rows = torch.where(known, rows, self.new_tokens.logits(states).float()[:, (ids - size).clamp(min=0)])
-        return rows
+        return self.tail.finish(rows)
 
     def merge(self) -> float:
         """Fold the LoRA into the weights; see :meth:`Backbone.merge`.
