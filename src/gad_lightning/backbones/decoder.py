@@ -63,6 +63,14 @@ def layers_of(decoder: PreTrainedModel) -> list[nn.Module]:
     raise SettingError(f"{type(decoder).__name__} has no list of its {count} layers.", CHOOSE)
 
 
+def compute_layers_again(model: PreTrainedModel) -> None:
+    """Keep no activations of the layers for the backward pass, in which they are computed once more."""
+    if hasattr(model, "activation_checkpointing_enable"):
+        model.activation_checkpointing_enable({"use_reentrant": False})
+    else:  # its name in earlier versions
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+
+
 def span_of(config: PretrainedConfig) -> int | None:
     """Tokens that the narrowest of a model's own windows or chunks spans; None if every layer reads all."""
     given = config.to_dict()
