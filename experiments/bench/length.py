@@ -68,7 +68,7 @@ def main() -> None:
     growth = [grown(detector, frame, length) for detector, length in zip(detectors, given.lengths, strict=True)]
     live = in_turns(detectors, frame)
     columns = ("frames", "one_pass", "live", "live_megabytes", "grown_megabytes")
-    held = [detector.rings.cache.nbytes / 2**20 for detector in detectors]
+    held = [detector.streams.cache.nbytes / 2**20 for detector in detectors]
     results = [
         dict(zip(columns, row, strict=True)) for row in zip(given.lengths, one_pass, live, held, growth, strict=True)
     ]

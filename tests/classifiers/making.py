@@ -53,6 +53,6 @@ def batch(frames: Tensor, asked: list[list[int]], labels: Tensor | None = None, 
     )
 
 
-def random_frames(size: int, length: int, seed: int = 0, tokens: int = 1) -> Tensor:
-    """(size, length, tokens, WIDTH) features."""
-    return torch.randn(size, length, tokens, WIDTH, generator=torch.Generator().manual_seed(seed))
+def random_frames(size: int, length: int, seed: int = 0, tokens: int = 1, width: int = WIDTH) -> Tensor:
+    """(size, length, tokens, width) features."""
+    return torch.randn(size, length, tokens, width, generator=torch.Generator().manual_seed(seed))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from lightning import Trainer
 from torch import Tensor, nn
 
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import SettingError
 from gad_lightning.objectives.previous_action_head import PreviousActionHead
 from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
@@ -61,32 +64,45 @@ def test_a_subclass_may_set_modules_before_or_after_the_base_is_made(kind: Any) 
         assert torch.equal(again(frames), expected)
 
 
-def test_a_head_that_is_no_part_is_refused_before_anything_is_trained() -> None:
-    def plain(size: int, labels: Any) -> Any:
-        return nn.Linear(size, len(labels.names))
+class Tells:
+    """Quacks like a context."""
 
-    with pytest.raises(SettingError, match=r"model.head made a Linear, which is no gad_lightning.ClassifierHead"):
-        make(GADClassifier, head=plain)
-    with pytest.raises(SettingError, match=r"PreviousActionHead.head made a Linear"):
-        make(DiscriminativeClassifier, objectives=[PreviousActionHead(head=plain)])
-    with pytest.raises(SettingError, match=r"backbone.connector made a Linear, which is no gad_lightning.Connector"):
-        make(GADClassifier, backbone=TinyBackbone(hidden_size=16, connector=nn.Linear))  # type: ignore[arg-type]  # wrong
+    with_label = True
+
+    def context(self, query: Any) -> list[int]:
+        """Nothing."""
+        return []
+
+    def longest(self, label: int, goal: int, comma: int) -> int:
+        """Nothing."""
+        return 0
 
 
-def test_an_argument_that_a_checkpoint_cannot_describe_is_refused_at_once() -> None:
-    class Tells:
-        """Quacks like a context."""
+def plain(size: int, labels: Any) -> Any:
+    """A head factory that makes no head of ours."""
+    return nn.Linear(size, len(labels.names))
 
-        with_label = True
 
-        def context(self, query: Any) -> list[int]:
-            return []
-
-        def longest(self, label: int, goal: int, comma: int) -> int:
-            return 0
-
-    with pytest.raises(SettingError, match=r"GADClassifier\(context=...\) was given .*Tells.*, which a checkpoint"):
-        make(GADClassifier, context=Tells())
+@pytest.mark.parametrize(
+    ("kind", "arguments", "message"),
+    [
+        (GADClassifier, {"head": plain}, r"model.head made a Linear, which is no gad_lightning.ClassifierHead"),
+        (GADClassifier, {"objectives": [PreviousActionHead(head=plain)]}, r"PreviousActionHead.head made a Linear"),
+        (GADClassifier, {"backbone": TinyBackbone(connector=nn.Linear)}, r"backbone.connector made a Linear"),  # type: ignore[arg-type]  # wrong on purpose
+        (GADClassifier, {"context": Tells()}, r"GADClassifier\(context=...\) was given .*Tells.*, which a checkpoint"),
+    ],
+)
+def test_what_a_checkpoint_could_not_describe_is_refused_before_anything_is_trained(
+    kind: Any, arguments: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    data = ToyActions(short_memory=4)
+    classifier = make(kind, schema=data.schema, **arguments)
+    frames = random_frames(1, 4, width=data.schema.features.width)
+    assert classifier.eval()(frames).shape == (1, data.schema.num_classes)  # it works without being saved
+    trainer = Trainer(max_steps=1, accelerator="cpu", default_root_dir=tmp_path, enable_progress_bar=False)
+    with pytest.raises(SettingError, match=message):
+        trainer.fit(classifier, data)
+    assert trainer.global_step == 0
 
 
 class Counts(AuxiliaryContext):

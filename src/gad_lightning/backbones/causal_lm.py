@@ -132,8 +132,7 @@ class CausalLM(Backbone):
         """Make connector, new tokens and LoRA; freeze the rest."""
         embedding, head = self.model.get_input_embeddings().weight, self.model.get_output_embeddings().weight
         self.new_tokens.build(embedding, head)
-        made = self.make_connector(self.width, self.hidden_size)
-        self.connector = checked_part(made, Connector, "backbone.connector")
+        self.connector = self.make_connector(self.width, self.hidden_size)
         if self.lora is not None:
             self.model.requires_grad_(False)
             self.model = adapters.add_lora(self.model, self.decoder, self.lora, self.lora_on_head)
@@ -144,7 +143,7 @@ class CausalLM(Backbone):
 
     def made(self) -> dict[str, tuple[Part, int]]:
         """The connector, of whatever class the factory makes."""
-        return {"connector": (self.connector, 2)}
+        return {"connector": (checked_part(self.connector, Connector, "backbone.connector"), 2)}
 
     @contextmanager
     def original(self) -> Iterator[Any]:

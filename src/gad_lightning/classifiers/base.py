@@ -109,14 +109,13 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         """Build the backbone, once all tokens are reserved.
 
         Raises:
-            SettingError: if positions or attention span of the language model are too few, or a part is no part.
+            SettingError: if positions or attention span of the language model are too few.
         """
         self.backbone.build()
         windows = self.schema.windows
         frames = windows.frames if windows.mode == "window" else windows.frames - 1 + windows.chunk
         longest = max(self.prompt.trunk_length(frames, task) for task in range(len(self.schema.tasks)))
         self.check_positions(longest + self.longest_branch)
-        self.spec()  # what a checkpoint could not describe is refused now, not when the first one is saved
 
     @abstractmethod
     def losses(self, batch: Batch) -> dict[str, Loss]:
@@ -227,7 +226,12 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         return total
 
     def on_fit_start(self) -> None:
-        """Train with dropout also where the classifier came from a checkpoint; refuse one whose LoRA is merged."""
+        """Train with dropout also where the classifier came from a checkpoint.
+
+        Raises:
+            SettingError: if the LoRA is merged, or a checkpoint could not describe a part.
+        """
+        self.spec()  # not only when the first checkpoint is saved
         if self.backbone.merged:
             raise SettingError("The LoRA is merged into the weights.", "train before merging, or load it again")
         if not self.training:

@@ -12,11 +12,11 @@ from torch.nn.functional import logsigmoid
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
-from gad_lightning.heads.base import ClassifierHead, first_head, make_heads
+from gad_lightning.heads.base import ClassifierHead
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss, query_weights
 from gad_lightning.objectives.base import Objective
-from gad_lightning.parts import Part
+from gad_lightning.parts import Part, checked_part
 from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import LabelSet
 from gad_lightning.types import Batch, Loss, Predictions
@@ -42,7 +42,7 @@ class DiscriminativeClassifier(Classifier):
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
-        self.heads = make_heads(head, "model.head", self.backbone.hidden_size, self.schema.label_sets)
+        self.heads = nn.ModuleList(head(self.backbone.hidden_size, labels) for labels in self.schema.label_sets)
         self.objectives = nn.ModuleList(objectives or [])
 
     def complete(self) -> None:
@@ -69,7 +69,7 @@ class DiscriminativeClassifier(Classifier):
 
     def made(self) -> dict[str, tuple[Part, int]]:
         """The head, of whatever class the factory makes."""
-        return {"head": (first_head(self.heads), 2)}
+        return {"head": (checked_part(self.heads[0], ClassifierHead, "model.head"), 2)}
 
     @property
     def longest_branch(self) -> int:

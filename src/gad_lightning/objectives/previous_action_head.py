@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
-from gad_lightning.heads.base import ClassifierHead, first_head, make_heads
+from gad_lightning.heads.base import ClassifierHead
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss
 from gad_lightning.objectives.base import Objective
-from gad_lightning.parts import Part
+from gad_lightning.parts import Part, checked_part
 from gad_lightning.prompts.answers import context_queries
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.prompts.contexts.previous import PreviousActions
@@ -60,13 +60,14 @@ class PreviousActionHead(Objective):
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
         """Make the heads and reserve the slot."""
         self.schema = schema
-        told = [LabelSet((*labels.names, NOTHING)) for labels in schema.label_sets]
-        self.heads = make_heads(self.make_head, "PreviousActionHead.head", backbone.hidden_size, told)
+        self.heads = nn.ModuleList(
+            self.make_head(backbone.hidden_size, LabelSet((*labels.names, NOTHING))) for labels in schema.label_sets
+        )
         self.opener = backbone.vocabulary.new_token(OPENER) if self.own_slot else None
 
     def made(self) -> dict[str, tuple[Part, int]]:
         """The head, of whatever class the factory makes."""
-        return {"head": (first_head(self.heads), 2)}
+        return {"head": (checked_part(self.heads[0], ClassifierHead, "PreviousActionHead.head"), 2)}
 
     @property
     def longest(self) -> int:

@@ -65,11 +65,11 @@ class OnlineDetector:
         self.seen = torch.zeros(num_streams, dtype=torch.int64)
         windows = classifier.schema.windows
         self.windows = torch.tensor([windows.short, windows.long, windows.chunk, task])
-        self.rings: ChunkStreams | WindowStreams
+        self.streams: ChunkStreams | WindowStreams
         if classifier.schema.windows.mode == "one_pass":
-            self.rings = (CompiledStreams if compiled else ChunkStreams)(classifier, num_streams, task)
+            self.streams = (CompiledStreams if compiled else ChunkStreams)(classifier, num_streams, task)
         else:
-            self.rings = WindowStreams(classifier, num_streams, task)
+            self.streams = WindowStreams(classifier, num_streams, task)
             if compiled:
                 classifier.backbone.compile()
         self.encoder: Encoder | None = None
@@ -88,7 +88,7 @@ class OnlineDetector:
 
     @torch.inference_mode()
     def push(self, frames: Tensor, streams: Sequence[int] | None = None) -> Predictions:
-        """Take the next frame of some streams and label it.
+        """Take the next frame of some streams and label it. Threads may push side by side; they take turns.
 
         Args:
             frames: (n, N, D) features, one frame per stream named, not standardized; (n, D) or, for one stream, (D,)
@@ -107,14 +107,15 @@ class OnlineDetector:
         if not len(chosen):
             return self.nothing()
         ready = self.features_of(frames, chosen).to(self.classifier.device)
-        moment = self.seen[chosen]
-        scores, logits, slots = self.rings.step(chosen, moment, ready)
-        self.seen[chosen] += 1
+        with self.classifier.turns:
+            frame = self.seen[chosen]
+            scores, logits, slots = self.streams.step(chosen, frame, ready)
+            self.seen[chosen] += 1
         return Predictions(
             video=chosen,
-            query_index=moment,
+            query_index=frame,
             task=torch.full_like(chosen, self.task),
-            frame=moment,
+            frame=frame,
             target=torch.full_like(chosen, IGNORED),
             scores=scores,
             logits=logits,
@@ -197,11 +198,13 @@ class OnlineDetector:
         Raises:
             SettingError: if a stream is named twice or does not exist.
         """
-        self.seen[self.numbers(streams)] = 0
+        with self.classifier.turns:
+            self.seen[self.numbers(streams)] = 0
 
     def state_dict(self) -> dict[str, Tensor]:
         """Copy all that the streams have left behind, on the CPU: tensors only, fit for ``torch.save``."""
-        return {name: part.detach().to("cpu", copy=True) for name, part in self._state().items()}
+        with self.classifier.turns:
+            return {name: part.detach().to("cpu", copy=True) for name, part in self._state().items()}
 
     @torch.inference_mode()
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -228,12 +231,13 @@ class OnlineDetector:
                 f"{self.windows.tolist()}.",
                 "make the detector with the classifier and task that the state was saved with",
             )
-        self.rings.check(state)
-        for name, part in mine.items():
-            part.copy_(state[name])
+        self.streams.check(state)
+        with self.classifier.turns:
+            for name, part in mine.items():
+                part.copy_(state[name])
 
     def _state(self) -> dict[str, Tensor]:
-        return {"seen": self.seen, "windows": self.windows, **self.rings.state()}
+        return {"seen": self.seen, "windows": self.windows, **self.streams.state()}
 
 
 def _shape_of(part: Tensor | None) -> str:
