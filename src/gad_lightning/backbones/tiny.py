@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -85,10 +84,12 @@ def word_tokenizer(texts: Sequence[str]) -> Any:
     from tokenizers.pre_tokenizers import Split, WhitespaceSplit
     from transformers import PreTrainedTokenizerFast
 
-    words = dict.fromkeys(word for text in texts for word in re.findall(r"\w+|[^\w\s]", text))
+    split = Chain([WhitespaceSplit(), Split(Regex(r"\w+|[^\w\s]"), "isolated")])
+    # Python's own \w knows no combining marks, which Hindi, Thai and pointed Hebrew are written with
+    words = dict.fromkeys(word for text in texts for word, _ in split.pre_tokenize_str(text))
     names = ["<unk>", "<s>", "</s>", *words, *(f"<spare{index}>" for index in range(SPARE))]
     tokenizer = Tokenizer(WordLevel({name: index for index, name in enumerate(names)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = Chain([WhitespaceSplit(), Split(Regex(r"\w+|[^\w\s]"), "isolated")])
+    tokenizer.pre_tokenizer = split
     tokenizer.decoder = decoders.WordPiece()
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

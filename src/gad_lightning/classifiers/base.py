@@ -5,12 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from lightning import LightningModule
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -18,7 +17,8 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.detection import Detecting
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.exact_features import ExactFeatures
-from gad_lightning.classifiers.schedule import PaperAdamW, warm_up
+from gad_lightning.classifiers.optimization import Optimized
+from gad_lightning.classifiers.schedule import PaperAdamW, Then
 from gad_lightning.classifiers.sharded_blocks import ShardedBlocks
 from gad_lightning.classifiers.sharing import Shareable
 from gad_lightning.classifiers.standardization import Standardization
@@ -43,7 +43,7 @@ class _EmptyModule(LightningModule):
         return made
 
 
-class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
+class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, _EmptyModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
     """Base: a subclass gives ``losses(batch)``, ``scores(batch)`` and ``score_branches``.
 
     A subclass's constructor may set modules before or after it calls this one. After it, the language model is loaded,
@@ -79,7 +79,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         prompt: Prompt | None = None,
         background_weight: float = 1.0,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = PaperAdamW,
-        schedule: Literal["cosine", "constant"] = "cosine",
+        schedule: Then = "cosine",
         warmup: float = 0.1,
     ) -> None:
         if (schema is None) == (class_names is None):
@@ -269,16 +269,3 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
         needed: tuple[type[Callback], ...] = (ExactResume, RunFolder)
         return [kind() for kind in needed if not any(isinstance(own, kind) for own in callbacks)]
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Optimize what is trained, with warm-up and schedule in steps.
-
-        Raises:
-            SettingError: if the run has no end, by which the schedule is stretched.
-        """
-        steps = self.trainer.estimated_stepping_batches
-        if steps == float("inf"):
-            raise SettingError("The schedule of the learning rate needs a run that ends.", "set trainer.max_epochs")
-        optimizer = self.make_optimizer([weight for weight in self.parameters() if weight.requires_grad])
-        scheduler = warm_up(optimizer, int(steps), self.warmup, self.schedule)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

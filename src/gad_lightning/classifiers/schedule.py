@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from torch import nn
-from torch.optim import AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim import AdamW
 
 
 class PaperAdamW(AdamW):
@@ -19,7 +18,7 @@ class PaperAdamW(AdamW):
         lr: learning rate.
         weight_decay: decoupled decay; the published one is none.
 
-    Source: the published recipe (PROTOCOL, section 3).
+    Source: the published recipe of Pang et al., ICLR 2026.
     """
 
     def __init__(self, params: Iterable[nn.Parameter], lr: float = 1e-4, weight_decay: float = 0.0) -> None:
@@ -31,7 +30,15 @@ Then = Literal["cosine", "constant"]
 
 
 def scale_at(step: int, steps: int, share: float, then: Then) -> float:
-    """Factor of the learning rate at a step: see :func:`warm_up`.
+    """Factor of the learning rate at a step: it rises linearly at first, then falls to 0 as a cosine or stays at 1.
+
+    Args:
+        step: from 0.
+        steps: optimizer steps of the whole run, at least 1.
+        share: fraction of the steps over which it rises, in [0, 1).
+        then: what follows.
+
+    Source: the published recipe of Pang et al., ICLR 2026: cosine to 0 after a warm-up of 0.1.
 
     Example:
         >>> [round(scale_at(step, 10, 0.2, "cosine"), 2) for step in (0, 1, 2, 6, 10)]
@@ -43,17 +50,3 @@ def scale_at(step: int, steps: int, share: float, then: Then) -> float:
     if then == "constant":
         return 1.0
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))
-
-
-def warm_up(optimizer: Optimizer, steps: int, share: float, then: Then) -> LambdaLR:
-    """Rise linearly over the first ``share`` of ``steps``, then fall to 0 as a cosine or stay.
-
-    Args:
-        optimizer: whose learning rates are scaled.
-        steps: optimizer steps of the whole run, at least 1.
-        share: of the steps, in [0, 1).
-        then: what follows.
-
-    Source: the published recipe (PROTOCOL, section 3): cosine to 0, warm-up share 0.1.
-    """
-    return LambdaLR(optimizer, lambda step: scale_at(step, steps, share, then))

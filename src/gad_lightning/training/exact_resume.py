@@ -75,9 +75,12 @@ class ExactResume(Callback):
                 "start a new run from its weights",
             )
         warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # it is, and Lightning cannot know
-        self.run = run_in(checkpoint) or self.run
         try:
             about = checkpoint[RESUME_KEY]
+            begun = _position_of(about["position"]).total_batches > 0
+            if not begun and run_in(checkpoint) == self.run:
+                return  # a finder of batch sizes or learning rates gives back the state in which it began
+            self.run = run_in(checkpoint) or self.run
             self.seed, self.stored = int(about["seed"]), dict(about["settings"])
             self.resumed = _position_of(about["position"])
             batches = int(self.stored["batches of an epoch"])

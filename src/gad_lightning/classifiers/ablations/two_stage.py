@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from gad_lightning.classifiers.ablations.orders import Order, OrderedGADClassifier
 from gad_lightning.classifiers.schedule import scale_at
@@ -50,15 +48,8 @@ class TwoStageClassifier(OrderedGADClassifier):
 
     @property
     def first_steps(self) -> int:
-        """Optimizer steps of the first stage.
-
-        Raises:
-            SettingError: if nobody knows how long the run is.
-        """
-        steps = self.trainer.estimated_stepping_batches
-        if steps == float("inf"):
-            raise SettingError("Two stages need to know how long a run is.", "set trainer.max_epochs or max_steps")
-        return round(self.first_fraction * int(steps))
+        """Optimizer steps of the first stage."""
+        return round(self.first_fraction * self.steps_of_run())
 
     @property
     def stage(self) -> int:
@@ -83,13 +74,8 @@ class TwoStageClassifier(OrderedGADClassifier):
             if (own and self.stage == 1) or (trunk and self.stage == 2 and self.freeze_trunk):
                 weight.grad = None
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Optimize what is trained, with a schedule for each stage."""
-        optimizer = self.make_optimizer([weight for weight in self.parameters() if weight.requires_grad])
-        first, steps = self.first_steps, int(self.trainer.estimated_stepping_batches)
-
-        def scale(step: int) -> float:
-            begin, end = (0, first) if step < first else (first, steps)
-            return scale_at(step - begin, end - begin, self.warmup, self.schedule)
-
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, scale), "interval": "step"}}
+    def rate_at(self, step: int) -> float:
+        """Factor of the learning rate: each stage has a warm-up and a schedule of its own."""
+        first = round(self.first_fraction * self.steps)
+        begin, end = (0, first) if step < first else (first, self.steps)
+        return scale_at(step - begin, end - begin, self.warmup, self.schedule)

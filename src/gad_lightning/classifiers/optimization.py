@@ -1,0 +1,77 @@
+"""Which weights are optimized, and at what learning rate in each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from gad_lightning.classifiers.schedule import Then, scale_at
+from gad_lightning.errors import SettingError
+
+
+class Optimized(LightningModule):
+    """Mixin of the classifiers: one optimizer over all that is trained, with a warm-up and a schedule in steps."""
+
+    make_optimizer: Callable[[Iterable[nn.Parameter]], Optimizer]
+    schedule: Then
+    warmup: float
+    found_lr: float | None = None
+    steps = 1
+
+    @property
+    def lr(self) -> float | None:
+        """Learning rate after the warm-up, if a learning-rate finder has set it; None leaves the optimizer's own."""
+        return self.found_lr
+
+    @lr.setter
+    def lr(self, lr: float | None) -> None:
+        self.found_lr = lr
+        if lr is None or self._trainer is None:
+            return
+        for config in self.trainer.lr_scheduler_configs:
+            assert isinstance(config.scheduler, LambdaLR), "configure_optimizers made it"
+            config.scheduler.base_lrs = [lr] * len(config.scheduler.base_lrs)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Optimize what is trained, with warm-up and schedule in steps.
+
+        Raises:
+            SettingError: if the run has no end, by which the schedule is stretched.
+        """
+        self.steps = self.steps_of_run()
+        optimizer = self.make_optimizer([weight for weight in self.parameters() if weight.requires_grad])
+        if self.found_lr is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = self.found_lr
+        scheduler = LambdaLR(optimizer, self.rate_at)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def steps_of_run(self) -> int:
+        """Optimizer steps of the whole run.
+
+        Raises:
+            SettingError: if the run has no end.
+        """
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise SettingError("The schedule of the learning rate needs a run that ends.", "set trainer.max_epochs")
+        return int(steps)
+
+    def rate_at(self, step: int) -> float:
+        """Factor of the learning rate at a step of the run, in [0, 1]."""
+        return scale_at(step, self.steps, self.warmup, self.schedule)
+
+    def on_train_start(self) -> None:
+        """Count the steps again, and take the rate of the first one: a finder may have changed batch size or rate."""
+        self.steps = self.steps_of_run()
+        if self.found_lr is None:
+            return
+        for config in self.trainer.lr_scheduler_configs:
+            assert isinstance(config.scheduler, LambdaLR), "configure_optimizers made it"
+            for group, rate in zip(config.scheduler.optimizer.param_groups, config.scheduler.base_lrs, strict=True):
+                group["lr"] = rate * self.rate_at(config.scheduler.last_epoch)
