@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,13 @@ def test_importing_any_module_imports_nothing_that_only_some_users_need() -> Non
     modules = [".".join(path.parts).removesuffix(".__init__") for path in stems if path.name != "__main__"]
     imports = f"import sys\nfrom importlib import import_module\nfor name in {modules!r}: import_module(name)\n"
     run_python(imports + f"found = set(sys.modules) & set({optional!r})\nassert not found, found")
+
+
+def test_the_numbers_of_the_house_are_kept() -> None:
+    spec = spec_from_file_location("numbers_of_the_house", ROOT / ".ci" / "numbers.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = module_from_spec(spec)
+    spec.loader.exec_module(script)
+    found = script.count()
+    assert found.circles == []

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gad_lightning.classifiers.gad import GADClassifier as GADClassifier
     from gad_lightning.classifiers.generative import GenerativeClassifier as GenerativeClassifier
     from gad_lightning.classifiers.model_card import CardFacts as CardFacts
+    from gad_lightning.classifiers.model_card import class_results as class_results
     from gad_lightning.classifiers.predictions import PredictionWriter as PredictionWriter
     from gad_lightning.classifiers.schedule import PaperAdamW as PaperAdamW
     from gad_lightning.data.arrays import ArrayFrames as ArrayFrames
@@ -144,7 +145,7 @@ NAMES_OF = {
     "classifiers.discriminative": ("DiscriminativeClassifier",),
     "classifiers.gad": ("GADClassifier",),
     "classifiers.generative": ("GenerativeClassifier",),
-    "classifiers.model_card": ("CardFacts",),
+    "classifiers.model_card": ("CardFacts", "class_results"),
     "classifiers.predictions": ("PredictionWriter",),
     "classifiers.schedule": ("PaperAdamW",),
     "data.arrays": ("ArrayFrames",),

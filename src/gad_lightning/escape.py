@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#!|~^$]")
@@ -50,3 +51,25 @@ def unescape_csv(text: str) -> str:
         ('=1+1', "'tis")
     """
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def escape_lines(text: str) -> str:
+    """Show control characters of a text of several lines: see :func:`escape_terminal`."""
+    return "\n".join(map(escape_terminal, text.split("\n")))
+
+
+def print_safely(text: str) -> None:
+    """Print a text, at once, that may hold names of users' files and classes: they are shown, never obeyed."""
+    sys.stdout.write(f"{escape_lines(text)}\n")
+    sys.stdout.flush()
+
+
+def escape_code(text: str) -> str:
+    """Write a text between backticks, in one line, so that Markdown shows it as code.
+
+    Example:
+        >>> escape_code("a`b")
+        "`a'b`"
+    """
+    line = " ".join(_UNPRINTABLE.sub(" ", text).split())
+    return f"`{line.replace('`', chr(39))}`"

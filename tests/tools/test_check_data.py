@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +245,22 @@ def test_a_background_that_no_frame_shows_is_noted(own: Path, capsys: pytest.Cap
 def test_no_data_is_refused() -> None:
     with pytest.raises(SettingError, match=r"--config run\.yaml"):
         main()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_names_are_shown_and_never_obeyed_whatever_the_terminal_can_write(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "features").mkdir()
+    np.save(tmp_path / "features" / "v.npy", np.zeros((20, 4), np.float32))
+    (tmp_path / "segments.csv").write_text(
+        "video,start,end,label\nv,0,2,\x1b[2J\u5207\u308b\nv,2,4,stir\nw\x1b[31m,0,1,stir\n", encoding="utf-8"
+    )
+    settings = {"root": str(tmp_path), "fps": 4, "val_fraction": 0}
+    (tmp_path / "run.yaml").write_text(
+        json.dumps({"data": {"class_path": "gad_lightning.OwnVideos", "init_args": settings}})
+    )
+    command = [sys.executable, "-m", "gad_lightning", "check-data", f"--config={tmp_path / 'run.yaml'}"]
+    plain = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run(command, capture_output=True, check=False, env=plain)
+    assert b"Traceback" not in done.stderr
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert b"\\x1b" in done.stdout + done.stderr

@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import math
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from contextlib import nullcontext
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from gad_lightning.cli import main as command
 from gad_lightning.errors import DataError, MissingDataError, SettingError
-from gad_lightning.report.charts import Axes, Line, chart
-from gad_lightning.report.merging import joined
-from gad_lightning.schema import LabelSet
 from gad_lightning.tools.report import main
-
-SCRIPT = "<script>document.title='pwned'</script>"
-NASTY = ("background", SCRIPT, "a \"quoted\" & 'odd' <b>label</b>", "\x00nul and </style>")
-NASTY_VIDEO = "</script><img src=x onerror=\"document.title='pwned'\">"
-VOID = {"meta", "br", "img", "link", "input", "hr"}
-CONFIG = """model: {class_path: gad_lightning.GADClassifier, note: "<script>document.title='pwned'</script>"}
-data: {class_path: X, source: "rtsp://cook:secret@kitchen/1"}
-"""
-
-
-def write_run(
-    folder: Path,
-    said: Sequence[int],
-    truth: Sequence[int | None],
-    names: Sequence[str] = NASTY,
-    video: str = NASTY_VIDEO,
-    per_frame: bool = True,
-) -> Path:
-    """A run of one video whose predictions are there, at 2 frames a second."""
-    (folder / "predictions").mkdir(parents=True)
-    with (folder / "predictions/frames.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["video", "task", "frame", "seconds", "label", "score", "truth"])
-        for frame, (label, true) in enumerate(zip(said, truth, strict=True)):
-            known = "" if true is None else names[true]
-            writer.writerow([video, "action", frame, frame / 2, names[label], 0.5 + 0.04 * (frame % 10), known])
-    task = {"name": "action", "names": list(names), "background": 0, "per_frame": per_frame}
-    about = {"classifier": "GADClassifier", "fps": 2.0, "tasks": [task]}
-    (folder / "predictions/about.json").write_text(json.dumps(about))
-    (folder / "config.yaml").write_text(CONFIG)
-    (folder / "metrics.csv").write_text("epoch,step,train/loss,val/top1\n0,9,2.0,\n0,9,,0.25\n1,19,1.0,\n1,19,,0.5\n")
-    return folder
+from tests.report.making import NASTY, NASTY_VIDEO, SCRIPT, Checker, write_run
 
 
 @pytest.fixture
@@ -63,38 +26,6 @@ def page(tmp_path: Path) -> Path:
     two = write_run(tmp_path / "\"two\" & '2'", [0, 0, 2, 1, 1, 0, 0, 2, 3, 3], truth)
     main([one, two], tmp_path / "out" / "report.html")
     return tmp_path / "out" / "report.html"
-
-
-class Checker(HTMLParser):
-    """Notes elements that are not closed in order, attributes that act or fetch, and the text outside programs."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.wrong: list[str] = []
-        self.tags: list[str] = []
-        self.said = ""
-        self.feed(text)
-        self.close()
-        self.wrong += [f"never closed: {name}" for name in self.open]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            if name.startswith("on") or (name in ("src", "srcset", "action", "data", "xlink:href")):
-                self.wrong.append(f"{tag} {name}={value}")
-            if name == "href" and not (value or "").startswith("#part"):
-                self.wrong.append(f"{tag} {name}={value}")
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append(f"closed out of order: {tag}")
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] not in ("script", "style"):
-            self.said += data
 
 
 def test_the_page_is_well_formed_and_what_users_name_is_only_text(page: Path) -> None:
@@ -172,23 +103,13 @@ def test_runs_tested_on_other_frames_are_told_apart_and_none_is_called_best(tmp_
     assert "<b>1.000</b>" not in other
 
 
-def test_the_background_of_any_run_is_none_of_the_actions() -> None:
-    plain, marked = LabelSet(("rest", "stir")), LabelSet(("stir", "rest"), 1)
-    assert joined([plain, marked]) == LabelSet(("rest", "stir"), 0)
-
-
 def test_a_run_that_cannot_be_read_is_named_and_the_others_have_their_page(tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     one = write_run(tmp_path / "one", [0], [0])
     (one / "config.yaml").write_text("model: gad_lightning.GADClassifier\n")
-    with pytest.raises(DataError, match=r"1 of 2 runs are not on the page. .*bad"):
+    with pytest.raises(DataError, match=r"1 of 2 runs are not on the page:\n .*bad has neither"):
         main([tmp_path / "bad", one], tmp_path / "page.html")
     assert "Report of one" in Checker((tmp_path / "page.html").read_text(encoding="utf-8")).said
-
-
-def test_a_dot_after_a_value_that_is_no_number_tells_its_own() -> None:
-    line = Line("loss", ((0.0, 1.0), (1.0, math.nan), (2.0, 0.5)), 0, dots=True)
-    assert "loss: 2, 0.5" in "".join(chart("loss", Axes((0, 2), (0, 1), "epoch", "loss"), [line]).itertext())
 
 
 def test_a_run_without_predictions_is_predicted_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -286,3 +207,42 @@ def test_several_questions_share_a_page_and_only_those_of_frames_have_timelines(
     assert "Timelines of action" in checked.said
     assert "Timelines of goal" not in checked.said
     assert "Confusions of goal" in checked.said
+
+
+def test_the_page_lies_with_its_runs_unless_told_otherwise(tmp_path: Path) -> None:
+    one, two = (write_run(tmp_path / "runs" / name / "version_0", [0], [0]) for name in ("gad", "disc"))
+    main([one])
+    assert (one / "report.html").is_file()
+    main([one, two])
+    assert (tmp_path / "runs" / "report.html").is_file()
+    main([one])  # its own page is written anew
+
+
+def test_a_page_of_something_else_is_not_overwritten(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [0], [0])
+    (run / "report.html").write_text("<html>my own report</html>")
+    with pytest.raises(SettingError, match=r"report\.html is there and was not made by .*\n.*--output"):
+        main([run])
+    assert "my own" in (run / "report.html").read_text()
+
+
+DAMAGES = {
+    "predictions/frames.csv": ["", "a,b\n1,2\n", "\udcff", "video,task,frame,seconds,label,score,truth\nx\n", "\x00"],
+    "predictions/about.json": ["", "[", "[]", "null", '{"fps": "x"}', '{"classifier": 1, "fps": 2, "tasks": [{}]}'],
+    "predictions/states.npz": ["", "PK", "text"],
+    "config.yaml": ["a: [", "- 1", "a: &a [*a]", "\udcff", "model: {class_path: [}"],
+    "metrics.csv": ["\udcff", "\x00", "epoch,train/loss\nx,1\n1,x\n,\n"],
+}
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in DAMAGES.items() for text in texts])
+def test_a_damaged_run_loses_no_page_and_ends_in_no_traceback(tmp_path: Path, name: str, text: str) -> None:
+    good = write_run(tmp_path / "good", [0, 1], [0, 1])
+    bad = write_run(tmp_path / "bad", [0, 1], [0, 1])
+    (bad / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    harmless = name == "metrics.csv" and text.isascii()  # cells that are no numbers are skipped
+    with nullcontext() if harmless else pytest.raises(DataError, match=rf"1 of 2 runs .*\n.*{re.escape(str(bad))}"):
+        main([bad, good], tmp_path / "page.html")
+    said = Checker((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert not said.wrong
+    assert "good" in said.said

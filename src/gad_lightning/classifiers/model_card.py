@@ -10,6 +10,7 @@ import torch
 
 from gad_lightning import __version__
 from gad_lightning.errors import SettingError
+from gad_lightning.escape import escape_code, escape_markdown
 from gad_lightning.schema import LabelSet
 from gad_lightning.types import Predictions
 
@@ -88,16 +89,16 @@ def model_card(classifier: Any, facts: CardFacts) -> str:
     return "\n".join(
         [
             f"---\n{front}---\n",
-            f"# {kind} on {base}\n",
+            f"# {kind} on {escape_markdown(base)}\n",
             f"Says which of a fixed set of actions a video shows. Made with gad-lightning {__version__}.\n",
             "```python",
             f"from gad_lightning import {kind}",
             f'classifier = {kind}.from_pretrained("owner/name")',
             "```\n",
-            f"Frames: encoder `{features.encoder}`, {features.fps:g} a second, {features.tokens_per_frame} tokens of "
-            f"width {features.width}.\n",
+            f"Frames: encoder {escape_code(features.encoder)}, {features.fps:g} a second, "
+            f"{features.tokens_per_frame} tokens of width {features.width}.\n",
             f"## Intended use\n\n{_stated(facts.intended_use)}\n",
-            f"## Base model\n\n`{base}`, revision {f'`{revision}`' if revision else 'not on the hub'}, "
+            f"## Base model\n\n{escape_code(base)}, revision {f'`{revision}`' if revision else 'not on the hub'}, "
             f"{license.name if license else 'license not known here'}. Whoever passes this model on must:\n",
             *duties,
             f"\n## Training data\n\n{_stated(facts.data)}\n\nLicense of the data: {_stated(facts.data_license)}\n",
@@ -124,16 +125,16 @@ def _class_tables(label_sets: Sequence[LabelSet], facts: CardFacts) -> list[str]
     columns = list(dict.fromkeys(column for values in facts.results.values() for column in values))
     lines = [f"## Classes\n\nResults: {facts.measured_on or 'not measured'}.\n" if facts.results else "## Classes\n"]
     for labels in label_sets:
-        lines += [" | ".join(["| class", *columns]) + " |", "| --- " * (1 + len(columns)) + "|"]
+        lines += [" | ".join(["| class", *map(escape_markdown, columns)]) + " |", "| --- " * (1 + len(columns)) + "|"]
         for name in labels.names:
             values = facts.results.get(name, {})
             cells = [f"{values[column]:.4g}" if column in values else "-" for column in columns]
-            lines.append(" | ".join([f"| {name}", *cells]) + " |")
+            lines.append(" | ".join([f"| {escape_markdown(name)}", *cells]) + " |")
         lines.append("")
     return lines
 
 
-def _class_results(predictions: Predictions, labels: LabelSet, task: int = 0) -> dict[str, dict[str, float]]:
+def class_results(predictions: Predictions, labels: LabelSet, task: int = 0) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 and count of each class, by frame or by clip: all in [0, 1] but the count.
 
     Args:
@@ -144,7 +145,7 @@ def _class_results(predictions: Predictions, labels: LabelSet, task: int = 0) ->
     Example:
         >>> none, score = torch.zeros(3, dtype=torch.int64), torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
         >>> rows = Predictions(none, none, none, none, torch.tensor([0, 0, 1]), score, score, score)
-        >>> _class_results(rows, LabelSet(("background", "stir")))["stir"]
+        >>> class_results(rows, LabelSet(("background", "stir")))["stir"]
         {'precision': 0.5, 'recall': 1.0, 'F1': 0.6666666666666666, 'count': 1.0}
     """
     asked = predictions.task == task

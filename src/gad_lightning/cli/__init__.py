@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
+from io import TextIOWrapper
 
 from gad_lightning import __version__
 from gad_lightning.cli.guards import plain_errors, quiet
 from gad_lightning.cli.tools import find_tools, run_tool
 from gad_lightning.errors import GadError
+from gad_lightning.escape import escape_lines
 
 RUNS = {
     "fit": "train, and keep the checkpoint that is best on the validation split",
@@ -33,6 +35,8 @@ def main(args: Sequence[str] | None = None) -> None:
         KeyboardInterrupt: after Ctrl-C, once everything is shut down.
         SystemExit: after help, or if the options cannot be parsed.
     """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal in cp1252 or ASCII gets a ? for a letter that it lacks
     words = sys.argv[1:] if args is None else list(args)
     command = words[0].replace("-", "_") if words and not words[0].startswith("-") else ""
     if command in RUNS or command in find_tools():
@@ -83,7 +87,7 @@ def run() -> None:
     try:
         main()
     except GadError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        sys.exit(escape_lines(f"{type(error).__name__}: {error}"))
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped; finished files are whole.\n")
         sys.exit(STOPPED)

@@ -66,7 +66,7 @@ def _short(value: str | float) -> str:
 
 
 def written(element: Element) -> str:
-    """The text of a tree, as HTML; ``<`` is escaped in attributes too, though HTML does not ask for it."""
+    """The text of a tree, as HTML: texts are escaped, and quotes in attributes."""
     for part in element.iter():
         if part.tag in ("script", "style"):
             assert "</" not in (part.text or ""), "our own program and style end nothing"

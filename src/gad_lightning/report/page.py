@@ -18,6 +18,8 @@ from gad_lightning.report.timelines import ZOOMS, colors, legend, strip, tracks_
 from gad_lightning.results.standard import NOTE, metrics_of
 from gad_lightning.types import IGNORED
 
+MADE_BY = '<meta name="generator" content="gad-lightning report">'
+"""In the head of every page."""
 OPEN = 4
 """Timelines that are unfolded at first."""
 
@@ -52,6 +54,7 @@ def page_of(runs: Sequence[RunTraces], title: str, num_videos: int = 30) -> str:
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
+        tag("meta", name="generator", content="gad-lightning report"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy()),
         tag("title", title),

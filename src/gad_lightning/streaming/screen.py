@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from gad_lightning.escape import escape_terminal
 from gad_lightning.redact import redact
 from gad_lightning.streaming.watching import Sighting
 
@@ -35,7 +36,8 @@ class Screen:
     """
 
     def __init__(self, console: Console, names: tuple[str, ...], shown: str) -> None:
-        self.console, self.names, self.shown = console, names, redact(shown)
+        self.console, self.shown = console, escape_terminal(redact(shown))
+        self.names = tuple(map(escape_terminal, names))
         self.status = "opening"
         self.sighting: Sighting | None = None
         self.frames = self.restarts = 0
@@ -55,6 +57,7 @@ class Screen:
 
     def see(self, sighting: Sighting) -> None:
         """Take the newest label."""
+        sighting = sighting._replace(label=escape_terminal(sighting.label))
         self.sighting, self.last = sighting, time.monotonic()
         self.frames += 1
         self.restarts += sighting.restarted
@@ -65,7 +68,7 @@ class Screen:
 
     def say(self, status: str) -> None:
         """Take what happens to the source."""
-        self.status = redact(status)
+        self.status = escape_terminal(redact(status))
         self.tell(f"{self.shown} {self.status}")
 
     def tell(self, line: str) -> None:

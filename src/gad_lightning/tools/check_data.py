@@ -25,6 +25,7 @@ from gad_lightning.data.splits import group_of
 from gad_lightning.data.statistics import kinds
 from gad_lightning.data.survey import Survey, damaged, mismatches, survey
 from gad_lightning.errors import GadError, SettingError
+from gad_lightning.escape import escape_lines, escape_terminal
 from gad_lightning.metrics.functional.f1 import BANDS, band_title
 from gad_lightning.prompts.labels.base import LabelTokens
 from gad_lightning.prompts.labels.words import WordLabels
@@ -74,12 +75,12 @@ def main(
     standardize = data.standardize
     counted = _look(data, findings)
     if isinstance(data, BenchmarkVideos):
-        console.print(tree(data.root, data.expected))
+        console.print(escape_lines(tree(data.root, data.expected)))
     if counted:
         console.print(_split_table(data, counted))
-        console.print(*_class_lines(data, counted), *_feature_lines(data, findings, standardize, read_all), sep="\n")
-        for line in _label_lines(data, model, findings):
-            console.print(line)
+        lines = [*_class_lines(data, counted), *_feature_lines(data, findings, standardize, read_all)]
+        for line in (*lines, *_label_lines(data, model, findings)):
+            console.print(escape_terminal(line))
     _check_splits(data, counted, findings)
     _check_files(data, findings, read_all)
     _print_findings(findings, console)
@@ -117,7 +118,7 @@ def _print_findings(findings: Findings, console: Console) -> None:
     """Print the notes, the problems, and whether a run can start."""
     for kind, texts, style in (("note", findings.notes, "yellow"), ("problem", findings.problems, "red")):
         for text in _shortened(texts):
-            console.print(f"{kind}: {text}", style=style)
+            console.print(escape_terminal(f"{kind}: {text}"), style=style)
     if findings.problems:
         number = len(findings.problems)
         console.print(f"A run would fail: {number} problem{'s' * (number > 1)}.", style="bold red")
@@ -188,7 +189,7 @@ def _check_files(data: ActionDataModule, findings: Findings, read_all: bool) -> 
 def _split_table(data: ActionDataModule, counted: dict[Split, Survey]) -> Table:
     """One row a split: shares of its frames, or the number of questions where clips are asked about."""
     per_frame = all(task.per_frame for task in data.tasks)
-    special = SHARES if per_frame else [f"{task.name}?" for task in data.tasks]
+    special = SHARES if per_frame else [escape_terminal(f"{task.name}?") for task in data.tasks]
     table = Table("split", *(Column(name, justify="right") for name in (*COUNTS, *special)), box=None)
     for split, found in counted.items():
         shares = [f"{share:.1%}" for share in (found.background, found.unscored, found.several)]

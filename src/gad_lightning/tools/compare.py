@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -23,6 +22,7 @@ from gad_lightning.compare.tables import (
     score_run,
 )
 from gad_lightning.errors import SettingError
+from gad_lightning.escape import print_safely
 from gad_lightning.pictures.comparisons import draw_scores
 from gad_lightning.pictures.timelines import save_picture
 from gad_lightning.results.tables import write_csv
@@ -73,11 +73,11 @@ def main(
         variants = [variant._replace(overrides=(*variant.overrides, *SMOKE)) for variant in variants]
     runs = _runs_in(make_folder(output), variants, range(first_seed, first_seed + seeds))
     check_runs(runs, changed)
-    failed = run_all(runs, jobs or max(1, _cores() // threads), threads, _print_line)
+    failed = run_all(runs, jobs or max(1, _cores() // threads), threads, print_safely)
     finished = [run for run in runs if run.finished and run not in failed]
     finished.sort(key=lambda run: variants.index(run.variant))
     _write_tables(output, [score_run(run) for run in finished], failed, margin, resamples)
-    _print_line((output / "table.md").read_text(encoding="utf-8"))
+    print_safely((output / "table.md").read_text(encoding="utf-8"))
     if failed:
         raise SystemExit(1)
 
@@ -108,9 +108,3 @@ def _write_tables(output: Path, scored: list[Scored], failed: list[Run], margin:
 def _cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _print_line(line: str) -> None:
-    """Show a line at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Render kitchen videos, train and test the three classifiers on them, and draw what they say."""
+"""Render kitchen videos, train and test the three classifiers on them, and draw what they predict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import logging
 import statistics
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -28,6 +27,8 @@ from gad_lightning.data.base import ActionDataModule
 from gad_lightning.data.toy import KitchenVideos
 from gad_lightning.pictures.timelines import draw_timelines, save_picture
 from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.results.predictions import read_predictions
+from gad_lightning.results.standard import STANDARD, names_of
 from gad_lightning.streaming.detector import OnlineDetector
 
 Row = dict[str, float]
@@ -48,7 +49,12 @@ BUDGETS = {
     "small": Budget(num_videos=8, epochs=3, seconds=15, hidden_size=32, live_frames=20),
 }
 NAMES = ("generative", "discriminative", "gad")
-TITLES = ("seg. F1", "point F1", "Top-1", "frames/s", "live ms", "train s")
+TIMES = {
+    "frames_per_second": ("frames/s", "{:,.0f}"),
+    "milliseconds_per_frame_live": ("live ms", "{:.1f}"),
+    "train_seconds": ("train s", "{:.0f}"),
+}
+"""Heading and format of each."""
 CONSOLE = Console()
 WARM_UP = 10  # live frames that are not timed
 PANELS = 2  # videos in the picture
@@ -81,9 +87,9 @@ def main(output: Path = Path("runs/demo"), size: Literal["full", "small"] = "ful
         seed_everything(seed, verbose=False)
         results[name] = _measure(_make_classifier(name, data, budget, seed), data, budget, make_folder(output / name))
         with atomic_write(output / "results.json") as part:
-            part.write_text(json.dumps(results, indent=2) + "\n")
+            part.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     with atomic_write(output / "results.md") as part:
-        part.write_text(markdown_of(results) + "\n")
+        part.write_text(markdown_of(results) + "\n", encoding="utf-8")
     _draw(output, data)
     CONSOLE.print(_table_of(results))
     CONSOLE.print(f"Predictions, checkpoints and results.json are in {output}, the timelines in {output}/timelines.png")
@@ -133,7 +139,7 @@ def _measure(classifier: Classifier, data: ActionDataModule, budget: Budget, fol
     trainer.predict(classifier, data, return_predictions=False)
     num_frames = sum(record.frames.num_frames for record in data.videos("test"))
     return {
-        **{name: round(metrics[f"test/{name}"], 4) for name in ("segment_f1", "point_f1", "top1")},
+        **{name: round(metrics[f"test/{name}"], 4) for name in names_of(data.schema)},
         "frames_per_second": round(num_frames / (time.perf_counter() - tested), 1),
         "milliseconds_per_frame_live": round(_live_milliseconds(classifier, data, budget.live_frames), 3),
         "train_seconds": round(trained - start, 1),
@@ -155,19 +161,14 @@ def _live_milliseconds(classifier: Classifier, data: ActionDataModule, num_frame
 def _draw(output: Path, data: ActionDataModule) -> None:
     """Draw the truth and what the classifiers said of the first test videos."""
     labels, names = data.schema.tasks[0].labels, [record.name for record in data.videos("test")[:PANELS]]
-    index = {name: number for number, name in enumerate(labels.names)}
-    said = {name: json.loads((output / name / "frames.json").read_text()) for name in NAMES}
-
-    def track(rows: Sequence[dict[str, str]], video: str, column: str) -> list[int]:
-        return [index[row[column]] for row in rows if row["video"] == video]
-
-    videos = {
-        video: {
-            "truth": track(said[NAMES[0]], video, "truth"),
-            **{name: track(rows, video, "label") for name, rows in said.items()},
+    predicted = {name: read_predictions(output / name)[1][0] for name in NAMES}
+    videos = {}
+    for video in names:
+        rows = {name: found.video == found.videos.index(video) for name, found in predicted.items()}
+        videos[video] = {
+            "truth": predicted[NAMES[0]].truth[rows[NAMES[0]]].tolist(),
+            **{name: found.label[rows[name]].tolist() for name, found in predicted.items()},
         }
-        for video in names
-    }
     save_picture(draw_timelines(videos, labels, data.schema.features.fps), output / "timelines.png")
 
 
@@ -175,7 +176,7 @@ def _table_of(results: dict[str, Row]) -> Table:
     """The results as a table, a row per classifier."""
     table = Table(title="Test videos of cooks that were never seen in training")
     table.add_column("classifier", no_wrap=True)
-    for title in TITLES:
+    for title in _titles():
         table.add_column(title, justify="right")
     for cells in _cells_of(results):
         table.add_row(*cells)
@@ -184,12 +185,18 @@ def _table_of(results: dict[str, Row]) -> Table:
 
 def markdown_of(results: dict[str, Row]) -> str:
     """The same table for a document."""
-    head = [f"| classifier | {' | '.join(TITLES)} |", f"| --- |{' ---: |' * len(TITLES)}"]
+    titles = _titles()
+    head = [f"| classifier | {' | '.join(titles)} |", f"| --- |{' ---: |' * len(titles)}"]
     return "\n".join([*head, *(f"| {' | '.join(cells)} |" for cells in _cells_of(results))])
+
+
+def _titles() -> list[str]:
+    """Headings of the standard metrics, then of the times."""
+    return [*(metric.heading for metric in STANDARD), *(title for title, _ in TIMES.values())]
 
 
 def _cells_of(results: dict[str, Row]) -> list[list[str]]:
     """Text of the cells."""
-    formats = ("{:.3f}", "{:.3f}", "{:.3f}", "{:,.0f}", "{:.1f}", "{:.0f}")
-    texts = {name: zip(formats, row.values(), strict=True) for name, row in results.items()}
-    return [[name, *(text.format(value) for text, value in row)] for name, row in texts.items()]
+    formats = {metric.name: f"{{:.{metric.digits}f}}" for metric in STANDARD}
+    formats |= {name: how for name, (_, how) in TIMES.items()}
+    return [[name, *(how.format(row[column]) for column, how in formats.items())] for name, row in results.items()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from gad_lightning.errors import DataError, SettingError
+from gad_lightning.escape import print_safely
 from gad_lightning.video.damage import Broken
 from gad_lightning.video.encode import REPORT, encode_videos
 from gad_lightning.video.encoders import Encoder, SmallEncoder
@@ -25,7 +25,7 @@ SHORT_NAMES = (SmallEncoder, HuggingFaceEncoder)
 """Encoders that the command line knows by their class name alone; others need their whole path."""
 SMALL = (
     "note: the built-in encoder knows drawn kitchens only; for real videos add --encoder=HuggingFaceEncoder "
-    "--encoder.name_or_folder=google/siglip2-base-patch16-224 or another vision model, and a new output folder\n"
+    "--encoder.name_or_folder=google/siglip2-base-patch16-224 or another vision model, and a new output folder"
 )
 
 
@@ -82,15 +82,15 @@ def _tell(report: EncodeReport, output: Path, built_in: bool) -> None:
     Raises:
         DataError: if nothing could be encoded.
     """
-    sys.stdout.write(f"{report.summary()}\nfeatures and {REPORT} are in {output}\n")
+    print_safely(f"{report.summary()}\nfeatures and {REPORT} are in {output}")
     if built_in:
-        sys.stdout.write(SMALL)
+        print_safely(SMALL)
     broken = report.names("broken")
     for name in broken:
-        sys.stdout.write(f"broken: {name}: {report.videos[name].problem}\n")
+        print_safely(f"broken: {name}: {report.videos[name].problem}")
     for name in report.names("encoded"):
         if report.videos[name].problem is not None:
-            sys.stdout.write(f"incomplete: {name}: {report.videos[name].problem}\n")
+            print_safely(f"incomplete: {name}: {report.videos[name].problem}")
     if broken and len(broken) == len(report.videos):
         raise DataError(f"None of the {len(broken)} videos could be encoded.", f"see {output / REPORT}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.errors import SettingError
+from gad_lightning.escape import print_safely
 from gad_lightning.parts import ALLOWED_PACKAGES, describe
 from gad_lightning.types import Batch, Kind
 
@@ -149,4 +149,4 @@ def main(checkpoint: str, output: Path, task: str | None = None, allowed: list[s
     if task is not None and task not in names:
         raise SettingError(f"There is no task {task!r}; the classifier has {', '.join(names)}.", "choose one of them")
     drift = export_classifier(classifier, output, 0 if task is None else names.index(task))
-    sys.stdout.write(f"{output}: scores differ from the classifier's by at most {drift:.1g}\n")
+    print_safely(f"{output}: scores differ from the classifier's by at most {drift:.1g}")

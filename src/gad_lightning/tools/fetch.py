@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from gad_lightning.backbones.hub import commit_of, snapshot
 from gad_lightning.classifiers.sharing import is_on_hub
 from gad_lightning.errors import SettingError
+from gad_lightning.escape import print_safely
 
 
 def main(
@@ -46,9 +46,9 @@ def main(
         fetched.append(snapshot(init_from, refresh=True, weights=False))
     for folder in fetched:
         commit, size = commit_of(folder), sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        sys.stdout.write(f"{folder}: {size / 1e9:.2f} GB{f', revision {commit}' if commit else ''}\n")
+        print_safely(f"{folder}: {size / 1e9:.2f} GB{f', revision {commit}' if commit else ''}")
     if not fetched:
-        sys.stdout.write("The config names nothing to download.\n")
+        print_safely("The config names nothing to download.")
 
 
 def _parts_of(config: Any) -> Iterator[Any]:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from jsonargparse import ArgumentError, ArgumentParser
 
 from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
+from gad_lightning.escape import print_safely
 from gad_lightning.parts import ALLOWED_PACKAGES
-from gad_lightning.report.page import page_of
+from gad_lightning.report.page import MADE_BY, page_of
 from gad_lightning.report.predicting import predict
 from gad_lightning.report.runs import RunTraces, read_run
 from gad_lightning.results.run_folder import chosen_checkpoint, predictions_of, read_config
 
+REPORT = "report.html"
+HEAD = 2000
+"""Characters at the beginning of a page that say what made it."""
+
 
 def main(
     runs: list[Path],
-    output: Path = Path("report.html"),
+    output: Path | None = None,
     title: str | None = None,
     videos: int = 30,
     predict: Literal["missing", "always", "never"] = "missing",
@@ -30,18 +35,26 @@ def main(
     """Write one HTML page about runs; it holds everything it shows and fetches nothing.
 
     A run is a folder that ``fit`` left (config.yaml, checkpoints, metrics.csv), with predictions of its own or of a
-    later ``gad-lightning predict`` with its checkpoint. Without any the run's test split is predicted first.
+    later ``gad-lightning predict`` with its checkpoint. Without any the run's test split is predicted first. A run that
+    cannot be read is left out, and said at the end.
 
     Args:
         runs: folders, such as runs/ToyActions/GADClassifier/version_0.
-        output: the page.
+        output: the page; report.html in the folder that holds all runs by default, of one run in its own.
         title: heading of the page; the names of the runs by default.
         videos: timelines shown, at most.
         predict: make predictions where they are missing, always (keeps states for t-SNE, measures speed), or never.
         allowed: further packages whose classes a checkpoint may name, such as your own with a head.
+
+    Raises:
+        SettingError: if a run is given twice, or ``output`` is a page that something else made.
+        DataError: if a run cannot be read.
     """
-    read, failed = [], []
-    for folder, name in zip(runs, _distinct_names(runs), strict=True):
+    names = _distinct_names(runs)
+    target = _target_of(runs, output)
+    read: list[RunTraces] = []
+    failed: list[GadError] = []
+    for folder, name in zip(runs, names, strict=True):
         try:
             if not folder.is_dir():
                 raise MissingDataError(f"There is no run {folder}.", "give the folder that holds its config.yaml")
@@ -50,14 +63,32 @@ def main(
             failed.append(error)
     if not read:
         raise failed[0]
-    names = ", ".join(run.name for run in read)
-    text = page_of(read, title or f"Report of {names}", videos)
-    make_folder(output.parent)
-    with atomic_write(output) as part:
+    shown = ", ".join(run.name for run in read)
+    text = page_of(read, title or f"Report of {shown}", videos)
+    make_folder(target.parent)
+    with atomic_write(target) as part:
         part.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"{output} shows {names}\n")
+    print_safely(f"{target} shows {shown}")
     if failed:
-        raise DataError(f"{len(failed)} of {len(runs)} runs are not on the page. {failed[0].message}", failed[0].remedy)
+        more = "".join(f"\n  {error.message}" for error in failed)
+        raise DataError(f"{len(failed)} of {len(runs)} runs are not on the page:{more}", failed[0].remedy)
+
+
+def _target_of(runs: Sequence[Path], output: Path | None) -> Path:
+    """Where the page goes.
+
+    Raises:
+        SettingError: if a file is there that is no page of this command.
+    """
+    home = Path(os.path.commonpath([run.resolve() for run in runs]))
+    target = output or (runs[0] if len(runs) == 1 else home) / REPORT
+    if target.is_file():
+        with target.open(encoding="utf-8", errors="replace") as file:
+            if MADE_BY not in file.read(HEAD):
+                raise SettingError(
+                    f"{target} is there and was not made by gad-lightning report.", "choose another --output"
+                )
+    return target
 
 
 def _run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> RunTraces:
@@ -74,14 +105,14 @@ def _run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> RunTraces:
                 f"{folder} has neither predictions nor a checkpoint to make them with.",
                 "give the folder of a run, such as runs/ToyActions/GADClassifier/version_0",
             )
-        sys.stdout.write(f"{folder}: predicting the test split with {checkpoint.relative_to(folder)}\n")
+        print_safely(f"{folder}: predicting the test split with {checkpoint.relative_to(folder)}")
         found = predict(folder, checkpoint, _data_of(folder), [*ALLOWED_PACKAGES, *allowed])
     if found is None:
         raise MissingDataError(
             f"{folder} has no predictions.", "leave out --predict=never, or run gad-lightning predict"
         )
     if found not in (folder, folder / "predictions"):
-        sys.stdout.write(f"{folder}: with the predictions in {found}\n")
+        print_safely(f"{folder}: with the predictions in {found}")
     return read_run(folder, found)
 
 
@@ -92,7 +123,7 @@ def _data_of(folder: Path) -> ActionDataModule:
         MissingDataError: if the run has no config.
         SettingError: if the data cannot be made.
     """
-    settings: Any = read_config(folder).get("data")
+    settings = read_config(folder).get("data")
     if settings is None:
         raise MissingDataError(f"{folder} has no config.yaml with data to predict.", "run gad-lightning predict first")
     parser = ArgumentParser(exit_on_error=False)
