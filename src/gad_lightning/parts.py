@@ -17,6 +17,7 @@ ALLOWED_PACKAGES = (PACKAGE,)
 """Packages whose classes a checkpoint may name without the user's word."""
 
 Spec = dict[str, Any]
+Arguments = dict[str, Any]
 Made = TypeVar("Made")
 
 RENAMED = {
@@ -57,11 +58,11 @@ SPLIT = {"GADClassifier": ("order", "discriminative_first", "OrderedGADClassifie
 class AcceptsEarlierNames(ABCMeta):
     """Takes constructor arguments under the names of earlier versions too, with a warning."""
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __call__(cls, *args: object, **kwargs: object) -> Any:
         """Make the instance."""
         return cls.make(*args, **{cls._current_argument(name): value for name, value in kwargs.items()})
 
-    def make(cls, *args: Any, **kwargs: Any) -> Any:
+    def make(cls, *args: object, **kwargs: object) -> Any:
         """Make the instance of arguments under the names of today."""
         return super().__call__(*args, **kwargs)
 
@@ -77,7 +78,7 @@ class AcceptsEarlierNames(ABCMeta):
 class PartMeta(AcceptsEarlierNames):
     """Notes the constructor arguments of every instance, from Python and from the command line alike."""
 
-    def make(cls, *args: Any, **kwargs: Any) -> Any:
+    def make(cls, *args: object, **kwargs: object) -> Any:
         """Make the instance, keep its arguments as ``instance.arguments``, and let it complete itself."""
         instance = super().make(*args, **kwargs)
         object.__setattr__(instance, "arguments", _bound_arguments(cls, args, kwargs))
@@ -88,7 +89,7 @@ class PartMeta(AcceptsEarlierNames):
 class Part(metaclass=PartMeta):
     """Base of everything pluggable. ``unrecorded`` names arguments that a rebuilt part does not need."""
 
-    arguments: dict[str, Any]
+    arguments: Arguments
     unrecorded: tuple[str, ...] = ()
 
     def complete(self) -> None:
@@ -111,7 +112,7 @@ class Part(metaclass=PartMeta):
         }
         return {"class_path": path_of(type(self)), "init_args": described}
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Arguments:
         """Arguments to record; a subclass may put what it worked out in place of what it was given."""
         return dict(self.arguments)
 
@@ -120,7 +121,7 @@ class Part(metaclass=PartMeta):
         return {}
 
 
-def _bound_arguments(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _bound_arguments(cls: type, args: Sequence[object], kwargs: Mapping[str, object]) -> Arguments:
     """Name the arguments of one constructor call, defaults included, ``**kwargs`` flattened."""
     signature = inspect.signature(cls.__init__)  # type: ignore[misc]  # the class is given, never an instance
     bound = signature.bind(None, *args, **kwargs)
@@ -168,7 +169,7 @@ def _current_path(path: str) -> str:
     return f"{package}.{name}" if package == PACKAGE and name in import_module(PACKAGE).__all__ else path
 
 
-def current_names(value: Any) -> Any:
+def current_names(value: object) -> Any:
     """Put today's names of classes and arguments into plain data of an earlier version: a spec, or a part of a config.
 
     Example:
@@ -194,7 +195,7 @@ def current_names(value: Any) -> Any:
     return {**found, "init_args": arguments}
 
 
-def describe(value: Any, whose: str = "A part") -> Any:
+def describe(value: object, whose: str = "A part") -> Any:
     """Turn a constructor argument into plain data: numbers, strings, lists, dicts and nested specs.
 
     Args:
@@ -238,7 +239,7 @@ def checked_part(made: object, kind: type[Made], setting: str) -> Made:
     return made
 
 
-def rebuild(spec: Any, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Any:
+def rebuild(spec: object, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Any:
     """Make again what :func:`describe` described; a sequence comes back as a list, inside a named tuple as a tuple.
 
     Args:
@@ -251,7 +252,7 @@ def rebuild(spec: Any, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Any:
     return _rebuild(current_names(spec), allowed)
 
 
-def _rebuild(spec: Any, allowed: Sequence[str]) -> Any:
+def _rebuild(spec: object, allowed: Sequence[str]) -> Any:
     if isinstance(spec, Mapping) and set(spec) == {"class_path", "init_args"}:
         cls = find_class(spec["class_path"], allowed)
         values = {name: _rebuild(value, allowed) for name, value in spec["init_args"].items()}

@@ -162,6 +162,15 @@ class Tokens(NamedTuple):
     slots: Tensor  # (Q,) int64, row * T + column of the last opener token of each query (in GAD: the [CLS])
     plain: bool = False  # whether the rule is ordinary causal attention over positions 0..n-1, padding on the right
 
+    @classmethod
+    def empty(cls, rows: int, width: int) -> Tokens:
+        """Rows of padding."""
+        none = torch.full((rows, width), -1, dtype=torch.int64)
+        kind = torch.full_like(none, int(Kind.PAD))
+        places = Places(kind, none.clone(), none.clone(), none.clone(), torch.zeros_like(none))
+        target = torch.full_like(none, IGNORED)
+        return cls(torch.zeros_like(none), none.clone(), places, none.clone(), target, none.new_zeros(0))
+
     def to(self, device: torch.device | str) -> Tokens:
         """Move every tensor to ``device``."""
         places = Places(*(part.to(device, non_blocking=True) for part in self.places))

@@ -30,6 +30,8 @@ class Backbone(Part, nn.Module):
     new_tokens: NewTokens
     window: int
     attention: Literal["sdpa", "flex"] = "sdpa"
+    language_model: str = ""  # folder of the language model, or its name on the hub; empty if it was made here
+    commit: str | None = None  # of the hub's repository
     mergeable: bool = True  # whether merge() can be called
     merged: bool = False  # whether a LoRA is folded into the weights, which can then not be trained
     quantized: bool = False  # whether the frozen weights are held in 4 or 8 bits

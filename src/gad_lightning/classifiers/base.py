@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from lightning import LightningModule
@@ -37,7 +37,7 @@ from gad_lightning.types import Batch, Loss, Predictions, Tokens
 class _EmptyModule(LightningModule):
     """A module before any constructor runs, so that a subclass may set modules before it calls Classifier's."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
         made = super().__new__(cls)
         LightningModule.__init__(made)
         return made

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from gad_lightning import __version__
+from gad_lightning.classifiers.checkpoint import TrainedWeights
 from gad_lightning.errors import SettingError
 from gad_lightning.escape import escape_code, escape_markdown
 from gad_lightning.schema import LabelSet
@@ -65,7 +66,7 @@ LICENSES = (
 """Base models whose duties are known; for others the card says to look them up."""
 
 
-def model_card(classifier: Any, facts: CardFacts) -> str:
+def model_card(classifier: TrainedWeights, facts: CardFacts) -> str:
     """Write the card as Markdown.
 
     Args:
@@ -75,11 +76,11 @@ def model_card(classifier: Any, facts: CardFacts) -> str:
     Raises:
         SettingError: if a result is of no class.
     """
-    base = getattr(classifier.backbone, "language_model", type(classifier.backbone).__name__)
-    revision = getattr(classifier.backbone, "commit", None)
+    base = classifier.backbone.language_model or type(classifier.backbone).__name__
+    revision = classifier.backbone.commit
     license = next((known for known in LICENSES if base.startswith(known.begins)), None)
     features, kind = classifier.schema.features, type(classifier).__name__
-    header: dict[str, Any] = {"library_name": "gad-lightning", "pipeline_tag": "video-classification"}
+    header = {"library_name": "gad-lightning", "pipeline_tag": "video-classification"}
     if base.count("/") == 1 and not base.startswith((".", "~", "/")):
         header["base_model"] = base
     if license:

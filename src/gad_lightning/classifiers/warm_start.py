@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gad_lightning.classifiers.checkpoint import content_of
+from gad_lightning.classifiers.checkpoint import TrainedWeights, content_of
 from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import rebuild
 from gad_lightning.schema import DataSchema
@@ -30,7 +30,7 @@ class WarmStart(NamedTuple):
 
 
 @torch.no_grad()
-def warm_start(classifier: Any, checkpoint: dict[str, Any], where: str) -> WarmStart:
+def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: str) -> WarmStart:
     """Copy what fits: see :meth:`~gad_lightning.classifiers.sharing.Shareable.init_from`.
 
     Args:
@@ -81,7 +81,7 @@ def warm_start(classifier: Any, checkpoint: dict[str, Any], where: str) -> WarmS
     return WarmStart(copied, kept, tuple(name for name in asked if name not in known), tuple(fresh))
 
 
-def _check_base(classifier: Any, fingerprint: str, stored: DataSchema, where: str) -> None:
+def _check_base(classifier: TrainedWeights, fingerprint: str, stored: DataSchema, where: str) -> None:
     """Refuse weights that were trained on another base, or on frames of another kind.
 
     Raises:

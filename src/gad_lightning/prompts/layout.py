@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from gad_lightning.types import IGNORED, Kind, Places, Tokens
+from gad_lightning.types import Kind, Tokens
 
 
 class Trunk(NamedTuple):
@@ -39,6 +40,13 @@ class Text(NamedTuple):
     ids: Tensor  # (Q, L) int64, -1 after the end
     target: Tensor  # (Q, L) bool: the token is to be learned
 
+    @classmethod
+    def stacked(cls, texts: Sequence[Text]) -> Text:
+        """Texts of any lengths, one below the other."""
+        longest = max(ids.shape[1] for ids, _ in texts)
+        ids = [pad(ids, (0, longest - ids.shape[1]), value=-1) for ids, _ in texts]
+        return cls(torch.cat(ids), torch.cat([pad(target, (0, longest - target.shape[1])) for _, target in texts]))
+
 
 class Branches(NamedTuple):
     """K branches of Q queries: first each query's branch with the slot, then those beside it, without one."""
@@ -60,15 +68,6 @@ class Branches(NamedTuple):
         return laid
 
 
-def empty_tokens(rows: int, width: int) -> Tokens:
-    """Rows of padding."""
-    none = torch.full((rows, width), -1, dtype=torch.int64)
-    kind = torch.full_like(none, int(Kind.PAD))
-    places = Places(kind, none.clone(), none.clone(), none.clone(), torch.zeros_like(none))
-    target = torch.full_like(none, IGNORED)
-    return Tokens(torch.zeros_like(none), none.clone(), places, none.clone(), target, none.new_zeros(0))
-
-
 def _sum_before(length: Tensor, group: Tensor) -> Tensor:
     """Sum the lengths of the earlier entries of the same group.
 
@@ -86,14 +85,6 @@ def _sum_before(length: Tensor, group: Tensor) -> Tensor:
     return before
 
 
-def join(texts: Sequence[Text]) -> Text:
-    """Stack texts of any lengths one below the other."""
-    longest = max(ids.shape[1] for ids, _ in texts)
-    ids = [torch.nn.functional.pad(ids, (0, longest - ids.shape[1]), value=-1) for ids, _ in texts]
-    targets = [torch.nn.functional.pad(target, (0, longest - target.shape[1])) for _, target in texts]
-    return Text(torch.cat(ids), torch.cat(targets))
-
-
 def assemble(trunk: Trunk, branches: Branches) -> Tokens:
     """Lay out trunks and branches, one row a sample: the trunk, then its branches in their order."""
     rows = len(trunk.frame_counts)
@@ -102,7 +93,7 @@ def assemble(trunk: Trunk, branches: Branches) -> Tokens:
     branch_length = branches.read.sum(1)
     offset = length[branches.sample] + _sum_before(branch_length, branches.sample)
     totals = length.scatter_add(0, branches.sample, branch_length)
-    tokens = empty_tokens(rows, max(1, int(totals.max())))
+    tokens = Tokens.empty(rows, max(1, int(totals.max())))
     _lay_trunk(tokens, trunk, first, length)
     slots = _lay_branches(tokens, trunk, branches, first, length, offset)
     return tokens._replace(slots=slots)
@@ -135,7 +126,7 @@ def _lay_trunk(tokens: Tokens, trunk: Trunk, first: Tensor, length: Tensor) -> N
     tokens.places.sample[:, :width] = torch.where(inside, sample, nothing)
     tokens.places.frame[:, :width] = torch.where(in_frame, frame, nothing)
     tokens.places.position[:, :width] = torch.where(inside, position, 0)
-    prompt = torch.nn.functional.pad(trunk.prompt_ids, (0, max(0, width - trunk.prompt_ids.shape[1])))  # (B, >= W)
+    prompt = pad(trunk.prompt_ids, (0, max(0, width - trunk.prompt_ids.shape[1])))  # (B, >= W)
     text = torch.where(in_prompt, prompt.gather(1, position.clamp(0, prompt.shape[1] - 1)), 0)  # (B, W)
     if separators:
         text = torch.where(in_frame & (within < separators), trunk.separator[within.clamp(max=separators - 1)], text)
@@ -170,7 +161,7 @@ def lay_next(rows: int, sample: Tensor, anchor: Tensor, query: Tensor, ids: Tens
     length = (ids >= 0).sum(1)
     offset = _sum_before(length, sample)
     width = max(1, int((offset + length).max())) if len(sample) else 1
-    tokens = empty_tokens(rows, width)
+    tokens = Tokens.empty(rows, width)
     branch, within = (ids >= 0).nonzero(as_tuple=True)
     where = (sample[branch], offset[branch] + within)
     number = query[branch]

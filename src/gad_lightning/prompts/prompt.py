@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
-from gad_lightning.prompts.layout import Branches, Text, Trunk, assemble, join, lay_next
+from gad_lightning.prompts.layout import Branches, Text, Trunk, assemble, lay_next
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
 
@@ -166,7 +166,7 @@ class Prompt(Part):
             written = self._with_prefix(answers)
             before = self.opener_written & written.target.any(1, keepdim=True) & self.supervise_prefix
             ids, target = torch.cat([ids, written.ids], 1), torch.cat([before, written.target], 1)
-        ids, target = join([Text(ids, target), *(self._with_prefix(text) for text in beside)])
+        ids, target = Text.stacked([Text(ids, target), *(self._with_prefix(text) for text in beside)])
         every = torch.arange(len(sample)).repeat(1 + len(beside))
         slot = torch.full_like(sample, len(self.opener_ids) - 1)
         return Branches(ids, target, sample[every], anchor[every], every, slot)

@@ -1,10 +1,10 @@
-"""ChunkRings of a fixed shape, for ``torch.compile``: every step reads all rows, idle ones as padding."""
+"""ChunkStreams of a fixed shape, for ``torch.compile``: every step reads all rows, idle ones as padding."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,7 +12,6 @@ from torch import Tensor
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.kv_cache import KVCache
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.prompts.layout import empty_tokens
 from gad_lightning.streaming.streams import ChunkStreams
 from gad_lightning.types import Kind, Tokens
 
@@ -33,7 +32,7 @@ class CompiledStreams(ChunkStreams):
         task: whose prompt is read.
     """
 
-    backend: ClassVar[str | Callable[..., Any]] = "inductor"
+    backend: ClassVar[str | Callable[..., object]] = "inductor"
 
     def __init__(self, classifier: Classifier, num_streams: int, task: int) -> None:
         super().__init__(classifier, num_streams, task)
@@ -47,7 +46,7 @@ class CompiledStreams(ChunkStreams):
         self.graph = torch.compile(own, fullgraph=True, dynamic=False, backend=self.backend, mode=mode)
 
     def read(self, tokens: Tokens, at: Tensor, row: Tensor, frames: Tensor, stream: Tensor) -> Tensor:
-        """Read the tokens of one step among padding; see :meth:`ChunkRings.read`."""
+        """Read the tokens of one step among padding; see :meth:`ChunkStreams.read`."""
         rows, room = self.cache.places.kind.shape
         width, per_frame = tokens.ids.shape[1], frames.shape[1]
         every = torch.full((rows, self.width), room - 1)
@@ -83,7 +82,7 @@ def _spread(tokens: Tokens, row: Tensor, rows: int, width: int) -> Tokens:
     Returns:
         Tokens without slots.
     """
-    wide, here = empty_tokens(rows, width), (row, slice(tokens.ids.shape[1]))
+    wide, here = Tokens.empty(rows, width), (row, slice(tokens.ids.shape[1]))
     for part, new in zip(
         (wide.ids, wide.visual, *wide.places), (tokens.ids, tokens.visual, *tokens.places), strict=True
     ):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import BinaryIO, Self
 
 from gad_lightning.errors import SettingError
 from gad_lightning.redact import redact
@@ -37,7 +37,7 @@ class Journal:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.lock = Lock()
-        self.file: Any = None
+        self.file: BinaryIO | None = None
 
     def __enter__(self) -> Self:
         """Open the file; a last line that was cut short is closed, so that the next one stands alone.

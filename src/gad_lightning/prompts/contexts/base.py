@@ -51,15 +51,15 @@ class AuxiliaryContext(Part):
         """The whole answer: the label, if wanted, and the context."""
         return [query.label, *self.context(query)] if self.with_label else self.context(query)
 
+    @staticmethod
+    def checked(num_actions: int) -> int:
+        """Return the most actions that a context may write.
 
-def checked_number(num_actions: int) -> int:
-    """Return the number of actions that a context may write.
-
-    Raises:
-        SettingError: if it is below 1.
-    """
-    if num_actions < 1:
-        raise SettingError(
-            f"num_actions must be at least 1, got {num_actions}.", "use the context NoContext to write no action"
-        )
-    return num_actions
+        Raises:
+            SettingError: if it is below 1.
+        """
+        if num_actions < 1:
+            raise SettingError(
+                f"num_actions must be at least 1, got {num_actions}.", "use the context NoContext to write no action"
+            )
+        return num_actions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery, checked_number
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
 
 
 class NextActions(AuxiliaryContext):
@@ -15,7 +15,7 @@ class NextActions(AuxiliaryContext):
 
     def __init__(self, num_actions: int = 1, with_label: bool = True) -> None:
         super().__init__(with_label)
-        self.num_actions = checked_number(num_actions)
+        self.num_actions = self.checked(num_actions)
 
     def context(self, query: ContextQuery) -> list[int | str]:
         """Classes of the first segments that are still to come."""
