@@ -103,8 +103,7 @@ class Part(metaclass=PartMeta):
         """
         given = self.settings()
         kept = {name: given[name] for name in list(given)[supplied:] if name not in self.unrecorded}
-        made = self.made()
-        me = type(self).__name__
+        made, me = self.made(), type(self).__name__
         described = {name: describe(value, f"{me}({name}=...)") for name, value in kept.items() if name not in made}
         # a factory left at its default is written down too, as defaults may change; a subclass may have hidden it
         described |= {

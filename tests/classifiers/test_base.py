@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import Trainer
-from torch import Tensor, nn
+from torch import nn
 
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
@@ -140,12 +140,3 @@ def test_a_text_longer_than_its_context_states_is_refused_where_it_does_not_fit(
     )
     with pytest.raises(SettingError, match="let the context write less"):
         classifier.losses(batch(random_frames(1, 4), [[3]]))
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
-def test_statistics_keep_their_precision_in_a_classifier_of_another(dtype: torch.dtype) -> None:
-    features = schema().features._replace(mean=(1000.2,) * 6, std=(0.5,) * 6)
-    classifier = make(DiscriminativeClassifier, schema=schema()._replace(features=features)).to(dtype)
-    frames: Tensor = classifier.standardize(torch.full((1, 6), 1000.7))
-    assert torch.allclose(frames.double(), torch.ones(1, 6, dtype=torch.float64), atol=1e-3)
-    assert classifier.float().standardize.mean.dtype == torch.float32

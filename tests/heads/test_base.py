@@ -34,6 +34,9 @@ def test_a_head_is_made_again_from_its_spec(head: type[ClassifierHead]) -> None:
     assert torch.equal(made.eval()(states), again.eval()(states))
 
 
-def test_the_norm_of_a_state_changes_no_cosine() -> None:
-    head, states = CosineHead(8, LABELS), torch.randn(4, 8)
-    assert torch.allclose(head(states), head(7 * states), atol=1e-4)
+def test_a_head_without_a_forward_is_told_so() -> None:
+    class Empty(ClassifierHead):
+        """Forgets to say how."""
+
+    with pytest.raises(NotImplementedError):
+        Empty(8, LABELS)(torch.zeros(1, 8))

@@ -1,0 +1,23 @@
+"""What a context of one's own gets and states."""
+
+from __future__ import annotations
+
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
+from tests.prompts.contexts.videos import C, told
+
+
+class HowMany(AuxiliaryContext):
+    """How many actions are over."""
+
+    def context(self, query: ContextQuery) -> list[int | str]:
+        """A number."""
+        return [str(sum(segment.end <= query.frame for segment in query.segments))]
+
+
+def test_the_label_stands_before_the_context_unless_told_otherwise() -> None:
+    assert told(HowMany(), C, 9) == [C, "3"]
+    assert told(HowMany(with_label=False), C, 9) == ["3"]
+
+
+def test_a_context_that_states_nothing_has_room_for_a_class_and_a_goal() -> None:
+    assert HowMany().longest(label=4, goal=9, comma=1) == 15
