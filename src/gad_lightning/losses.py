@@ -29,7 +29,7 @@ def class_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Loss:
             classes; a row with IGNORED is not scored.
         weight: (Q,) float.
 
-    Source: the published losses (PROTOCOL, section 3).
+    Source: the published losses of Pang et al., ICLR 2026.
     """
     if label.dim() == 2:
         known = (label >= 0).all(1)
@@ -49,7 +49,9 @@ def token_loss(logits: Tensor, target: Tensor, query: Tensor, weight: Tensor) ->
         query: (n,) int64, the query each token belongs to, below ``len(weight)``.
         weight: (Q,) float.
 
-    Source: the published losses (PROTOCOL, section 3): tokens first, then queries, so that long labels weigh no more.
+    The mean is over tokens first and then over queries, so that long labels weigh no more.
+
+    Source: the published losses of Pang et al., ICLR 2026.
     """
     each = cross_entropy(logits.float(), target, reduction="none")
     number = each.new_zeros(len(weight)).index_add(0, query, torch.ones_like(each))

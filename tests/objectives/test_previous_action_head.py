@@ -112,5 +112,5 @@ def test_a_checkpoint_has_its_weights_and_settings(own_slot: bool) -> None:
 
 def test_a_goal_is_no_class() -> None:
     classifier = disc(PreviousActionHead(context=GoalContext()))
-    with pytest.raises(SettingError, match="A head names a class, and GoalContext tells 'tea'"):
+    with pytest.raises(SettingError, match="names a class, and its context GoalContext tells 'tea'"):
         classifier.losses(asked())

@@ -1,4 +1,4 @@
-"""What the three classifiers share: steps, metrics, optimizer, reading of a batch."""
+"""What the classifiers share: how they are made, and how a batch is trained on and scored."""
 
 from __future__ import annotations
 
@@ -44,11 +44,12 @@ class _EmptyModule(LightningModule):
 
 
 class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, _EmptyModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
-    """Base: a subclass gives ``losses(batch)``, ``scores(batch)`` and ``score_branches``.
+    """A language model that reads a video's frames and says which action a query's frame shows.
 
-    A subclass's constructor may set modules before or after it calls this one. After it, the language model is loaded,
-    ``self.backbone.hidden_size`` is known, and new tokens can be reserved through ``self.backbone.vocabulary``. When
-    all constructors are done, :meth:`complete` makes the rows of the new tokens, the connector and the LoRA.
+    A subclass gives :meth:`losses`, :meth:`scores` and :meth:`score_branches`. Its constructor may set modules before
+    or after it calls this one. After it the language model is loaded, ``self.backbone.hidden_size`` is known, and new
+    tokens can be reserved through ``self.backbone.vocabulary``. When all constructors are done, :meth:`complete` makes
+    the rows of the new tokens, the connector and the LoRA.
 
     Args:
         backbone: language model and connector.
@@ -123,11 +124,11 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, 
 
     @abstractmethod
     def scores(self, batch: Batch) -> Predictions:
-        """Class scores of a batch; nothing is rendered but openers."""
+        """Class scores of a batch; the labels in it are not looked at."""
 
     @abstractmethod
     def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores and logits, (Q, C) each, of branches that are open on a cache (a live stream's)."""
+        """Scores and logits, (Q, C) each, of branches that a live stream has read up to their slots."""
 
     def room(self, branches: int) -> int:
         """Room in a row of a cache for what :meth:`score_branches` writes on that many branches."""
@@ -158,7 +159,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, 
         self.backbone.fix_positions(needed)
 
     def forward(self, frames: Tensor, frame_counts: Tensor | None = None, task: int = 0) -> Tensor:
-        """Say what happens at the last frame of each sample.
+        """Score the classes at the last frame of each sample.
 
         Args:
             frames: (B, F, N, D), or (B, F, D) where N is 1; as the features are, not standardized.
@@ -193,7 +194,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, 
         return self.prompt.branches(batch.sample, batch.anchor, answers, beside)
 
     def sample_task(self, batch: Batch) -> Tensor:
-        """Task whose prompt each sample has: that of its queries, (B,)."""
+        """The task that each sample's prompt asks: that of its queries, (B,)."""
         chosen = torch.zeros_like(batch.frame_counts).index_copy(0, batch.sample, batch.task)
         self.prompt.check_alike(chosen[batch.sample], batch.task)
         return chosen
@@ -215,7 +216,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, 
         return standardized
 
     def average(self, loss: Loss) -> Tensor:
-        """Divide a loss by its count over all processes, so that their averaged gradients are those of one process."""
+        """Divide a loss by its count over all processes; gradients averaged over them are then those of one process."""
         return average({"": loss}, 1 if self._trainer is None else self.trainer.world_size)[0]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -265,7 +266,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, 
         self.log_dict({f"test/{name}": value for name, value in self.evaluation.compute().items()})
 
     def configure_callbacks(self) -> list[Callback]:
-        """Bring along what makes a stopped run go on exactly, unless the trainer has it."""
+        """Bring the callbacks along that make a stopped run go on exactly, unless the trainer has them."""
         callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
         needed: tuple[type[Callback], ...] = (ExactResume, RunFolder)
         return [kind() for kind in needed if not any(isinstance(own, kind) for own in callbacks)]

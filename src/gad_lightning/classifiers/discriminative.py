@@ -23,7 +23,7 @@ from gad_lightning.types import Batch, Loss, Predictions
 
 
 class DiscriminativeClassifier(Classifier):
-    """Reads the class off the slot: the state of a learned [CLS] after the anchor frame.
+    """Reads the class off the slot: a head on the language model's state at a learned [CLS] after the asked frame.
 
     Args:
         head: factory ``(hidden_size, labels) -> ClassifierHead``, called once per label set.
@@ -112,13 +112,13 @@ class DiscriminativeClassifier(Classifier):
         """Head at the slot; no objective, no language-model head, no answer."""
         with self.turns:
             tokens = self.backbone.place(self.render(batch), packed=True)
-            slots = self.backbone.slot_states(tokens, self.frames(batch))
-            scores, logits = self.score(slots, batch.task)
-        return Predictions(batch.video, batch.query_index, batch.task, batch.frame, batch.label, scores, logits, slots)
+            states = self.backbone.slot_states(tokens, self.frames(batch))
+            scores, logits = self.score(states, batch.task)
+        return Predictions(batch.video, batch.query_index, batch.task, batch.frame, batch.label, scores, logits, states)
 
-    def score(self, slots: Tensor, task: Tensor) -> tuple[Tensor, Tensor]:
+    def score(self, slot_states: Tensor, task: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities and logits of slot states, (Q, C) float32; of each class by itself if ``multi_label``."""
-        logits = self.classify(slots, task).float()
+        logits = self.classify(slot_states, task).float()
         scores = logits.log_softmax(1)
         several = torch.tensor([asked.labels.multi_label for asked in self.schema.tasks])[task]
         if bool(several.any()):

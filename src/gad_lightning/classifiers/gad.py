@@ -12,11 +12,12 @@ from gad_lightning.prompts.labels.base import LabelTokens
 
 
 class GADClassifier(DiscriminativeClassifier):
-    """Reads the class off the slot, the state of [CLS]; in training it also writes label and context after it.
+    """The discriminative classifier, which in training also writes label and context after its [CLS].
 
-    The loss is ``class loss + generation_weight * token loss``. The text sees the slot, and the slot does not see the
-    text, so the text can be left out at test: scoring is inherited, nothing is generated, and GAD costs what
-    :class:`DiscriminativeClassifier` costs.
+    A head reads the class off the [CLS], as in :class:`DiscriminativeClassifier`. :class:`WriteAnswer` lets the
+    language model write the answer behind it. The loss is ``class loss + generation_weight * token loss``. The text
+    sees the [CLS], which does not see the text. So the text is left out at test: scoring is inherited, nothing is
+    generated, and GAD costs what the discriminative classifier costs.
 
     Args:
         context: what is written beside the label, such as :class:`PreviousActions`; nothing by default.

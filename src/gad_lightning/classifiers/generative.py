@@ -21,7 +21,7 @@ from gad_lightning.types import IGNORED, Batch, Loss, Predictions, first_class
 
 
 class GenerativeClassifier(Classifier):
-    r"""Writes the label after the opener ``"\nAssistant:"``; a readout turns that into class scores.
+    r"""Writes the label after ``"\nAssistant:"``; a readout turns what is written into class scores.
 
     Args:
         labels: how a class is written; in words by default.

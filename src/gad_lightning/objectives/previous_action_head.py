@@ -1,4 +1,4 @@
-"""The previous action as an auxiliary head: context told by discrimination in place of text."""
+"""The previous action as a second head: the context is classified instead of written."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ NOTHING = "nothing before"
 class PreviousActionHead(Objective):
     """A second head, trained to name the action before, on the state of the slot or on a slot of its own.
 
-    Our reading, as the paper gives a figure and no rule. "Prev disc" is a linear head like the first, with weights of
-    its own, on the same [CLS] state; "disc+" has a second learned vector in place of the [CLS], on a branch of its own,
-    so that neither slot sees the other. Both are told what the text of GAD tells, silence included: one more class
-    means that nothing came before. Neither is run at test.
+    The paper gives a figure and no rule, so this is our reading. "Prev disc" is a linear head like the first, with
+    weights of its own, on the same [CLS] state. "Disc+" has a second learned vector instead, on a branch of its own, so
+    that neither slot sees the other. Both learn what GAD's text tells, and one more class for queries that nothing
+    comes before. Neither is run at test.
 
     Args:
-        own_slot: "disc+".
+        own_slot: whether it reads a slot of its own ("disc+"), and not the [CLS] ("prev disc").
         context: what is to be named, the first class of it; the previous action by default.
         head: factory ``(hidden_size, labels) -> ClassifierHead``, called once per label set.
         weight: of this loss beside the class loss of weight 1.
@@ -93,7 +93,8 @@ class PreviousActionHead(Objective):
             told = [] if query is None else self.context.context(query)
             if told and isinstance(told[0], str):
                 raise SettingError(
-                    f"A head names a class, and {type(self.context).__name__} tells {told[0]!r}.",
+                    f"PreviousActionHead names a class, and its context {type(self.context).__name__} "
+                    f"tells {told[0]!r}.",
                     "give it a context of actions, such as PreviousActions or NextActions",
                 )
             nothing = len(self.schema.tasks[task].labels.names)
@@ -111,12 +112,12 @@ class PreviousActionHead(Objective):
 
     def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
         """Compute the cross entropy of each query's own head."""
-        slots, label = self.slot_states(tokens, states), self.targets(batch).to(states.device)
+        read, label = self.slot_states(tokens, states), self.targets(batch).to(states.device)
         of_task = torch.tensor(self.schema.head_of_task)[batch.task].to(states.device)
         losses = []
         for index, head in enumerate(self.heads):
             asked = of_task == index  # every head takes part in every step, if only with no rows
-            logits = head(slots[asked])
+            logits = head(read[asked])
             losses.append(class_loss(logits, label[asked], torch.ones_like(logits[:, 0])))
         return Loss(
             torch.stack([loss.sum for loss in losses]).sum(), torch.stack([loss.count for loss in losses]).sum()

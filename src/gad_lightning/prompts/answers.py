@@ -1,4 +1,4 @@
-"""The texts that may be written after an opener: every class of every task, and the answers of a batch."""
+"""Answers as token ids: every class of every task, and the answers to the queries of a batch."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ NO_ANSWER: list[int] = []
 
 
 class Answer(NamedTuple):
-    """Token ids that follow an opener."""
+    """Token ids after an opener."""
 
     ids: list[int]
-    template: int = 0  # how many of them are fixed and no target
+    template: int = 0  # how many of them are fixed text, which is not learned
 
 
 class AnswerWriter:

@@ -1,4 +1,4 @@
-"""The arithmetic of the layout: which token stands in which row and column, and at which position."""
+"""The arithmetic of the layout: the row, the column and the position of every token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gad_lightning.types import Kind, Tokens
 
 
 class Trunk(NamedTuple):
-    """Prompt and frames of B samples."""
+    """Prompt and frames of B samples, which all their branches share."""
 
     prompt_ids: Tensor  # (B, P) int64
     prompt_lengths: Tensor  # (B,) int64
@@ -60,7 +60,7 @@ class Branches(NamedTuple):
 
     @property
     def read(self) -> Tensor:
-        """Tokens that are laid out, (K, L) bool: all but the last of an answer, which is only written, if no slot."""
+        """Tokens that are read, (K, L) bool: but for the last one of an answer, which is only written."""
         there, column = self.ids >= 0, torch.arange(self.ids.shape[1])
         last = column == there.sum(1, keepdim=True) - 1
         laid = there & ~(last & self.supervised)
@@ -157,7 +157,7 @@ def _lay_branches(
 
 
 def lay_next(rows: int, sample: Tensor, anchor: Tensor, query: Tensor, ids: Tensor, position: Tensor) -> Tokens:
-    """Lay out the next tokens (n, L) of n branches that go on at ``position`` (n,); ``slots`` are their last ones."""
+    """Lay out the next tokens (n, L) of n branches, from ``position`` (n,) on; ``slots`` are the last one of each."""
     length = (ids >= 0).sum(1)
     offset = _sum_before(length, sample)
     width = max(1, int((offset + length).max())) if len(sample) else 1

@@ -1,4 +1,4 @@
-"""Prompt: lays prompt, frames, openers and answers out as tokens; the only place that computes a position."""
+"""The text around the frames, and where each token stands; no other module computes a position."""
 
 from __future__ import annotations
 
@@ -19,16 +19,21 @@ LEARNED = re.compile(r"(<[a-z_]+>)")
 
 
 class Prompt(Part):
-    """The text around the frames.
+    r"""The text around the frames, and the layout of what the language model reads.
+
+    A sample is one row of tokens: first its trunk, ``question frame frame frame ...``, then its branches. A branch
+    hangs off the frame that a query asks about: it sees the question and the frames up to that one, and no other
+    branch. It begins with the opener, such as ``<cls>`` or ``"\nAssistant:"``. The opener's last token is the slot,
+    where the class is read or the answer begins. So one pass over a trunk serves queries about all of its frames.
 
     Args:
         question: what is asked, per task name if a mapping.
         template: the prompt; ``{question}`` is replaced.
         separator: text before every frame but the first, such as ``","``.
         opener: text with which a branch begins; ``<name>`` is a learned vector. None takes the classifier's own.
-            Empty reads the last visual token.
+            With an empty one the slot is the last visual token.
         answer_prefix: fixed text before a written answer.
-        supervise_prefix: whether fixed text before the answer is a target too, as in the published code.
+        supervise_prefix: whether the fixed text before an answer is learned too, as in the published code.
 
     Source: the online prompt of the published code of Pang et al., ICLR 2026.
     """
@@ -50,7 +55,7 @@ class Prompt(Part):
         self.supervise_prefix = supervise_prefix
 
     def texts(self, schema: DataSchema, opener: str) -> list[str]:
-        """All that this prompt may say, for backbones that make their tokenizer from it."""
+        """All text that this prompt can contain, for backbones that make their tokenizer of it."""
         return [*(self.text(task.name) for task in schema.tasks), self.separator, self.answer_prefix, opener, ","]
 
     def text(self, task: str) -> str:
@@ -86,7 +91,7 @@ class Prompt(Part):
         self.tokens_per_frame, self.width = schema.features.tokens_per_frame, schema.features.width
 
     def check_alike(self, one: Tensor, other: Tensor) -> None:
-        """Refuse pairs of tasks, (Q,) each, that ask otherwise: their queries stand on one trunk.
+        """Refuse pairs of tasks, (Q,) each, with different questions: their queries would share one trunk.
 
         Raises:
             SettingError: if there is such a pair.
@@ -94,7 +99,7 @@ class Prompt(Part):
         apart = (self.prompt_ids[one] != self.prompt_ids[other]).any(1)
         if bool(apart.any()):
             raise SettingError(
-                "Several tasks ask about one stretch of video, each in other words; it can begin with one prompt only.",
+                "Several tasks ask about one stretch of video, each in other words, and its prompt has one question.",
                 "give prompt.question as one text for all tasks, or ask one task (data.tasks) a classifier",
             )
 
@@ -172,7 +177,7 @@ class Prompt(Part):
         return Branches(ids, target, sample[every], anchor[every], every, slot)
 
     def _with_prefix(self, text: Text) -> Text:
-        """Make the fixed text before a target a target too, if so set."""
+        """Make the fixed text before an answer a target too, if ``supervise_prefix`` says so."""
         ids, target = text
         if self.supervise_prefix:
             target = target.flip(1).cumsum(1).flip(1) > 0  # (Q, L): up to the last target

@@ -17,7 +17,10 @@ from gad_lightning.types import Batch, Tokens
 
 
 class BranchDecoder:
-    """Q branches on shared trunks whose openers have been read, ready to be written on.
+    """Q branches whose trunks and openers have been read into a cache, so that readouts can write on them.
+
+    A branch is what hangs off one frame of a video: its opener, and the text after it. Branches see the frames before
+    them and nothing of one another.
 
     Args:
         backbone: the language model.
@@ -74,8 +77,8 @@ class BranchDecoder:
         placed = backbone.place(tokens)
         cache = backbone.make_cache(rows, width + room(most) + most)
         at = torch.arange(width, device=placed.ids.device).expand(rows, -1)
-        slots = backbone.slot_states(placed, frames, cache, at)
-        return cls(backbone, prompt, cache, slots, batch.sample, batch.anchor, task, torch.full((rows,), width))
+        states = backbone.slot_states(placed, frames, cache, at)
+        return cls(backbone, prompt, cache, states, batch.sample, batch.anchor, task, torch.full((rows,), width))
 
     def __len__(self) -> int:
         """Q."""
@@ -120,7 +123,7 @@ class BranchDecoder:
 
 
 class Readout(Part):
-    """Turns open branches into class scores. A subclass gives :meth:`scores`."""
+    """Finds class scores by writing, or reading class names, on branches. A subclass gives :meth:`scores`."""
 
     def longest(self, writer: AnswerWriter) -> int:
         """Most tokens this readout writes on a branch; the longest label and its end by default."""

@@ -17,8 +17,8 @@ ROWS = 256
 class LikelihoodReadout(Readout):
     """Scores every class by the log-probability of its name and end token, renormalized over the classes.
 
-    Nothing is decoded: all names are read on branches of their own. Dear for many classes, and the only readout that
-    gives every class a score.
+    Nothing is decoded: each name is read on a branch of its own. This is slow for many classes, and the only readout
+    that gives every class a score.
 
     Args:
         at_once: branches read in one pass on a trunk; at least one for each of its queries. Memory grows with it.

@@ -13,7 +13,7 @@ ROWS = 256
 
 
 class NearestReadout(Readout):
-    """Writes greedily until the end token and takes the class name at the smallest Levenshtein distance.
+    """Writes greedily until the end token, then takes the class name at the smallest Levenshtein distance.
 
     Ties go to the alphabetically first name. The score of that class is the log-probability of the text written; all
     others have -inf. New tokens count as the class they stand for.
@@ -21,7 +21,7 @@ class NearestReadout(Readout):
     Args:
         max_tokens: longest text written. The published code stops after 9, which cuts some long names.
 
-    Source: the published code (PROTOCOL, section 4).
+    Source: the published code of Pang et al., ICLR 2026.
     """
 
     def __init__(self, max_tokens: int = 32) -> None:

@@ -1,4 +1,4 @@
-"""ChunkStreams of a fixed shape, for ``torch.compile``: every step reads all rows, idle ones as padding."""
+"""Chunk streams of a fixed shape, for ``torch.compile``: every step reads all rows, idle ones as padding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OnlineDetector: labels live streams, each frame read once or twice, in constant memory for ever."""
+"""OnlineDetector: labels live streams; each frame is read once or twice, and memory never grows."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from gad_lightning.video.encoders import Encoder
 
 
 class OnlineDetector:
-    """Labels the newest frame of one or many live streams; equals offline prediction of the same frames.
+    """Labels the newest frame of one or many live streams, exactly as offline prediction labels the same frames.
 
-    In ``one_pass`` mode a frame costs its own tokens and a branch: earlier frames stay as key/value rows, and the rows
-    of the next chunk are warmed while the last frames of this one pass, so no frame waits. In ``window`` mode the whole
-    window is read again for every frame, as the paper does.
+    In ``one_pass`` mode a frame costs its own tokens and a branch: the keys and values of earlier frames are kept, and
+    the frames before a chunk are read for it as they come, so no frame waits. In ``window`` mode the whole window is
+    read again for every frame, as in the paper.
 
     Args:
         classifier: trained; put into evaluation mode.
@@ -109,7 +109,7 @@ class OnlineDetector:
         ready = self.features_of(frames, chosen).to(self.classifier.device)
         with self.classifier.turns:
             frame = self.seen[chosen]
-            scores, logits, slots = self.streams.step(chosen, frame, ready)
+            scores, logits, slot_states = self.streams.step(chosen, frame, ready)
             self.seen[chosen] += 1
         return Predictions(
             video=chosen,
@@ -119,7 +119,7 @@ class OnlineDetector:
             target=torch.full_like(chosen, IGNORED),
             scores=scores,
             logits=logits,
-            slot_states=slots,
+            slot_states=slot_states,
         )
 
     def numbers(self, streams: Sequence[int] | None) -> Tensor:
@@ -143,8 +143,8 @@ class OnlineDetector:
         """Predictions of no query."""
         none, schema = torch.zeros(0, dtype=torch.int64), self.classifier.schema
         scores = torch.zeros(0, schema.num_classes, device=self.classifier.device)
-        slots = scores.new_zeros(0, self.classifier.backbone.hidden_size)
-        return Predictions(none, none, none, none, none, scores, scores, slots)
+        states = scores.new_zeros(0, self.classifier.backbone.hidden_size)
+        return Predictions(none, none, none, none, none, scores, scores, states)
 
     def features_of(self, frames: Tensor, streams: Tensor) -> Tensor:
         """Features of what was pushed: (n, N, D), with the precision of feature files where there were pictures.

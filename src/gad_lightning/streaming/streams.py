@@ -1,4 +1,4 @@
-"""What a stream keeps: key/value rings of its current and next chunk, or the raw frames of its window."""
+"""What a stream keeps: the keys and values of its current and next chunks, or the raw frames of its window."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ SAME_PROMPT = 1e-3
 
 
 class ChunkStreams:
-    """Key/value rows for ``one_pass`` mode: per stream a row for every chunk that can be read at a time.
+    """Keys and values for ``one_pass`` mode: a stream has a row of the cache for every chunk that a frame belongs to.
 
-    Room of a row: the prompt, a ring of ``window`` frames, then scratch for opener and answer, which the next frame
-    overwrites. A chunk's row is read from its first context frame on, ``window - 1`` frames before its first label.
+    A row holds the prompt, then the last ``window`` frames in a ring (a new frame takes the place of the oldest one),
+    then room for opener and answer, which the next frame overwrites. A chunk has ``window - 1`` frames of context
+    before its first labeled frame; its row is filled from the first of them on, while the chunk before it is labeled.
 
     Args:
         classifier: gives backbone, prompt and windows.
@@ -82,9 +83,9 @@ class ChunkStreams:
         task = torch.full_like(row, self.task)  # (r,)
         prompt, backbone = self.classifier.prompt, self.classifier.backbone
         tokens = self.lay_out(local, asked, task)
-        slots = self.read(tokens, self.rooms(tokens, local), row, frames, stream)  # (n, H)
+        states = self.read(tokens, self.rooms(tokens, local), row, frames, stream)  # (n, H) of the slots
         used = torch.full_like(row, self.scratch + len(prompt.opener_ids))  # (r,)
-        branches = BranchDecoder(backbone, prompt, self.cache, slots, asked, local[asked], task, used)
+        branches = BranchDecoder(backbone, prompt, self.cache, states, asked, local[asked], task, used)
         scores, logits = self.classifier.score_branches(branches, task[asked])
         return scores, logits, branches.slot_states  # scoring may have moved them
 
@@ -105,8 +106,8 @@ class ChunkStreams:
         placed = backbone.place(tokens)._replace(plain=False)
         self.cache.choose(row)
         states = backbone(placed, frames[stream].unsqueeze(1), self.cache, at.to(placed.ids.device))
-        slots: Tensor = placed.at_slots(states)
-        return slots
+        slot_states: Tensor = placed.at_slots(states)
+        return slot_states
 
     def lay_out(self, local: Tensor, asked: Tensor, task: Tensor) -> Tokens:
         """Render one frame of each row: as in the step before, further on, where the same rows are asked again.

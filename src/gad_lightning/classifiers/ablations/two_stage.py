@@ -17,14 +17,14 @@ from gad_lightning.types import UNANSWERED, Batch, Loss
 class TwoStageClassifier(OrderedGADClassifier):
     """GAD's losses one after the other: the text alone, then the class alone.
 
-    Our reading, as the published code has no such script. The first stage trains LoRA, connector and label tokens on
-    the text, as :class:`~gad_lightning.GenerativeClassifier` does: the text hangs off the frames
-    beside the slot, not after it. The second stage trains the head and the learned vectors ([CLS]) on the class loss,
-    and the rest of what was trained only if it is not frozen. Each stage has a warm-up and a schedule of its own, and
-    both together have the steps of one run. Scoring is inherited.
+    The published code has no script for this, so it is our reading. The first stage trains LoRA, connector and label
+    tokens on the text, as :class:`~gad_lightning.GenerativeClassifier` does: the text hangs off the frames beside the
+    slot, not after it. The second stage trains the head and the learned vectors ([CLS]) on the class loss; it trains
+    LoRA and connector too unless they are frozen. Each stage has a warm-up and a schedule of its own, and both together
+    have the steps of one run. Scoring is inherited.
 
     Args:
-        first_fraction: share of the optimizer steps that belong to the first stage, in (0, 1).
+        first_fraction: fraction of the optimizer steps that belong to the first stage, in (0, 1).
         freeze_trunk: leave LoRA and connector as the first stage left them.
         order: of slot and text in the first stage, see :class:`OrderedGADClassifier`.
         **gad: see :class:`~gad_lightning.GADClassifier`; further objectives belong to the second stage.

@@ -6,7 +6,7 @@ from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
 
 
 class NextActions(AuxiliaryContext):
-    """The actions that begin after this moment, the nearest first.
+    """The actions that begin after the frame of the query, the nearest first.
 
     Args:
         num_actions: how many, at most; at least 1.

@@ -6,7 +6,7 @@ from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
 
 
 class PreviousActions(AuxiliaryContext):
-    """The actions that ended before this moment, the most recent first.
+    """The actions that are over at the frame of the query, the most recent first.
 
     The published code means the same and does another thing: it takes the *first* occurrences within the short window
     (see :class:`~gad_lightning.PublishedPreviousAction`).
