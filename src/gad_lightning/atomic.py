@@ -43,7 +43,7 @@ def atomic_write(target: Path) -> Iterator[Path]:
         ('hello', 1)
     """
     try:
-        part, file = _new_part(target)
+        part, file = new_part(target)
         try:
             yield part
             _sync(part)
@@ -59,7 +59,7 @@ def atomic_write(target: Path) -> Iterator[Path]:
         raise SettingError(f"{target} cannot be written: {error.strerror or error}.", remedy) from error
 
 
-def _new_part(target: Path) -> tuple[Path, IO[bytes]]:
+def new_part(target: Path) -> tuple[Path, IO[bytes]]:
     """Make an empty file of a new name beside ``target``, locked as long as the returned file is open."""
     while True:
         part = target.with_name(f"{_prefix(target)}.{secrets.token_hex(8)}.part")

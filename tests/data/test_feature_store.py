@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from gad_lightning.video.encoders import SmallEncoder
 from gad_lightning.video.features.feature_file import FeatureFile
 from gad_lightning.video.features.sidecar import write_sidecar
 from gad_lightning.video.kitchen.synthetic import write_video
+from tests.video.clips import write_clip
 
 
 class Counting(SmallEncoder):
@@ -176,3 +178,46 @@ def test_a_name_in_another_unicode_form_is_found(root: Path, folder: str) -> Non
         (record,) = own(root).records("train")
         assert record.name == written
         assert record.frames.num_frames == 8
+
+
+def cut(root: Path) -> OwnVideos:
+    """Own videos of which the one for training is cut."""
+    data = write_clip(root / "videos/a.mkv", [index / 5 for index in range(29)], size=(640, 480), g="1", bf="0")
+    (root / "videos/a.mp4").unlink()
+    data.write_bytes(data.read_bytes()[: data.stat().st_size * 2 // 3])
+    return own(root)
+
+
+def test_a_video_that_was_encoded_in_part_is_named_in_every_run(root: Path) -> None:
+    data = cut(root)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"1 of 1 videos are not whole: a (ends after|cannot be decoded)"):
+            data.records("train")
+        data = own(root)
+
+
+def test_a_video_that_is_not_whole_is_refused_if_asked(root: Path) -> None:
+    with pytest.warns(UserWarning, match="not whole"):
+        cut(root).records("train")
+    with pytest.raises(DataError, match=r"(?s)are not whole: a .*set broken to keep"):
+        OwnVideos(root, encoder=Counting(root / "log"), broken="refuse").records("train")
+    for path in (root / "encoded").glob("*/a.npy"):
+        path.unlink()
+    with pytest.raises(DataError, match=r"1 of 1 videos cannot be encoded; a: "):
+        OwnVideos(root, encoder=Counting(root / "log"), broken="refuse").records("train")
+
+
+def test_features_whose_times_count_otherwise_are_named(root: Path) -> None:
+    own(root).records("train")
+    (sidecar,) = (root / "encoded").glob("*/features.json")
+    stated = json.loads(sidecar.read_text())
+    assert stated.pop("times_from") == "container start"
+    sidecar.write_text(json.dumps(stated))
+    with pytest.warns(UserWarning, match="whose times count from a video's first picture"):
+        own(root).records("train")
+
+
+def test_a_file_that_is_not_taken_for_a_video_is_named(root: Path) -> None:
+    (root / "videos/a.mp4").rename(root / "videos/a.asf")
+    with pytest.raises(MissingDataError, match=r"a.asf is not taken: its ending is not one of a video"):
+        own(root).records("train")

@@ -11,7 +11,7 @@ from jsonargparse import auto_cli
 
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.tools.encode import main, read_part
-from tests.video.clips import write_clip
+from tests.video.clips import write_clip, write_with_sound
 
 
 @pytest.fixture
@@ -56,6 +56,22 @@ def test_a_video_that_ends_in_damage_is_named(videos: Path, tmp_path: Path, caps
     assert "4 encoded" in said
     assert "incomplete: cut: " in said
     assert "note: the built-in encoder knows drawn kitchens only" in said
+
+
+def test_what_was_put_right_or_left_out_is_named(
+    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = write_with_sound(videos / "late.mp4", [2.0, 2.1, 2.2], seconds=3)
+    late.with_name("clip.h264").touch()
+    (videos / "moved.mp4").symlink_to("gone.mp4")
+    run(videos, tmp_path / "out", "--fps=5", "--workers=0", "--progress=false")
+    said = capsys.readouterr().out
+    assert "put right: late: begins 2.000 s before its first picture" in said
+    assert "left out: clip.h264 (its ending is not one of a video" in said
+    assert "left out: moved.mp4 (a link to nothing)" in said
+    report = json.loads((tmp_path / "out/encode_report.json").read_text())
+    assert list(report["left_out"]) == ["clip.h264", "moved.mp4"]
+    assert report["videos"]["late"]["problem"] is None
 
 
 def test_machines_take_their_parts(videos: Path, tmp_path: Path) -> None:

@@ -38,6 +38,21 @@ class Trap(Encoder):
         return pictures
 
 
+class Slow(Encoder):
+    """Its ``prepare`` takes 0.3 s a picture; it runs in the child."""
+
+    name, revision, width, tokens_per_frame = "slow", None, 1, 1
+
+    def prepare(self, picture: Picture) -> Picture:
+        """Take a while, as decoding does at a low rate on a busy machine."""
+        time.sleep(0.3)
+        return picture
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Not called."""
+        return pictures
+
+
 def task(number: int, path: Path) -> DecodeTask:
     """All frames of a clip of 5 a second, in pieces of 2."""
     return DecodeTask(number, path, 5.0, None, "keep", 2)
@@ -92,3 +107,11 @@ def test_a_reader_that_leaves_stops_the_decoders(clips: list[Path]) -> None:
     messages.close()  # type: ignore[attr-defined]  # it is a generator
     assert threading.active_count() == before
     assert child.child is None
+
+
+def test_patience_counts_pictures_and_not_the_pieces_they_travel_in(clips: list[Path]) -> None:
+    decoder = ChildDecoder(Slow().spec() | {"class_path": "tests.video.test_ahead.Slow"}, patience=1.5)
+    messages = list(Ahead([decoder], [task(0, clips[1])._replace(piece=16)]))
+    assert [len(message.pictures) for message in messages if isinstance(message, Piece)] == [10]
+    assert isinstance(messages[-1], End)
+    assert messages[-1].why is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -128,6 +129,35 @@ def test_a_damaged_video_is_kept_or_refused(shared: Path, tmp_path: Path) -> Non
     assert report.videos["h264_corrupted"].state == "broken"
     assert not list((tmp_path / "refuse").glob("*.npy"))
     assert not list((tmp_path / "refuse").glob(".*.part"))
+
+
+def test_a_video_in_memory_warns_of_what_is_missing_or_is_refused(tmp_path: Path) -> None:
+    video = write_clip(tmp_path / "whole.mkv", [index / 5 for index in range(29)], size=(640, 480), g="1", bf="0")
+    video.write_bytes(video.read_bytes()[: video.stat().st_size * 2 // 3])
+    with pytest.warns(UserWarning, match=r"whole.mkv (ends after|cannot be decoded behind)"):
+        encode_video(video, SmallEncoder(), 5.0)
+    with pytest.raises(DataError, match=r"whole.mkv (ends after|cannot be decoded behind)"):
+        encode_video(video, SmallEncoder(), 5.0, broken="refuse")
+
+
+def test_a_name_that_no_feature_file_can_have_breaks_that_video_only(videos: Path, tmp_path: Path) -> None:
+    for length in (82, 83):
+        shutil.copy(videos / "tail.mp4", videos / f"{'あ' * length}{'' if length == 82 else 'xxx'}.ts")
+    report = encode_videos(videos, tmp_path / "out", SmallEncoder(), SETTINGS)
+    assert set(report.names("encoded")) == {*LENGTHS, "あ" * 82}
+    (broken,) = report.names("broken")
+    assert "its name is too long for a feature file" in str(report.videos[broken].problem)
+
+
+def test_a_full_disk_is_told_of_the_feature_file(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    encode_videos(videos / "short.mp4", tmp_path, SmallEncoder(), SETTINGS)
+    monkeypatch.setattr(os, "fsync", full)  # of reports too
+    with pytest.raises(SettingError, match=r"long.npy cannot be written: the disk is full"):
+        encode_videos(videos / "long.mp4", tmp_path, SmallEncoder(), SETTINGS)
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == [REPORT, "features.json", "short.npy"]
 
 
 def test_a_second_run_encodes_what_is_missing_and_remembers_the_rest(

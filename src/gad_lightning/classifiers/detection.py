@@ -22,6 +22,7 @@ from gad_lightning.errors import DataError, SettingError
 from gad_lightning.schema import DataSchema, FeatureSpec, Windows
 from gad_lightning.segments import cut_each
 from gad_lightning.types import Batch, Predictions, chosen_classes, joined_names
+from gad_lightning.video.damage import Broken
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 
 
@@ -61,6 +62,7 @@ class Detecting(LightningModule):
         task: int = 0,
         batch_size: int = 16,
         encoder: Encoder | None = None,
+        broken: Broken = "keep",
     ) -> Detection:
         """Label every frame of one video, as ``gad-lightning predict`` would. Threads may call this side by side.
 
@@ -71,6 +73,8 @@ class Detecting(LightningModule):
             task: what is asked, index into the schema's tasks.
             batch_size: windows, or chunks in one pass, that are scored together.
             encoder: for video files; needed if the classifier's is not the built-in one.
+            broken: of a damaged video, ``"keep"`` what is whole and ``"skip"`` what cannot be decoded, with a warning,
+                or ``"refuse"`` it.
 
         Returns:
             Labels, times, scores of every frame, and the segments.
@@ -79,7 +83,7 @@ class Detecting(LightningModule):
             MissingDataError, DataError, SettingError: if the video cannot be read or is of another kind.
         """
         spec, classes = self.schema.features, self.schema.tasks[task].labels
-        frames = _open_frames(video, fps, spec, encoder)
+        frames = _open_frames(video, fps, spec, encoder, broken)
         dataset = _dataset_of(VideoRecord("video", frames), self.schema, task)
         scored = [self._score_in_evaluation(batch) for batch in _batches(dataset, batch_size, self.device)]
         order = torch.cat([part.query_index for part in scored]).argsort()
@@ -123,7 +127,11 @@ def _batches(dataset: WindowDataset, batch_size: int, device: torch.device) -> I
 
 
 def _open_frames(
-    video: str | Path | np.ndarray | Tensor, fps: float | None, spec: FeatureSpec, encoder: Encoder | None
+    video: str | Path | np.ndarray | Tensor,
+    fps: float | None,
+    spec: FeatureSpec,
+    encoder: Encoder | None,
+    broken: Broken,
 ) -> FeatureSource:
     """Frames of a video in memory: features as given or from a .npy file, or encoded from a video file.
 
@@ -134,7 +142,8 @@ def _open_frames(
     if isinstance(video, str | Path) and Path(video).suffix != ".npy":
         from gad_lightning.video.encode import encode_video
 
-        return ArrayFrames(encode_video(Path(video), encoder_for(spec, encoder), spec.fps), spec.fps, spec.encoder)
+        features = encode_video(Path(video), encoder_for(spec, encoder), spec.fps, broken=broken)
+        return ArrayFrames(features, spec.fps, spec.encoder)
     if fps is not None and fps != spec.fps:
         raise SettingError(
             f"The features are at {fps} frames a second; the classifier was trained at {spec.fps}.",

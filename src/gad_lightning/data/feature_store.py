@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Sequence
+import warnings
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -14,13 +15,16 @@ from filelock import FileLock
 from gad_lightning.atomic import make_folder
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.schema import normalized
-from gad_lightning.video.encode import encode_videos
+from gad_lightning.video.damage import Broken
+from gad_lightning.video.encode import REPORT, encode_videos
 from gad_lightning.video.encoders import Encoder, SmallEncoder
+from gad_lightning.video.encoding.report import read_report
 from gad_lightning.video.encoding.run import Settings
-from gad_lightning.video.encoding.video_files import VIDEO_ENDINGS
+from gad_lightning.video.encoding.video_files import VIDEO_ENDINGS, left_out
 from gad_lightning.video.features.arrays_on_disk import READERS
 from gad_lightning.video.features.feature_file import FeatureFile
-from gad_lightning.video.features.sidecar import read_sidecar
+from gad_lightning.video.features.sidecar import read_sidecar, time_zero
+from gad_lightning.video.timing import TIME_ZERO
 
 FPS = 4.0
 """Frames a second that videos are encoded at where nothing else is said."""
@@ -36,10 +40,12 @@ class FeatureStore:
         root: folder of ``features`` and ``videos``.
         fps: frames a second, of features that do not say and of those to be made.
         encoder: makes features of videos; the built-in small one if None.
+        broken: what a damaged video gives, see :class:`~gad_lightning.VideoFile`. A warning names those that were
+            encoded in part, in every run; ``"refuse"`` makes an error of it.
     """
 
-    def __init__(self, root: Path, fps: float | None, encoder: Encoder | None) -> None:
-        self.root, self.fps, self.given_encoder = root, fps, encoder
+    def __init__(self, root: Path, fps: float | None, encoder: Encoder | None, broken: Broken = "keep") -> None:
+        self.root, self.fps, self.given_encoder, self.broken = root, fps, encoder, broken
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -95,13 +101,37 @@ class FeatureStore:
                 here = _by_name(self.cache, READERS)
                 self._encode([video for name, video in missing.items() if name not in here])
             here = _by_name(self.cache, READERS)
-        return {name: here[name][0] for name in names}
+        paths = {name: here[name][0] for name in names}
+        self._tell_incomplete(paths.values())
+        return paths
+
+    def _tell_incomplete(self, paths: Iterable[Path]) -> None:
+        """Warn of videos that were encoded in part, and of features with another time 0.
+
+        Raises:
+            DataError: if a video was encoded in part and that is refused.
+        """
+        outcomes = read_report(self.cache / REPORT).videos
+        problems = {path.stem: outcomes[path.stem].problem for path in paths if path.stem in outcomes}
+        told = [f"{name} {problem}" for name, problem in problems.items() if problem is not None]
+        if told:
+            more = f" (and {len(told) - 3} more)" if len(told) > 3 else ""
+            text = f"{len(told)} of {len(outcomes)} videos are not whole: {'; '.join(told[:3])}{more}."
+            if self.broken == "refuse":
+                raise DataError(text, f"replace them and delete their features in {self.cache}, or set broken to keep")
+            warnings.warn(f"{text} See {self.cache / REPORT}.", stacklevel=4)
+        if time_zero(self.cache) != TIME_ZERO:
+            warnings.warn(
+                f"The features in {self.cache} are of an older version, whose times count from a video's first picture "
+                "and not from its start. Delete the folder to encode the videos again.",
+                stacklevel=4,
+            )
 
     def _encode(self, videos: Sequence[Path]) -> None:
         if not videos:
             return
         self.encoder.to("cuda" if torch.cuda.is_available() else "cpu")
-        settings = Settings(fps=FPS if self.fps is None else self.fps)
+        settings = Settings(fps=FPS if self.fps is None else self.fps, broken=self.broken)
         report = encode_videos(videos, self.cache, self.encoder, settings, progress=sys.stderr.isatty())
         self.encoder.to("cpu")
         broken = report.names("broken")
@@ -117,8 +147,11 @@ class FeatureStore:
             return found[0]
         if found:
             raise DataError(f"{name!r} is the name of {found[0]} and of {found[1]}.", "keep one of them")
+        others = left_out(self.root / "videos").items()
+        beside = [f" {other} is not taken: {why}." for other, why in others if normalized(Path(other).stem) == name]
         raise MissingDataError(
-            f"The video {name!r} has neither {self.given / name}.npy nor {self.root / 'videos' / name}.mp4.",
+            f"The video {name!r} has neither {self.given / name}.npy nor {self.root / 'videos' / name}.mp4."
+            + "".join(beside),
             "put one of them there, or correct the name in the CSV files (a file's name without its ending)",
         )
 

@@ -18,6 +18,7 @@ from gad_lightning.errors import DataError
 from gad_lightning.schema import alike, check_names, normalized
 from gad_lightning.segments import Segment, frames_between
 from gad_lightning.types import IGNORED
+from gad_lightning.video.damage import Broken
 from gad_lightning.video.encoders import Encoder
 
 
@@ -47,6 +48,8 @@ class OwnVideos(ActionDataModule):
         fps: frames a second: of ``features`` if ``features/features.json`` does not say, and that videos are encoded
             at (4 if None).
         encoder: makes features of videos; the built-in small one by default.
+        broken: of a damaged video, ``"keep"`` what is whole and ``"skip"`` what cannot be decoded, with a warning, or
+            ``"refuse"`` it.
         **loading: see :class:`ActionDataModule`.
     """
 
@@ -57,6 +60,7 @@ class OwnVideos(ActionDataModule):
         background: str | None = "background",
         fps: float | None = None,
         encoder: Encoder | None = None,
+        broken: Broken = "keep",
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
@@ -65,6 +69,7 @@ class OwnVideos(ActionDataModule):
         self.background = None if background is None else normalized(background)
         self.fps = fps
         self.encoder = encoder
+        self.broken = broken
 
     @cached_property
     def home(self) -> Path:
@@ -74,7 +79,7 @@ class OwnVideos(ActionDataModule):
     @cached_property
     def store(self) -> FeatureStore:
         """Where features are found or made."""
-        return FeatureStore(self.home, self.fps, self.encoder)
+        return FeatureStore(self.home, self.fps, self.encoder, self.broken)
 
     @property
     def segments_file(self) -> Path:

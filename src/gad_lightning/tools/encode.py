@@ -42,6 +42,7 @@ def main(
     accelerator: str = "auto",
     devices: int | str = "auto",
     part: str = "1/1",
+    deinterlace: bool = False,
     progress: bool = True,
 ) -> None:
     """Encode videos to ``output/<video>.npy``, one row of features per frame at ``fps``.
@@ -55,16 +56,18 @@ def main(
         encoder: class of a vision encoder and its arguments; the built-in small one by default.
         fps: feature frames a second; frame i is what is shown at i / fps seconds.
         dtype: number type on disk.
-        broken: of a damaged video, keep what comes before the damage, skip the damage and go on, or refuse the video.
+        broken: of a damaged video, keep what is whole (the last picture before damage stands until the next key frame),
+            skip only what cannot be decoded, or refuse the video.
         batch_size: pictures encoded together.
         workers: processes that decode, for each device; 0 decodes in a thread.
-        patience: seconds without a picture after which a decoding process is killed and its video counts as broken.
+        patience: seconds without a decoded picture after which a decoding process is killed, its video broken.
         accelerator: cpu, cuda, mps ... or auto.
         devices: how many of them, or auto for all; each video is encoded by one.
         part: 2/3 encodes the second third of the videos, for several machines that share ``output``.
+        deinterlace: keep one field of pictures marked interlaced, so that what moves shows no comb.
         progress: show a bar.
     """
-    settings = Settings(fps, dtype, broken, batch_size, workers, patience)
+    settings = Settings(fps, dtype, broken, batch_size, workers, patience, deinterlace)
     if not (fps > 0 and batch_size > 0 and workers >= 0 and patience > 0):
         raise SettingError(
             f"fps, batch_size and patience must be above 0 and workers not below, got {fps:g}, {batch_size}, "
@@ -89,8 +92,16 @@ def _tell(report: EncodeReport, output: Path, built_in: bool) -> None:
     for name in broken:
         print_safely(f"broken: {name}: {report.videos[name].problem}")
     for name in report.names("encoded"):
-        if report.videos[name].problem is not None:
-            print_safely(f"incomplete: {name}: {report.videos[name].problem}")
+        outcome = report.videos[name]
+        if outcome.problem is not None:
+            print_safely(f"incomplete: {name}: {outcome.problem}")
+        if outcome.note is not None:
+            print_safely(f"put right: {name}: {outcome.note}")
+    by_reason: dict[str, list[str]] = {}
+    for name, why in report.left_out.items():
+        by_reason.setdefault(why, []).append(name)
+    for why, names in by_reason.items():
+        print_safely(f"left out: {', '.join(names)} ({why})")
     if broken and len(broken) == len(report.videos):
         raise DataError(f"None of the {len(broken)} videos could be encoded.", f"see {output / REPORT}")
 

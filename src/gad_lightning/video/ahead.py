@@ -6,6 +6,7 @@ import multiprocessing
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,6 +23,8 @@ from gad_lightning.video.decode import DecodeReport, VideoFile
 Prepare = Callable[[Picture], Picture]
 START_PATIENCE = 300.0
 """Seconds that a decoding process may take to import what it needs; not counted as a stall."""
+PULSE = 0.1
+"""Seconds after which a decoding process says again that it decodes, until it has enough pictures to hand over."""
 
 
 class DecodeTask(NamedTuple):
@@ -33,6 +36,7 @@ class DecodeTask(NamedTuple):
     resize: Resize | None
     broken: Broken
     piece: int  # pictures a piece
+    deinterlace: bool = False
 
 
 class Piece(NamedTuple):
@@ -53,9 +57,18 @@ class End(NamedTuple):
 Message = Piece | End
 
 
-def decode_pieces(task: DecodeTask, prepare: Prepare | None) -> Iterator[Message]:
-    """Decode one video into pieces and an end; an unusable file ends with the reason instead of raising."""
-    file = VideoFile(task.path, task.fps, task.resize, task.broken)
+def decode_pieces(
+    task: DecodeTask, prepare: Prepare | None, decoded: Callable[[], None] | None = None
+) -> Iterator[Message]:
+    """Decode one video into pieces and an end; an unusable file ends with the reason instead of raising.
+
+    Args:
+        task: what to decode.
+        prepare: called with every new picture.
+        decoded: called after every decoded frame, given or not.
+    """
+    file = VideoFile(task.path, task.fps, task.resize, task.broken, task.deinterlace)
+    file.decoded = decoded or file.decoded
     ready: list[Picture] = []
     shown: Picture | None = None
     try:
@@ -80,7 +93,7 @@ class ChildDecoder:
 
     Args:
         encoder: spec of the encoder whose ``prepare`` runs there, or None if pictures stay as decoded.
-        patience: seconds without a piece after which a file counts as stuck.
+        patience: seconds without a decoded picture after which a file counts as stuck.
     """
 
     def __init__(self, encoder: Spec | None, patience: float) -> None:
@@ -111,8 +124,9 @@ class ChildDecoder:
         try:
             self.start().send(task)
             while self.pipe.poll(self.patience):
-                message: Message = self.pipe.recv()
-                yield message
+                message: Message | None = self.pipe.recv()
+                if message is not None:
+                    yield message
                 if isinstance(message, End):
                     return
             why = f"{task.path} gave nothing for {self.patience:g} s."
@@ -144,10 +158,18 @@ def _serve(pipe: Connection, encoder: Spec | None) -> None:
     prepare: Prepare | None = None
     if encoder is not None:
         prepare = rebuild(encoder, (encoder["class_path"].split(".")[0],)).prepare
+    last = time.monotonic()
+
+    def tell_alive() -> None:
+        nonlocal last
+        if time.monotonic() - last > PULSE:
+            last = time.monotonic()
+            pipe.send(None)
+
     try:
         pipe.send("ready")
         while True:
-            for message in decode_pieces(pipe.recv(), prepare):
+            for message in decode_pieces(pipe.recv(), prepare, tell_alive):
                 pipe.send(message)
     except (EOFError, ConnectionError):
         return  # the parent is gone

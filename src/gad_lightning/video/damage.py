@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from gad_lightning.optional import need
@@ -60,13 +60,22 @@ class Decoding:
         stream: its pictures.
         clock: reads their times.
         broken: what to do at damage, see :class:`~gad_lightning.VideoFile`.
+        decoded: called after every decoded frame.
 
     Attributes:
         count: frames given so far.
     """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, clock: StreamClock, broken: Broken) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        clock: StreamClock,
+        broken: Broken,
+        decoded: Callable[[], None],
+    ) -> None:
         self.container, self.stream, self.clock, self.broken = container, stream, clock, broken
+        self.decoded = decoded
         self.count = self.places = 0
         self.last = 0.0
         self.damage = self.resumed = ""
@@ -108,6 +117,7 @@ class Decoding:
     def _whole(self, frames: Iterable[VideoFrame]) -> Iterator[Stamp[VideoFrame]]:
         """Leave out frames between damage and the next key frame, if damage is not wanted."""
         for frame in frames:
+            self.decoded()
             stamp = self.clock.stamp(frame)
             step = stamp.lasts or self.clock.gap
             self.last = max(self.last, self.last + step * (self.count > 0) if stamp.seconds is None else stamp.seconds)

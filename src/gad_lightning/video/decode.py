@@ -7,7 +7,7 @@ asks, and stretched where its pixels are not square.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 LATE = 0.5
 """Seconds without a picture at a file's start from which its report says so."""
+
+
+def _ignore() -> None:
+    """Nobody wants to know."""
 
 
 class DecodeReport(NamedTuple):
@@ -47,6 +51,10 @@ class VideoFile(FrameSource):
             makes of the rest, smeared pictures too. ``"refuse"`` raises.
         deinterlace: keep one field of pictures marked interlaced, so that what moves shows no comb.
 
+    Attributes:
+        report: how much was decoded, once iteration has ended.
+        decoded: called after every decoded frame, given or not.
+
     Example:
         >>> VideoFile("no such file.mp4", fps=4).report is None
         True
@@ -66,6 +74,7 @@ class VideoFile(FrameSource):
         self.broken = broken
         self.deinterlace = deinterlace
         self.report: DecodeReport | None = None
+        self.decoded: Callable[[], None] = _ignore
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; once iteration has ended, ``report`` says how much was decoded.
@@ -81,7 +90,7 @@ class VideoFile(FrameSource):
         with open_video(self.path) as container:
             stream = first_video(container, self.path)
             clock = StreamClock(container, stream, self.path)
-            decoding = Decoding(container, stream, clock, self.broken)
+            decoding = Decoding(container, stream, clock, self.broken, self.decoded)
             timed = clock.timed(decoding.stamps())
             convert = Converter(self.resize, stream.sample_aspect_ratio, self.deinterlace)
             last, picture = None, None

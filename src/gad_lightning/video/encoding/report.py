@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gad_lightning.atomic import atomic_write
@@ -22,7 +23,8 @@ class Outcome(NamedTuple):
     state: Literal["encoded", "skipped", "broken"]  # skipped: its features were there already
     frames: int = 0  # feature frames written
     seconds: float = 0.0  # of video decoded
-    problem: str | None = None  # why it is broken, or what is missing at its end
+    problem: str | None = None  # why it is broken, or what of it is missing
+    note: str | None = None  # what is unusual in it and was put right
 
 
 class EncodeReport(NamedTuple):
@@ -30,6 +32,7 @@ class EncodeReport(NamedTuple):
 
     videos: dict[str, Outcome]
     took_seconds: float
+    left_out: Mapping[str, str] = MappingProxyType({})  # files that were not taken for videos, and why
 
     def names(self, state: str) -> list[str]:
         """The videos of one state."""
@@ -64,9 +67,10 @@ class EncodeReport(NamedTuple):
                 "hours_of_video_per_hour": round(self.hours_per_hour, 4),
             },
             "videos": {name: outcome._asdict() for name, outcome in sorted(self.videos.items())},
+            "left_out": dict(self.left_out),
         }
         with atomic_write(path) as part:
-            part.write_text(json.dumps(stated, indent=1) + "\n")
+            part.write_text(json.dumps(stated, indent=1) + "\n", encoding="utf-8")
 
 
 def read_report(path: Path) -> EncodeReport:
@@ -78,9 +82,9 @@ def read_report(path: Path) -> EncodeReport:
     if not path.is_file():
         return EncodeReport({}, 0.0)
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
         videos = {name: Outcome(**outcome) for name, outcome in found["videos"].items()}
-        return EncodeReport(videos, float(found["summary"]["took_seconds"]))
+        return EncodeReport(videos, float(found["summary"]["took_seconds"]), found.get("left_out", {}))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is no report of an encoding run: {error}.", "delete it") from error
 
@@ -134,4 +138,5 @@ def carry_over(report: EncodeReport, before: Mapping[str, Outcome]) -> EncodeRep
 def merge(parts: Sequence[EncodeReport]) -> EncodeReport:
     """Join the reports of parts that ran at the same time."""
     videos = {name: outcome for part in parts for name, outcome in part.videos.items()}
-    return EncodeReport(videos, max((part.took_seconds for part in parts), default=0.0))
+    left_out = {name: why for part in parts for name, why in part.left_out.items()}
+    return EncodeReport(videos, max((part.took_seconds for part in parts), default=0.0), left_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ from gad_lightning.video.features.npy_writer import NpyWriter
 
 PIECE = 16
 """Pictures that travel together from decoder to encoder."""
+LONGEST_NAME = 255
+"""Bytes of a file's name that file systems take."""
 
 
 class Settings(NamedTuple):
@@ -32,7 +35,8 @@ class Settings(NamedTuple):
     broken: Broken = "keep"  # what a damaged file gives, see VideoFile
     batch_size: int = 32  # pictures, of whatever videos, that are encoded together
     workers: int = 0  # decoding processes; 0 decodes in a thread of this one, which cannot be killed
-    patience: float = 120.0  # seconds without a picture after which a decoding process is killed
+    patience: float = 120.0  # seconds without a decoded picture after which a decoding process is killed
+    deinterlace: bool = False  # keep one field of pictures marked interlaced
 
 
 class Batches:
@@ -99,12 +103,14 @@ class EncodingRun:
     def encode(self, videos: Mapping[str, Path], progress: bool) -> None:
         """Encode the videos whose features are not there yet."""
         self.names = list(videos)
-        there = {name for name in self.names if self._target(name).is_file()}
-        self.outcomes.update({name: Outcome("skipped") for name in there})
+        self._look_around()
+        settings = self.settings
         tasks = [
-            DecodeTask(number, videos[name], self.settings.fps, self.encoder.shrink, self.settings.broken, PIECE)
+            DecodeTask(
+                number, videos[name], settings.fps, self.encoder.shrink, settings.broken, PIECE, settings.deinterlace
+            )
             for number, name in enumerate(self.names)
-            if name not in there
+            if name not in self.outcomes
         ]
         with progress_of(len(tasks), progress) as bar, ExitStack() as files:
             self.files = files
@@ -117,6 +123,15 @@ class EncodingRun:
                 self._finish(bar)
             self.batches.flush()
             self._finish(bar)
+
+    def _look_around(self) -> None:
+        """Note the videos whose features are there, and those whose features could have no name."""
+        for name in self.names:
+            if len(os.fsencode(f"{name}.npy")) > LONGEST_NAME:
+                why = f"its name is too long for a feature file (more than {LONGEST_NAME} bytes); rename it"
+                self.outcomes[name] = Outcome("broken", problem=why)
+            elif self._target(name).is_file():
+                self.outcomes[name] = Outcome("skipped")
 
     def _target(self, name: str) -> Path:
         return self.folder / f"{name}.npy"
@@ -152,9 +167,10 @@ class EncodingRun:
                 if writer is not None:
                     writer.__exit__(None, None, None)
             else:
-                writer.finish()
-                problem = end.report.problem if end.report else None
-                outcome = Outcome("encoded", writer.num_rows, seconds, problem)
+                with writer:
+                    writer.finish()
+                told = (end.report.problem, end.report.note) if end.report else (None, None)
+                outcome = Outcome("encoded", writer.num_rows, seconds, *told)
             self.outcomes[name] = outcome
             bar.finished(outcome)
             if self.finished is not None and outcome.state == "encoded":

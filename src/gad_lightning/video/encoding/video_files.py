@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,15 +10,22 @@ from gad_lightning.atomic import make_folder
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.parts import describe
 from gad_lightning.video.encoders import Encoder
-from gad_lightning.video.features.sidecar import FIELDS, SIDECAR, read_stated, write_sidecar
+from gad_lightning.video.encoding.run import Settings
+from gad_lightning.video.features.sidecar import (
+    FIELDS,
+    FIRST_PICTURE,
+    SIDECAR,
+    TIMES_FROM,
+    read_stated,
+    write_sidecar,
+)
+from gad_lightning.video.timing import TIME_ZERO
 
 VIDEO_ENDINGS = frozenset(
     {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts"}
     | {".vob", ".webm", ".wmv"}
 )
 """Which files of a folder are taken for videos."""
-COMPARED = (*FIELDS, "dtype", "recipe")
-"""What must agree before features are added to a folder."""
 
 
 def find_videos(videos: Path | str | Sequence[Path | str]) -> dict[str, Path]:
@@ -32,8 +40,10 @@ def find_videos(videos: Path | str | Sequence[Path | str]) -> dict[str, Path]:
     """
     paths = _list_paths(Path(videos)) if isinstance(videos, Path | str) else [Path(video) for video in videos]
     if not paths:
+        others = ", ".join([*left_out(videos)][:5])
         raise MissingDataError(
-            f"There is no video in {videos}.", f"give a folder of {', '.join(sorted(VIDEO_ENDINGS))} files, or paths"
+            f"There is no video in {videos}{others and f', but {others}'}.",
+            f"give a folder of {', '.join(sorted(VIDEO_ENDINGS))} files, a list of paths, or one video",
         )
     found: dict[str, Path] = {}
     for path in paths:
@@ -51,13 +61,65 @@ def _list_paths(source: Path) -> list[Path]:
         return sorted(path for path in source.iterdir() if path.suffix.lower() in VIDEO_ENDINGS and path.is_file())
     if not source.exists():
         raise MissingDataError(f"There is no {source}.", "give a folder of videos, a list of paths, or a video")
-    if source.suffix != ".txt":
+    if source.suffix.lower() != ".txt":
         return [source]
-    lines = [line.strip() for line in source.read_text().splitlines()]
-    return [source.parent / line for line in lines if line and not line.startswith("#")]
+    lines = [line.strip().strip('"') for line in _text_of(source).splitlines()]
+    return [_as_stored(source.parent / line) for line in lines if line and not line.startswith("#")]
 
 
-def claim(folder: Path, encoder: Encoder, fps: float, dtype: str) -> None:
+def _text_of(path: Path) -> str:
+    """Text of a list in UTF-8, or in UTF-16 as Windows writes it, with a mark at the start or without.
+
+    Raises:
+        DataError: if it is in neither.
+    """
+    data = path.read_bytes()
+    encoding = "utf-8-sig"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif b"\0" in data[:2]:
+        encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"The list {path} is not in UTF-8: byte {error.start} is 0x{data[error.start]:02x}.", "save it as UTF-8"
+        ) from error
+
+
+def _as_stored(path: Path) -> Path:
+    """A listed path as the disk has it: macOS keeps accents apart (Unicode form NFD), Windows has backslashes."""
+    if not path.exists() and "\\" in path.name:
+        path = path.parent / path.name.replace("\\", "/")
+    if path.exists() or not path.parent.is_dir():
+        return path
+    name = unicodedata.normalize("NFC", path.name)
+    same = (other for other in path.parent.iterdir() if unicodedata.normalize("NFC", other.name) == name)
+    return next(same, path)
+
+
+def left_out(videos: Path | str | Sequence[Path | str]) -> dict[str, str]:
+    """What of a folder is not taken for a video, and why; hidden files and features count for nothing.
+
+    Args:
+        videos: as for :func:`find_videos`; a list or paths leave nothing out.
+    """
+    if not isinstance(videos, Path | str) or not Path(videos).is_dir():
+        return {}
+    found: dict[str, str] = {}
+    for path in sorted(Path(videos).iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            found[path.name] = "a folder"
+        elif not path.exists():
+            found[path.name] = "a link to nothing"
+        elif path.suffix.lower() not in VIDEO_ENDINGS:
+            found[path.name] = "its ending is not one of a video; a list or the path alone takes it"
+    return found
+
+
+def claim(folder: Path, encoder: Encoder, settings: Settings) -> None:
     """Make ``folder`` one for features of this kind, or check that it is.
 
     Raises:
@@ -65,8 +127,10 @@ def claim(folder: Path, encoder: Encoder, fps: float, dtype: str) -> None:
         SettingError: if it cannot be written.
     """
     make_folder(folder)
-    spec = encoder.feature_spec(fps)
-    about = {name: getattr(spec, name) for name in FIELDS} | {"dtype": dtype, "recipe": describe(encoder.recipe)}
+    spec = encoder.feature_spec(settings.fps)
+    recipe = describe(encoder.recipe) | ({"deinterlace": True} if settings.deinterlace else {})
+    more = {"dtype": settings.dtype, "recipe": recipe, TIMES_FROM: TIME_ZERO}
+    about = {name: getattr(spec, name) for name in FIELDS} | more
     stated = read_stated(folder)
     if stated is None:
         first = next(folder.glob("*.npy"), None)
@@ -74,11 +138,14 @@ def claim(folder: Path, encoder: Encoder, fps: float, dtype: str) -> None:
             raise DataError(
                 f"{folder} holds {first.name} and no {SIDECAR}: how it was made is unknown.", "use another folder"
             )
-        write_sidecar(folder, spec, dtype=dtype, recipe=about["recipe"], made_by=encoder.spec())
+        write_sidecar(folder, spec, **more, made_by=encoder.spec())
         return
-    for name in COMPARED:
-        if stated.get(name) != about[name]:
+    stated = {TIMES_FROM: FIRST_PICTURE, **stated}
+    for name, value in about.items():
+        if stated.get(name) != value:
             raise DataError(
-                f"{folder} holds features with {name} {stated.get(name)!r}; these would have {about[name]!r}.",
-                "use another folder, or encode with the settings of its features.json",
+                f"{folder} holds features with {name} {stated.get(name)!r}; these would have {value!r}.",
+                "use another folder, or encode with the settings of its features.json"
+                if name != TIMES_FROM
+                else "use another folder, or delete this one: an older version made it, whose times count otherwise",
             )

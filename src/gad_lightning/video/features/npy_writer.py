@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import glob
+import errno
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gad_lightning.atomic import new_part, remove_abandoned
 from gad_lightning.errors import DataError, SettingError
 
 
@@ -27,8 +30,8 @@ class NpyWriter:
     def __init__(self, target: Path, dtype: str) -> None:
         self.target = target
         self.dtype = np.dtype(dtype)
-        self.part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        self.file: BinaryIO | None = None
+        self.part: Path | None = None
+        self.file: IO[bytes] | None = None
         self.row_shape: tuple[int, ...] = ()
         self.num_rows = 0
 
@@ -48,14 +51,13 @@ class NpyWriter:
             )
         try:
             if self.file is None:
-                for left in self.target.parent.glob(f".{glob.escape(self.target.name)}.*.part"):
-                    left.unlink(missing_ok=True)  # by a run that was killed
-                self.file = self.part.open("wb")
+                remove_abandoned(self.target)
+                self.part, self.file = new_part(self.target)
                 self.row_shape = rows.shape[1:]
                 self._write_header()
             self.file.write(rows.data)
         except OSError as error:
-            raise SettingError(f"{self.target} cannot be written: {error}.", "choose a folder with room") from error
+            raise _unwritable(self.target, error) from error
         self.num_rows += len(rows)
 
     def _write_header(self) -> None:
@@ -71,13 +73,17 @@ class NpyWriter:
             SettingError: if the disk does not take it.
         """
         assert self.file is not None, "no row was appended"
+        assert self.part is not None
         try:
             self.file.seek(0)
             self._write_header()
-            self.file.close()
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            if sys.platform == "win32":
+                self.file.close()  # an open file cannot be renamed there; elsewhere it stays locked so long
             os.replace(self.part, self.target)
         except OSError as error:
-            raise SettingError(f"{self.target} cannot be written: {error}.", "choose a folder with room") from error
+            raise _unwritable(self.target, error) from error
 
     def __enter__(self) -> NpyWriter:
         return self
@@ -85,6 +91,18 @@ class NpyWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.file is not None:
+        if self.file is None or self.part is None:
+            return
+        with suppress(OSError):  # what a full disk did not take
             self.file.close()
         self.part.unlink(missing_ok=True)
+
+
+def _unwritable(target: Path, error: OSError) -> SettingError:
+    """Say why features cannot be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return SettingError(
+            f"{target} cannot be written: the disk is full ({error.strerror}).",
+            "free space or choose a folder on another disk; encoding then goes on with this video",
+        )
+    return SettingError(f"{target} cannot be written: {error.strerror}.", "choose a folder that is writable")

@@ -20,6 +20,10 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "tokens_per_frame": (int,),
 }
 """What every ``features.json`` states, and of which types."""
+TIMES_FROM = "times_from"
+"""Key of the rule for time 0: :data:`~gad_lightning.video.timing.TIME_ZERO`, or none for features of older versions."""
+FIRST_PICTURE = "first picture"
+"""Rule for time 0 of features whose ``features.json`` states none: times count from a video's first picture."""
 
 
 def write_sidecar(folder: Path, spec: FeatureSpec, **more: Any) -> None:
@@ -32,7 +36,7 @@ def write_sidecar(folder: Path, spec: FeatureSpec, **more: Any) -> None:
     """
     stated = {name: getattr(spec, name) for name in FIELDS}
     with atomic_write(folder / SIDECAR) as part:
-        part.write_text(json.dumps({"format": 1, **stated, **more}, indent=1) + "\n")
+        part.write_text(json.dumps({"format": 1, **stated, **more}, indent=1) + "\n", encoding="utf-8")
 
 
 def read_sidecar(folder: Path) -> FeatureSpec | None:
@@ -43,6 +47,15 @@ def read_sidecar(folder: Path) -> FeatureSpec | None:
     """
     found = read_stated(folder)
     return None if found is None else FeatureSpec(**{name: found[name] for name in FIELDS})
+
+
+def time_zero(folder: Path) -> str:
+    """From when the times of a folder's features count: ``"container start"``, or ``"first picture"`` in older ones.
+
+    Raises:
+        DataError: if ``features.json`` is damaged.
+    """
+    return str((read_stated(folder) or {}).get(TIMES_FROM, FIRST_PICTURE))
 
 
 def read_stated(folder: Path) -> dict[str, Any] | None:
@@ -63,7 +76,7 @@ def read_stated(folder: Path) -> dict[str, Any] | None:
 def _read(path: Path, changed: int) -> dict[str, Any]:
     """Read and check; ``changed`` makes a rewritten file another one."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is no JSON: {error}.", "encode again, or write it anew") from error
     for name, types in FIELDS.items():
