@@ -15,6 +15,7 @@ from gad_lightning.video.address import Address
 from gad_lightning.video.container import CONTAINERS, first_video, stated_seconds
 from gad_lightning.video.damage import held_frames
 from gad_lightning.video.jumps import LONGEST_GAP, Stamp
+from gad_lightning.video.same_host import opener_for
 from gad_lightning.video.timing import StreamClock
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ class Connection:
             except av.error.FFmpegError as error:
                 self.problem = error.strerror
                 break
+            except OSError as error:  # of our own reading, see same_host
+                self.problem = str(error)
+                break
             if packet is None:
                 return
             try:
@@ -119,14 +123,23 @@ class Connection:
         yield from map(self.clock.stamp, held_frames(self.stream))
 
 
-def open_container(address: Address, follow: bool, timeout_seconds: float, options: dict[str, str]) -> InputContainer:
+def open_container(
+    address: Address, follow: bool, timeout_seconds: float, options: dict[str, str], same_host: bool = False
+) -> InputContainer:
     """Open a source; the caller closes it. URLs lead to the network only, files to themselves only.
+
+    Args:
+        address: what to open.
+        follow: go on reading a file that grows.
+        timeout_seconds: how long opening, and then a read, waits for data.
+        options: further options of FFmpeg's.
+        same_host: follow a web address to its own host and port only.
 
     Raises:
         MissingDataError: if there is no such file.
         DataError: if it cannot be opened; the message holds no password, and neither does the error it came from.
     """
-    av = need("av", why="to read live video")
+    av, io_open = need("av", why="to read live video"), None
     url, chosen = address.url, dict(options)
     if address.kind == "file":
         if not Path(url).exists():
@@ -139,18 +152,23 @@ def open_container(address: Address, follow: bool, timeout_seconds: float, optio
     if address.kind == "url":
         tcp = {"rtsp_transport": "tcp"} if url.lower().startswith("rtsp") else {}  # lost packets smear pictures
         chosen = tcp | chosen | {"protocol_whitelist": PROTOCOLS}
+        io_open = opener_for(url, timeout_seconds) if same_host else None
     timeout = (timeout_seconds, timeout_seconds)
     try:
         container: InputContainer = av.open(
-            url, format=address.format, options=chosen, timeout=timeout, metadata_errors="replace"
+            url, format=address.format, options=chosen, timeout=timeout, metadata_errors="replace", io_open=io_open
         )
         return container
     except av.error.ExitError:
         reason = f"no answer for {timeout_seconds:g} s"
     except av.error.FFmpegError as error:
         reason = error.strerror
+    except OSError as error:  # of our own reading
+        reason = str(error)
     except ValueError:
         reason = f"this build of FFmpeg has no input device {address.format}"
     # raised out here: the errors above name the URL, and would be told along with this one
     remedy = "that it is connected and free" if address.kind == "camera" else "the address, and that a video is there"
+    if chosen.get("rtsp_transport") == "tcp":
+        remedy += "; if it sends by UDP only, set options to {rtsp_transport: udp}"
     raise DataError(f"{address} cannot be opened: {reason}.", f"check {remedy}")

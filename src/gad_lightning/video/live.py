@@ -50,7 +50,10 @@ class LiveSource(FrameSource):
         retries: attempts in a row without a new frame after which a lost source is given up; None never gives up, 0
             takes a loss for the end.
         wait_seconds: first and longest wait between attempts.
-        options: further options of FFmpeg's, such as ``{"video_size": "1280x720"}`` for a camera.
+        options: further options of FFmpeg's, such as ``{"video_size": "1280x720"}`` for a camera, or
+            ``{"rtsp_transport": "udp"}`` for one that does not send over TCP.
+        same_host: read what a playlist (HLS, DASH) or a redirection names from the source's own host and port only;
+            for http and https.
 
     Attributes:
         tell: called with what happens, in the thread that reads; set it to be told.
@@ -71,6 +74,7 @@ class LiveSource(FrameSource):
         retries: int | None = None,
         wait_seconds: tuple[float, float] = (1.0, 30.0),
         options: dict[str, str] | None = None,
+        same_host: bool = False,
     ) -> None:
         if not (fps > 0 and timeout_seconds > 0):
             raise SettingError(
@@ -80,7 +84,11 @@ class LiveSource(FrameSource):
         self.address = address_of(address) if isinstance(address, str) else address
         self.fps, self.resize, self.pace, self.follow = fps, resize, pace, follow
         self.timeout_seconds, self.retries, self.wait_seconds = timeout_seconds, retries, wait_seconds
-        self.options = dict(options or {})
+        self.options, self.same_host = dict(options or {}), same_host
+        if same_host and not self.address.url.lower().startswith(("http://", "https://")):
+            raise SettingError(
+                f"same_host is true and {self.address} is no http or https address.", "set same_host to false"
+            )
         self.tell: Callable[[Notice], None] = _ignore
         self.stopped = Event()
         self.failures = 0  # attempts since the last new frame
@@ -141,7 +149,7 @@ class LiveSource(FrameSource):
             MissingDataError: if there is no such file.
             DataError: if it cannot be opened or has no video.
         """
-        container = open_container(self.address, self.follow, self.timeout_seconds, self.options)
+        container = open_container(self.address, self.follow, self.timeout_seconds, self.options, self.same_host)
         try:
             return Connection(self.address, container, self.timeout_seconds, self.stopped)
         except GadError:
