@@ -3,10 +3,10 @@
     python experiments/bench/gpu.py agreement flex streams
     python experiments/bench/gpu.py speed training profile --shape tiny small 1b
 
-Every row is stored as soon as it is there, in ``<output>/gpu.json``; a second call leaves out what is stored. A row that
-fails is stored with its error and keeps no other from running; one in which the process died is not tried again. Exits
-with status 1 if a row failed, with 3 if the GPU takes no more work in this process: call it again then, as ``gpu.sh``
-does. TensorFloat-32 is off.
+Every row is stored as soon as it is there, in ``<output>/gpu.json``; a second call leaves out what is stored. A row
+that fails is stored with its error and keeps no other from running; one in which the process died is not tried again.
+Exits with status 1 if a row failed, with 3 if the GPU takes no more work in this process: call it again then, as
+``gpu.sh`` does. TensorFloat-32 is off.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def told(found: dict[str, Any]) -> str:
     if "error" in found:
         return "FAILED\n" + str(found["error"])
     short = {key: value for key, value in found.items() if not isinstance(value, list)}
-    return ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in short.items())
+    return ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in short.items()
+    )
 
 
 def check_device() -> None:

@@ -29,14 +29,25 @@ from gad_lightning.types import Batch, Predictions
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = {torch.float32: 1e-4, torch.bfloat16: 3e-2}
-CHUNK = 64
+CHUNK = 32
 
 
 def tests(rows: Any, given: argparse.Namespace) -> None:
     """The tests marked gpu, some at a time."""
 
     def work() -> dict[str, Any]:
-        command = [sys.executable, "-m", "pytest", "-m", "gpu", "tests/gpu", "-q", "--no-header", "-p", "no:cacheprovider"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-m",
+            "gpu",
+            "tests/gpu",
+            "-q",
+            "--no-header",
+            "-p",
+            "no:cacheprovider",
+        ]
         if given.device == "cuda":
             command += ["-n", "6"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
@@ -57,7 +68,10 @@ def agreement(rows: Any, given: argparse.Namespace) -> None:
                 name = f"agreement, {shape}, {kind}, {way}, {dtype}"
                 rows.add(name, partial(against_cpu, kind, shape, way, dtype, given.device))
     if "1b" in given.shape and given.device != "cpu":
-        rows.add("agreement, 1b, Disc, one_pass, bfloat16", partial(against_cpu, "Disc", "1b", "one_pass", "bfloat16", "cuda"))
+        rows.add(
+            "agreement, 1b, Disc, one_pass, bfloat16",
+            partial(against_cpu, "Disc", "1b", "one_pass", "bfloat16", "cuda"),
+        )
 
 
 def against_cpu(kind: str, shape: str, way: str, dtype: Any, device: str) -> dict[str, Any]:
@@ -68,7 +82,7 @@ def against_cpu(kind: str, shape: str, way: str, dtype: Any, device: str) -> dic
     exact = copy.deepcopy(there).float().cpu()
     expected, found = said(exact, way, frames), said(there, way, frames)
     row: dict[str, Any] = {"relative": relative(found.slots, expected.slots)}
-    if dtype == "bfloat16" and shape != "1b":
+    if dtype == "bfloat16" and shape != "1b" and way != "live":
         row["cpu_relative"] = relative(said(copy.deepcopy(there).cpu(), way, frames).slots, expected.slots)
     alike = (found.label.cpu() == expected.label).float().mean()
     return {**row, "same_labels": float(alike), "ok": row["relative"] < LIMITS[getattr(torch, dtype)]}
@@ -84,7 +98,7 @@ def said(classifier: Classifier, way: str, frames: Tensor) -> Predictions:
     if way == "one_pass":
         return classifier.scores(chunk_batch(shown[: WINDOW - 1 + CHUNK], WINDOW - 1))
     detector = OnlineDetector(classifier, 2)
-    both = [detector.push(shown[[moment, moment + 8]]) for moment in range(CHUNK + 40)]
+    both = [detector.push(shown[[moment, moment + 8]]) for moment in range(CHUNK + 20)]
     return joined(both)
 
 
@@ -164,5 +178,3 @@ def compiled_against_plain(kind: str, shape: str, device: str) -> dict[str, Any]
         first = first or time.monotonic() - start
     far, skips = relative(joined(found).slots, joined(expected).slots), counters["inductor"]["cudagraph_skips"]
     return {"relative": far, "first_push_seconds": first, "graphs_left_out": skips, "ok": far < 1e-4 and not skips}
-
-

@@ -17,13 +17,14 @@ from measure import quantile, rate, seconds_of  # isort: skip  # sets how thread
 import torch
 from gpu_checks import training_batch
 from speed import CLASSES, KINDS, WIDTHS, WINDOW, chunk_batch, inference, prepare
-from training import SHARE, step_of
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.streaming.detector import OnlineDetector
+from training import SHARE, step_of
 
 CHUNK = 512
 Work = Callable[[], Any]
+Ready = Callable[..., tuple[Work, int]]
 
 
 @lru_cache(maxsize=1)
@@ -72,26 +73,33 @@ def whole_video(classifier: Classifier, width: int, frames: int) -> tuple[Work, 
     return lambda: classifier.detect(video), frames
 
 
-def live(classifier: Classifier, width: int, streams: int, compiled: bool) -> tuple[Work, int]:
-    """Push the next frame of every stream."""
+def live(
+    classifier: Classifier, width: int, streams: int, compiled: bool = False, together: int | None = None
+) -> tuple[Work, int]:
+    """Push the next frame of every stream; or of ``together`` streams, and of as many others the next time."""
     detector, turn = OnlineDetector(classifier, streams, compiled=compiled), itertools.count()
     detector.seen += torch.arange(streams) * CHUNK // streams + CHUNK
     frames = torch.randn(streams + 64, width, device=classifier.device)
-    return lambda: detector.push(frames[next(turn) % 64 :][:streams]), streams
+    size = together or streams
+
+    def push() -> None:
+        number = next(turn)
+        first = number * size % streams
+        detector.push(frames[number % 64 :][:size], None if together is None else range(first, first + size))
+
+    return push, size
 
 
 def speed(rows: Any, given: argparse.Namespace) -> None:
-    """All ways at all shapes: Disc in every way, the others where they differ."""
-    for shape in given.shape:
-        for name, kind, ready in ways(given):
-            label = f"speed, {shape}, {kind}, {name}"
-            rows.add(label, partial(timed_way, kind, shape, ready, given))
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+    """All ways at the largest shape, Disc in every way and the others where they differ; some at smaller ones."""
+    for after, shape in itertools.product((False, True), given.shape):  # what compiling leaves behind slows the host
+        for name, kind, ready in ways(given) if shape == given.shape[-1] else few_ways(given):
+            if after == ("compiled" in name or "flex" in name):
+                rows.add(f"speed, {shape}, {kind}, {name}", partial(timed_way, kind, shape, ready, given))
     made.cache_clear()
 
 
-def timed_way(kind: str, shape: str, ready: Callable[..., tuple[Work, int]], given: argparse.Namespace) -> dict[str, Any]:
+def timed_way(kind: str, shape: str, ready: Ready, given: argparse.Namespace) -> dict[str, Any]:
     """Make a classifier and time one way."""
     classifier = made(kind, shape, given.device, given.dtype)
     attention = classifier.backbone.attention
@@ -107,19 +115,33 @@ def with_flex(classifier: Classifier, width: int, samples: int) -> tuple[Work, i
     return one_pass(classifier, width, samples)
 
 
-def ways(given: argparse.Namespace) -> list[tuple[str, str, Callable[..., tuple[Work, int]]]]:
+def few_ways(given: argparse.Namespace) -> list[tuple[str, str, Ready]]:
+    """What a small shape is to show: mostly what the host costs."""
+    streams, size = (1, max(given.streams)), 1 if given.device == "cpu" else 8
+    return [
+        ("window, 8", "Disc", partial(by_windows, size=8)),
+        (f"one pass, {size} chunks", "Disc", partial(one_pass, samples=size)),
+        (f"one pass, {size} chunks", "Gen", partial(one_pass, samples=size)),
+        *((f"live, {n}", "Disc", partial(live, streams=n)) for n in streams),
+        ("live, 1, compiled", "Disc", partial(live, streams=1, compiled=True)),
+    ]
+
+
+def ways(given: argparse.Namespace) -> list[tuple[str, str, Ready]]:
     """Name, classifier and what makes the work ready."""
-    found: list[tuple[str, str, Any]] = [("window, 8", "Disc", partial(by_windows, size=8))]
-    found += [("window, 64", "Disc", partial(by_windows, size=64))] if given.device != "cpu" else []
-    many = (1, 8, 32) if given.device != "cpu" else (1,)
-    found += [(f"one pass, {n} chunks", "Disc", partial(one_pass, samples=n)) for n in many]
-    found += [(f"one pass by flex, {n} chunks", "Disc", partial(with_flex, samples=n)) for n in many]
-    found += [("detect, 20,000 frames", "Disc", partial(whole_video, frames=20_000))] if given.device != "cpu" else []
-    found += [(f"live, {n}", "Disc", partial(live, streams=n, compiled=False)) for n in given.streams]
-    found += [(f"live, {n}, compiled", "Disc", partial(live, streams=n, compiled=True)) for n in given.compiled]
+    on_gpu, most = given.device != "cpu", max(given.streams)
+    many, sizes = ((1, 8, 32), (8, 64)) if on_gpu else ((1,), (8,))
+    found: list[tuple[str, str, Ready]] = []
     for kind in ("GAD", "Gen"):
         found += [(f"one pass, {many[-1]} chunks", kind, partial(one_pass, samples=many[-1]))]
-        found += [("live, 1", kind, partial(live, streams=1, compiled=False))]
+        found += [("live, 1", kind, partial(live, streams=1))]
+    found += [(f"window, {size}", "Disc", partial(by_windows, size=size)) for size in sizes]
+    found += [(f"one pass, {n} chunks", "Disc", partial(one_pass, samples=n)) for n in many]
+    found += [("detect, 20,000 frames", "Disc", partial(whole_video, frames=20_000))] if on_gpu else []
+    found += [(f"live, {n}", "Disc", partial(live, streams=n)) for n in given.streams]
+    found += [(f"live, {5 * most} by {most}", "Disc", partial(live, streams=5 * most, together=most))]
+    found += [(f"live, {n}, compiled", "Disc", partial(live, streams=n, compiled=True)) for n in given.compiled]
+    found += [(f"one pass by flex, {n} chunks", "Disc", partial(with_flex, samples=n)) for n in many]
     return found
 
 
@@ -127,14 +149,17 @@ def training(rows: Any, given: argparse.Namespace) -> None:
     """Steps of 8 windows, and of chunks of 256 frames by sdpa and by FlexAttention."""
     for shape in given.shape:
         for kind in KINDS:
-            for way in ("window", "one pass", "one pass by flex") if given.device != "cpu" else ("window", "one pass"):
+            flexed = given.device != "cpu" and shape == given.shape[-1]
+            for way in ("window", "one pass", *["one pass by flex"] * flexed):
                 rows.add(f"training, {shape}, {kind}, {way}", partial(timed_step, kind, shape, way, given))
 
 
 def timed_step(kind: str, shape: str, way: str, given: argparse.Namespace) -> dict[str, Any]:
     """Forward, backward and AdamW, by autocast to bfloat16 on a GPU: labelled frames a second and peak memory."""
     mode: Any = "window" if way == "window" else "one_pass"
-    classifier = prepare(kind, shape, mode, 256, given.device, dtype=given.dtype, **({} if mode == "window" else SHARE[kind]))
+    classifier = prepare(
+        kind, shape, mode, 256, given.device, dtype=given.dtype, **({} if mode == "window" else SHARE[kind])
+    )
     classifier.backbone.attention = "flex" if "flex" in way else "sdpa"
     if mode == "window":
         frames = torch.randn(8, WINDOW, 1, WIDTHS[shape], device=given.device)
@@ -150,16 +175,16 @@ def profile(rows: Any, given: argparse.Namespace) -> None:
     """Where the time of one stream, of many, and of one pass goes, at the largest shape."""
     shape, many = given.shape[-1], max(given.streams)
     for name, ready in (
-        ("live, 1", partial(live, streams=1, compiled=False)),
+        ("live, 1", partial(live, streams=1)),
         ("live, 1, compiled", partial(live, streams=1, compiled=True)),
-        (f"live, {many}", partial(live, streams=many, compiled=False)),
+        (f"live, {many}", partial(live, streams=many)),
         ("one pass, 8 chunks", partial(one_pass, samples=8 if given.device != "cpu" else 1)),
     ):
         if given.device != "cpu" or "compiled" not in name:
             rows.add(f"profile, {shape}, Disc, {name}", partial(profiled, shape, ready, given))
 
 
-def profiled(shape: str, ready: Callable[..., tuple[Work, int]], given: argparse.Namespace) -> dict[str, Any]:
+def profiled(shape: str, ready: Ready, given: argparse.Namespace) -> dict[str, Any]:
     """Dearest operations, on the device and on the host, of three turns."""
     from torch.profiler import ProfilerActivity, profile
 
@@ -172,11 +197,13 @@ def profiled(shape: str, ready: Callable[..., tuple[Work, int]], given: argparse
         for _ in range(3):
             work()
     taken, table = time.perf_counter() - start, found.key_averages()
-    device = dearest(table, "self_device_time_total") if on_gpu else []
-    total = sum(row.self_device_time_total for row in table) / 3000 if on_gpu else 0.0
-    kernels = sum(row.count for row in table if row.self_device_time_total) // 3 if on_gpu else 0
-    return {"profiled_ms": taken / 3 * 1000, "device_ms": total, "kernels": kernels, "device": device} | {
-        "host": dearest(table, "self_cpu_time_total")
+    kernels = [row for row in table if row.device_type == torch.autograd.DeviceType.CUDA]
+    return {
+        "profiled_ms": taken / 3 * 1000,
+        "device_ms": sum(row.self_device_time_total for row in kernels) / 3000,
+        "kernels": sum(row.count for row in kernels) / 3,
+        "device": dearest(kernels, "self_device_time_total"),
+        "host": dearest(table, "self_cpu_time_total"),
     }
 
 
@@ -184,4 +211,3 @@ def dearest(table: Any, column: str) -> list[dict[str, Any]]:
     """The twelve operations that take the longest: name, calls and milliseconds a turn."""
     first = sorted(table, key=lambda row: -getattr(row, column))[:12]
     return [{"name": row.key[:90], "calls": row.count / 3, "ms": getattr(row, column) / 3000} for row in first]
-

@@ -28,6 +28,7 @@ class KeyValueRows:
         self.places = Places(torch.full_like(empty, int(Kind.PAD)), empty, empty.clone(), empty.clone(), empty.clone())
         self.keys: dict[int, Tensor] = {}
         self.values: dict[int, Tensor] = {}
+        self.every = torch.arange(rows, device=device).unsqueeze(1)
         self.choose(None)
         self.at = empty[:, :0]
         self.alone = False
@@ -36,8 +37,7 @@ class KeyValueRows:
 
     def choose(self, rows: Tensor | None) -> None:
         """Let the next forward passes be about some rows only, (r,) int64 on the CPU; None for all."""
-        device, every = self.places.kind.device, torch.arange(len(self.places.kind))
-        self.row = (every if rows is None else rows).unsqueeze(1).to(device)
+        self.row = self.every if rows is None else rows.unsqueeze(1).to(self.every.device)
         self.rows = slice(None) if rows is None else as_slice(rows) or self.row.squeeze(1)
 
     def admit(self, places: Places, at: Tensor, alone: bool = False) -> Places:
@@ -66,16 +66,17 @@ class KeyValueRows:
             if layer_idx not in store:
                 rows, room = self.places.kind.shape
                 store[layer_idx] = new.new_zeros(rows, new.shape[1], room, new.shape[3])
-            store[layer_idx][self.row, :, self.at] = new.transpose(1, 2)
+            kept = store[layer_idx]  # under autocast it may be of another number format than what comes
+            kept[self.row, :, self.at] = new.transpose(1, 2).to(kept.dtype)
         if self.alone:
             return key_states, value_states
         return self.keys[layer_idx][self.rows, :, : self.end], self.values[layer_idx][self.rows, :, : self.end]
 
     def forget(self, rows: Tensor, first: int = 0) -> None:
         """Make room again: nobody sees the tokens of these rows any more, from room ``first`` on."""
-        for part in self.places:
-            part[rows, first:] = -1
-        self.places.kind[rows, first:] = int(Kind.PAD)
+        if len(rows):
+            chosen = as_slice(rows)
+            self.places.kind[rows.to(self.every.device) if chosen is None else chosen, first:] = int(Kind.PAD)
 
     def copy_row(self, source: int, rows: Tensor, room: int) -> None:
         """Copy the first ``room`` tokens of one row to others (a prompt that all of them share)."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.cache import KeyValueRows
+from gad_lightning.backbones.cache import KeyValueRows, as_slice
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.prompts.layout import empty_tokens
 from gad_lightning.streaming.rings import ChunkRings
@@ -54,15 +54,20 @@ class CompiledRings(ChunkRings):
         every[row, :width] = torch.where(tokens.places.kind != Kind.PAD, at, room - 1)
         shown = frames.new_zeros(self.num_streams, 1, *frames.shape[1:])
         pushed = torch.zeros(len(frames), dtype=torch.int64).scatter(0, stream, row // self.per_stream)
-        shown[pushed, 0] = frames
+        neighbours = as_slice(pushed)
+        shown[pushed if neighbours is None else neighbours, 0] = frames
         first = (row // self.per_stream * per_frame).unsqueeze(1)
         moved = torch.where(tokens.visual >= 0, first + tokens.visual % per_frame, -1)
-        wide = spread(tokens._replace(visual=moved), row, rows, self.width).to(shown.device)
-        self.cache.choose(None)
-        states = self.graph(self.classifier.backbone, wide, shown, self.cache, every.to(shown.device))
+        wide = spread(tokens._replace(visual=moved), row, rows, self.width)
         slots = row[tokens.slots // width] * self.width + tokens.slots % width
+        placed = wide._replace(slots=slots).to(shown.device)
+        none = placed.slots[:0]  # their number is no fixed shape
+        self.cache.choose(None)
+        states = self.graph(
+            self.classifier.backbone, placed._replace(slots=none), shown, self.cache, every.to(shown.device)
+        )
         self.cache.choose(row)
-        return wide._replace(slots=slots.to(shown.device)).at_slots(states)  # a copy: the next step writes over states
+        return placed.at_slots(states)  # a copy: the next step writes over states
 
 
 def forward(backbone: Backbone, tokens: Tokens, frames: Tensor, cache: KeyValueRows, at: Tensor) -> Tensor:
