@@ -47,10 +47,12 @@ class Rows:
         folder: of the file.
         deadline: seconds from now after which no row is begun.
         settings: stored beside the rows.
+        commit: of what is measured; of the repository if None.
     """
 
-    def __init__(self, folder: Path, deadline: float, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, deadline: float, settings: dict[str, Any], commit: str | None) -> None:
         self.folder, self.end, self.settings = folder, time.monotonic() + deadline, settings
+        self.where = {**surroundings(), **({} if commit is None else {"commit": commit})}
         path = folder / f"{NAME}.json"
         self.rows: dict[str, Any] = json.loads(path.read_text())["rows"] if path.exists() else {}
         self.failed: list[str] = []
@@ -79,7 +81,7 @@ class Rows:
     def keep(self, name: str, row: dict[str, Any]) -> None:
         """Write the file."""
         self.rows[name] = row
-        store(NAME, {"settings": self.settings, "rows": self.rows}, self.folder)
+        store(NAME, {"surroundings": self.where, "settings": self.settings, "rows": self.rows}, self.folder)
 
 
 def told(found: dict[str, Any]) -> str:
@@ -117,8 +119,7 @@ def main() -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     given.dtype = native(given.device)
     settings = {name: getattr(given, name) for name in ("device", "dtype", "seconds")}
-    settings["commit"] = given.commit or surroundings()["commit"]
-    rows = Rows(given.output, given.deadline, settings)
+    rows = Rows(given.output, given.deadline, settings, given.commit)
     for section in given.sections:
         SECTIONS[section](rows, given)
     if rows.failed:

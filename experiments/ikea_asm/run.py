@@ -53,8 +53,8 @@ def made(given: argparse.Namespace, data: OwnVideos) -> Classifier:
     )
 
 
-def main() -> None:
-    """Train, test, store."""
+def asked() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("data", type=Path)
@@ -68,48 +68,37 @@ def main() -> None:
     parser.add_argument("--max_time", help="DD:HH:MM:SS after which training stops")
     parser.add_argument("--commit", help="of what is run, where there is no repository")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
-    given = parser.parse_args()
-    seed_everything(given.seed, verbose=False)
-    data = OwnVideos(
-        given.data, mode="one_pass", window=given.window, chunk=256, batch_size=8, seed=given.seed, standardise=False,
-        val_share=0.0, num_workers=2,
-    )  # fmt: skip
+    return parser.parse_args()
+
+
+def run(given: argparse.Namespace) -> dict[str, Any]:
+    """Train and test."""
+    loading: dict[str, Any] = {"window": given.window, "chunk": 256, "batch_size": 8, "num_workers": 2}
+    data = OwnVideos(given.data, mode="one_pass", seed=given.seed, standardise=False, val_share=0.0, **loading)
     data.prepare_data()
     data.setup("fit")
     classifier = made(given, data)
     quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = Trainer(
-        max_epochs=given.epochs,
-        max_time=given.max_time,
-        gradient_clip_val=1.0,
-        precision=given.precision,
-        devices=1,
-        **quiet,
-    )
+    own: dict[str, Any] = {"max_epochs": given.epochs, "max_time": given.max_time, "precision": given.precision}
+    trainer = Trainer(gradient_clip_val=1.0, devices=1, **own, **quiet)
     start = time.perf_counter()
     trainer.fit(classifier, data)
-    fitted = time.perf_counter()
-    steps, epochs, peak = trainer.global_step, trainer.current_epoch, peak_megabytes()
+    found = {"fit_seconds": time.perf_counter() - start, "steps": trainer.global_step, "epochs": trainer.current_epoch}
+    found["peak_mb"] = peak_megabytes()
     (scores,) = trainer.test(classifier, data)
-    tested = time.perf_counter()
+    return {"device_used": classifier.device.type, **found, "scores": scores}
+
+
+def main() -> None:
+    """Run and store."""
+    given = asked()
+    seed_everything(given.seed, verbose=False)
+    found = run(given)
     settings = {name: str(value) for name, value in vars(given).items() if name not in ("output", "data", "model")}
-    found = {
-        "fit_seconds": fitted - start,
-        "test_seconds": tested - fitted,
-        "steps": steps,
-        "epochs": epochs,
-        "peak_mb": peak,
-    }
+    where = {**surroundings(), **({"commit": given.commit} if given.commit else {})}
     given.output.mkdir(parents=True, exist_ok=True)
-    about = {
-        **surroundings(),
-        "device_used": classifier.device.type,
-        **({"commit": given.commit} if given.commit else {}),
-    }
     path = given.output / f"{given.kind}_{given.seed}.json"
-    path.write_text(
-        json.dumps({"surroundings": about, "settings": settings, **found, "scores": scores}, indent=1) + "\n"
-    )
+    path.write_text(json.dumps({"surroundings": where, "settings": settings, **found}, indent=1) + "\n")
     print(path.read_text())
 
 

@@ -24,8 +24,7 @@ class CompiledRings(ChunkRings):
     is not pushed, a chunk that is not asked) are padding and go to the last room of their row, which nobody sees. What
     a readout writes after it, as a generative classifier's does, has no fixed shape and is not compiled.
 
-    On CUDA the graph is replayed as a CUDA graph, whose keys, values and places stay where they are; that part follows
-    the documentation and has been tried on a CPU only.
+    On CUDA the graph is replayed as a CUDA graph, whose keys, values and places stay where they are.
 
     Args:
         classifier: gives backbone, prompt and windows.
