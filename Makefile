@@ -1,4 +1,5 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Both make the environment .venv with the tested versions.
+# Commands on a fresh machine: `make demo`, `make test`, `make docs`. Each makes the environment .venv with the tested
+# versions first.
 # VENV=path takes an existing environment instead: its torch is never replaced, and only what is missing is installed.
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,13 +8,14 @@ BIN := $(VENV)/bin
 SLOW ?=
 # A stamp names the copy of the source that the environment runs, so that another copy is installed anew.
 STAMP := $(VENV)/.gad-lightning$(subst /,-,$(CURDIR))
+STAMPS := $(STAMP) $(STAMP)-test $(STAMP)-docs
 MADE_HERE := $(VENV)/.made-by-make
 SOURCES := setup.cfg pyproject.toml constraints.txt
 
 # one thread a worker, and none that spins while it waits: on a shared machine they slow each other twentyfold
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test lint hooks clean
+.PHONY: demo test docs lint hooks clean
 
 demo: $(STAMP)
 	$(BIN)/gad-lightning demo
@@ -21,6 +23,11 @@ demo: $(STAMP)
 test: $(STAMP)-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
 		-m "$(if $(SLOW),not gpu,not slow and not gpu)"
+
+# the pages, into build/docs: any warning is an error, and nothing is fetched; notebooks run once and are kept
+docs: $(STAMP)-docs
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -W --keep-going -n -q -j auto docs build/docs
+	@echo "open build/docs/index.html"
 
 lint: $(STAMP)-test
 	$(BIN)/ruff check
@@ -31,7 +38,7 @@ hooks: $(STAMP)-test
 	$(BIN)/pre-commit install
 
 clean:
-	rm -rf .venv build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist docs/reference docs/tutorials src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(STAMP): $(SOURCES) | $(BIN)/python
 	$(call install,.)
@@ -39,13 +46,16 @@ $(STAMP): $(SOURCES) | $(BIN)/python
 $(STAMP)-test: $(SOURCES) | $(BIN)/python
 	$(call install,.[test])
 
+$(STAMP)-docs: $(SOURCES) | $(BIN)/python
+	$(call install,.[docs])
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	touch $(MADE_HERE)
 
 define install
 	$(BIN)/python -m pip --version > /dev/null 2>&1 || $(BIN)/python -m ensurepip
-	@rm -f $(VENV)/.gad-lightning*
+	@rm -f $(filter-out $(STAMPS),$(wildcard $(VENV)/.gad-lightning*))
 	$(BIN)/python .ci/pins.py $$(test -e $(MADE_HERE) && echo --all) > $(VENV)/.gad-lightning-pins.txt
 	$(BIN)/python -m pip install -c $(VENV)/.gad-lightning-pins.txt -e '$(1)'
 	@touch $@

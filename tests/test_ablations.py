@@ -13,15 +13,15 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.cli import main
 
 KINDS = {
-    "disc": "gad_lightning.classifiers.discriminative.DiscriminativeClassifier",
-    "gad": "gad_lightning.classifiers.gad.GADClassifier",
-    "gen": "gad_lightning.classifiers.generative.GenerativeClassifier",
+    "disc": "gad_lightning.DiscriminativeClassifier",
+    "gad": "gad_lightning.GADClassifier",
+    "gen": "gad_lightning.GenerativeClassifier",
 }
-HEAD = "gad_lightning.objectives.previous_action_head.PreviousActionHead"
-CONTEXT = {"context": "gad_lightning.prompts.contexts.previous.Previous"}
-LAST = {"class_path": "gad_lightning.prompts.prompt.Prompt", "init_args": {"opener": ""}}
-NEAREST = {"class_path": "gad_lightning.readouts.nearest.Nearest", "init_args": {"max_tokens": 1}}
-SINGLE = {"labels": "gad_lightning.prompts.labels.single.Single"}
+HEAD = "gad_lightning.PreviousActionHead"
+CONTEXT = {"context": "gad_lightning.PreviousActions"}
+LAST = {"class_path": "gad_lightning.Prompt", "init_args": {"opener": ""}}
+NEAREST = {"class_path": "gad_lightning.NearestReadout", "init_args": {"max_tokens": 1}}
+SINGLE = {"labels": "gad_lightning.SingleTokenLabels"}
 
 
 @pytest.mark.filterwarnings("ignore:generative_first")
@@ -38,11 +38,11 @@ SINGLE = {"labels": "gad_lightning.prompts.labels.single.Single"}
     ],
 )
 def test_one_line_of_a_config(kind: str, line: dict[str, Any], mode: str, tmp_path: Path) -> None:
-    data = {"window": 4, "chunk": 8, "mode": mode, "batch_size": 4}
-    arguments = {"backbone": "gad_lightning.backbones.tiny.TinyBackbone", **line}
+    data = {"short_memory": 4, "chunk": 8, "mode": mode, "batch_size": 4}
+    arguments = {"backbone": "gad_lightning.TinyBackbone", **line}
     config = {
         "model": {"class_path": KINDS[kind], "init_args": arguments},
-        "data": {"class_path": "gad_lightning.data.toy.ToyActions", "init_args": data},
+        "data": {"class_path": "gad_lightning.ToyActions", "init_args": data},
         "trainer": {"max_steps": 2, "accelerator": "cpu", "enable_progress_bar": False, "limit_val_batches": 1},
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))

@@ -23,7 +23,7 @@ KINDS = pytest.mark.parametrize(
     ("script", "name"),
     [("logistic", "LogisticRegression"), ("gru", "CausalGRU"), ("transformer", "CausalTransformer")],
 )
-TOY = "gad_lightning.data.toy.ToyActions"
+TOY = "gad_lightning.ToyActions"
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def first(data: ToyActions) -> Batch:
 @KINDS
 @pytest.mark.parametrize("mode", ["window", "one_pass"])
 def test_no_query_sees_a_later_frame(script: str, name: str, mode: Any) -> None:
-    data = ToyActions(mode=mode, window=6, batch_size=20)
+    data = ToyActions(mode=mode, short_memory=6, batch_size=20)
     model, batch = make(script, name, data), first(data)
     with torch.no_grad():
         before = model(batch)
@@ -70,7 +70,7 @@ def test_no_query_sees_a_later_frame(script: str, name: str, mode: Any) -> None:
 
 @KINDS
 def test_in_a_window_only_its_frames_count(script: str, name: str) -> None:
-    data = ToyActions(window=6, batch_size=64)
+    data = ToyActions(short_memory=6, batch_size=64)
     model, batch = make(script, name, data), first(data)
     with torch.no_grad():
         together = model(batch)

@@ -17,7 +17,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
-from gad_lightning.readouts.nearest import Nearest
+from gad_lightning.readouts.nearest import NearestReadout
 from gad_lightning.schema import FeatureSpec, Windows
 
 BENCH = Path(__file__).resolve().parents[1] / "experiments" / "bench"
@@ -73,7 +73,7 @@ def test_window_mode_gives_the_scores_of_the_published_style_loop(bench: Any, ki
 
 
 def test_window_mode_writes_what_the_published_style_loop_writes(bench: Any) -> None:
-    classifier = classifier_of(bench, GenerativeClassifier, readout=Nearest())
+    classifier = classifier_of(bench, GenerativeClassifier, readout=NearestReadout())
     windows = torch.randn(12, 16, 12)
     most = classifier.room(1)
     loop = bench["loop"](classifier, generative=True, label_tokens=most)
@@ -95,7 +95,7 @@ def test_the_encoding_benchmark_runs_and_stores_its_figures(tmp_path: Path) -> N
 @pytest.mark.slow  # six runs of the command line
 def test_both_modes_train_as_long_and_are_tested(tmp_path: Path) -> None:
     config = BENCH.parent / "kitchen" / "discriminative.yaml"
-    data = ["--data=gad_lightning.data.toy.ToyActions", "--data.num_videos=8", "--data.window=16", "--data.stride=8"]
+    data = ["--data=gad_lightning.ToyActions", "--data.num_videos=8", "--data.short_memory=16", "--data.stride=8"]
     command = [sys.executable, BENCH / "modes.py", config, "--seconds", "2", "--output", tmp_path, *data]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

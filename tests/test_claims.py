@@ -17,14 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 CLAIMS = ROOT / "experiments" / "claims"
 METRICS = ("segment_f1", "point_f1", "top1")
 SMALL = [
-    "--data=gad_lightning.data.toy.ToyActions",
+    "--data=gad_lightning.ToyActions",
     "--trainer.fast_dev_run=true",
     "--trainer.enable_progress_bar=false",
     "--trainer.enable_model_summary=false",
 ]
 
 TOY = [
-    "--override=data=gad_lightning.data.toy.ToyActions",
+    "--override=data=gad_lightning.ToyActions",
     "--override=data.num_videos=8",
     "--override=trainer.max_steps=20",
     "--override=trainer.max_epochs=-1",
@@ -34,7 +34,7 @@ TOY = [
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The scripts, which import each other as neighbours."""
+    """The scripts, which import each other as neighbors."""
     monkeypatch.syspath_prepend(str(CLAIMS))
     import claims
     import label_table

@@ -21,10 +21,10 @@ CONFIG = """
 model:
   class_path: gad_lightning.GADClassifier
   init_args:
-    context: gad_lightning.Previous
+    context: gad_lightning.PreviousActions
     backbone: {class_path: gad_lightning.TinyBackbone, init_args: {hidden_size: 16, num_layers: 1}}
     optimizer: {class_path: torch.optim.AdamW, init_args: {lr: 0.01}}
-data: {class_path: gad_lightning.data.toy.ToyActions, init_args: {num_videos: 4, window: 8}}
+data: {class_path: gad_lightning.ToyActions, init_args: {num_videos: 4, short_memory: 8}}
 trainer: {accelerator: cpu, max_epochs: 2, enable_progress_bar: false, enable_model_summary: false}
 """
 
@@ -121,8 +121,8 @@ def test_without_validation_videos_the_final_weights_are_kept(config: str, tmp_p
 @pytest.mark.parametrize(
     ("option", "kind", "message"),
     [
-        ("--data.window=0", SettingError, r"data\.window counts frames and must be at least 1, got 0"),
-        ("--data.window=5000", SettingError, r"5000 frames .* max_positions is 2048"),
+        ("--data.short_memory=0", SettingError, r"data\.short_memory counts frames and must be at least 1, got 0"),
+        ("--data.short_memory=5000", SettingError, r"5000 frames .* max_positions is 2048"),
         ("--model.background_weight=-1", SettingError, r"background_weight must be at least 0, got -1"),
         ("--trainer.default_root_dir=/dev/null/runs", SettingError, r"folder /dev/null/runs cannot be made"),
         ("--trainer.max_epochs=-1", SettingError, r"schedule of the learning rate needs a run that ends"),
@@ -198,8 +198,10 @@ def test_options_that_cannot_be_parsed(
 
 
 def test_an_error_of_the_user_leaves_no_traceback(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["gad-lightning", "fit", config, "--data.window=0"])
-    with pytest.raises(SystemExit, match=r"^SettingError: data\.window .*got 0\.\nTo fix it: raise data\.window$"):
+    monkeypatch.setattr(sys, "argv", ["gad-lightning", "fit", config, "--data.short_memory=0"])
+    with pytest.raises(
+        SystemExit, match=r"^SettingError: data\.short_memory .*got 0\.\nTo fix it: raise data\.short_memory$"
+    ):
         run()
 
 

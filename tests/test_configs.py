@@ -13,8 +13,8 @@ from gad_lightning.cli import main
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = sorted((ROOT / "experiments").rglob("*.yaml"))
 SMALL = [
-    "--model.backbone=gad_lightning.backbones.tiny.TinyBackbone",
-    "--data=gad_lightning.data.toy.ToyActions",
+    "--model.backbone=gad_lightning.TinyBackbone",
+    "--data=gad_lightning.ToyActions",
     "--trainer.fast_dev_run=true",
     "--trainer.accelerator=cpu",
     "--trainer.devices=1",

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gad_lightning.data.simulated_dials import told_by_history
+from gad_lightning.data.simulated.dials import told_by_history
 from gad_lightning.tools.compare_runs import Run, Variant, run_all
 from gad_lightning.tools.compare_tables import Scored
 
 DIALS = Path(__file__).resolve().parent.parent / "experiments" / "dials"
 TOY = (
-    "data=gad_lightning.data.simulated_dials.SimulatedDials",
-    "data.source=gad_lightning.data.simulated_timelines.SyntheticTimelines",
+    "data=gad_lightning.SimulatedDials",
+    "data.source=gad_lightning.SyntheticTimelines",
     "data.source.num_videos=5",
     "data.source.num_segments=4",
     "model.backbone.hidden_size=16",
@@ -28,7 +28,7 @@ TOY = (
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The scripts, which import each other as neighbours."""
+    """The scripts, which import each other as neighbors."""
     monkeypatch.syspath_prepend(str(DIALS))
     import curves
     import document
@@ -68,7 +68,7 @@ def test_what_curves_share_is_run_once(modules: Any) -> None:
         assert run.variant.config.is_file()
 
 
-def test_a_variant_differs_from_its_neighbour_in_one_dial_alone(modules: Any) -> None:
+def test_a_variant_differs_from_its_neighbor_in_one_dial_alone(modules: Any) -> None:
     plan = modules.curves.read_plan()
     first, second = (plan.variant("gen", plan.at("overlap", position)).overrides for position in (0.0, 1.0))
     assert set(first) ^ set(second) == {"data.overlap=0", "data.overlap=1"}

@@ -75,7 +75,7 @@ class FirstToken(Readout):
 
     def scores(self, branches, writer, task):
         first = torch.tensor([ids[0] for ids in writer.label_ids[0]])
-        return branches.backbone.token_logits(branches.slots, first).float().log_softmax(1).cpu()
+        return branches.backbone.token_logits(branches.slot_states, first).float().log_softmax(1).cpu()
 ''',
     "backbone": '''
 from gad_lightning.backbones.tiny import TinyBackbone
@@ -105,8 +105,8 @@ class Blinks(ActionDataModule):
         ]
 ''',
 }
-GAD = "gad_lightning.classifiers.gad.GADClassifier"
-GEN = "gad_lightning.classifiers.generative.GenerativeClassifier"
+GAD = "gad_lightning.GADClassifier"
+GEN = "gad_lightning.GenerativeClassifier"
 CASES = [
     pytest.param("head", "CosineHead", GAD, "head", id="head"),
     pytest.param("context", "HowMany", GAD, "context", id="context"),
@@ -133,12 +133,12 @@ def somebodys_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fit(folder: Path, kind: str, argument: str | None = None, part: str | None = None, data: str | None = None) -> Path:
     """Train one step by one config file; the last checkpoint."""
-    arguments: dict[str, object] = {"backbone": "gad_lightning.backbones.tiny.TinyBackbone"}
+    arguments: dict[str, object] = {"backbone": "gad_lightning.TinyBackbone"}
     if argument is not None:
         arguments[argument] = [part] if argument == "objectives" else part
     config = {
         "model": {"class_path": kind, "init_args": arguments},
-        "data": data or {"class_path": "gad_lightning.data.toy.ToyActions", "init_args": {"window": 4, "stride": 8}},
+        "data": data or {"class_path": "gad_lightning.ToyActions", "init_args": {"short_memory": 4, "stride": 8}},
         "trainer": {"max_steps": 1, "accelerator": "cpu", "enable_progress_bar": False, "limit_val_batches": 1},
     }
     path = folder / "config.yaml"

@@ -14,7 +14,7 @@ from jsonargparse import auto_cli
 from gad_lightning import Classifier
 from gad_lightning.cli import main as command
 from gad_lightning.tools import check_data, encode
-from gad_lightning.video.huggingface import HuggingFaceEncoder
+from gad_lightning.video.encoding.huggingface import HuggingFaceEncoder
 
 pytestmark = pytest.mark.slow  # the videos are encoded three times: 40 s
 FPS = 2.0
@@ -57,7 +57,7 @@ def write_config(root: Path, **data: Any) -> Path:
         },
         "data": {
             "class_path": "gad_lightning.OwnVideos",
-            "init_args": {"root": str(root), "mode": "one_pass", "val_share": 0, "predict_split": "train", **data},
+            "init_args": {"root": str(root), "mode": "one_pass", "val_fraction": 0, "predict_split": "train", **data},
         },
         "trainer": {"max_epochs": 20, "accelerator": "cpu", "default_root_dir": str(root / "runs")},
     }
@@ -116,7 +116,7 @@ def test_predict_on_the_videos_gives_the_labels_of_their_features(root: Path, ch
     of_features = said(root)
     assert len(of_features) == 12
     folder = shared / "data/models/mobilenet-v2-imagenet"
-    encoder = {"class_path": "gad_lightning.video.huggingface.HuggingFaceEncoder"}
+    encoder = {"class_path": "gad_lightning.HuggingFaceEncoder"}
     (root / "features").rename(root / "features.away")
     try:
         write_config(root, fps=FPS, encoder={**encoder, "init_args": {"name_or_folder": str(folder)}})

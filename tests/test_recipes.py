@@ -15,9 +15,9 @@ import yaml
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.cli import main
 from gad_lightning.data.base import ActionDataModule
-from gad_lightning.prompts.contexts.goal import Goal
-from gad_lightning.prompts.contexts.published_previous import PublishedPrevious
-from gad_lightning.readouts.nearest import Nearest
+from gad_lightning.prompts.contexts.goal import GoalContext
+from gad_lightning.prompts.contexts.published_previous_action import PublishedPreviousAction
+from gad_lightning.readouts.nearest import NearestReadout
 from tests.watching import Watch
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
@@ -61,14 +61,14 @@ PUBLISHED = {
 }
 """Figures of the paper: segment-F1 / point-F1, and for COIN Top-1 of step / next / task."""
 STEPS = 3
-"""Optimiser steps that a config is run for."""
+"""Optimizer steps that a config is run for."""
 METHODS = ("generative", "discriminative", "gad")
 CONFIGS = [path for name in RECIPES for path in sorted((EXPERIMENTS / name).glob("*.yaml"))]
 every_recipe = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 SMALL = [
-    "--model.backbone=gad_lightning.backbones.tiny.TinyBackbone",
+    "--model.backbone=gad_lightning.TinyBackbone",
     "--model.backbone.init_args.max_positions=4096",
-    "--data=gad_lightning.data.toy.ToyActions",
+    "--data=gad_lightning.ToyActions",
     "--data.init_args.num_videos=240",
     "--trainer.callbacks+=tests.watching.Watch",
     "--trainer.accelerator=cpu",
@@ -90,7 +90,7 @@ def made(spec: dict[str, Any], drop: tuple[str, ...] = ()) -> Any:
     return getattr(import_module(module), name)(**arguments)
 
 
-def test_every_data_set_has_its_three_classifiers_and_a_model_without_a_licence_to_accept() -> None:
+def test_every_data_set_has_its_three_classifiers_and_a_model_without_a_license_to_accept() -> None:
     for name in RECIPES:
         stems = {path.stem for path in CONFIGS if path.parent.name == name}
         assert {*METHODS, "gad_qwen3"} <= stems
@@ -129,7 +129,7 @@ def test_backbone_and_data_are_the_published_ones(path: Path) -> None:
     assert (data.windows.short, data.windows.long) == (window, recipe.long)
     assert (data.windows.short_stride, data.windows.long_stride) == (1, 1)
     assert data.stride == (recipe.short if online else 1)
-    assert (data.batch_size, data.val_share, data.standardise) == (recipe.batch, 0.0, False)
+    assert (data.batch_size, data.val_fraction, data.standardize) == (recipe.batch, 0.0, False)
     assert data.sampling == ("published" if online else "uniform")
     if path.parent.name == "thumos14":
         assert config["data"]["init_args"]["ambiguous"] == "published"
@@ -152,13 +152,16 @@ def test_backbone_and_data_are_the_published_ones(path: Path) -> None:
     ],
     ids=[f"{path.parent.name}/{path.stem}" for path in CONFIGS],
 )
-def test_a_run_has_the_published_optimiser_schedule_and_batch(
+def test_a_run_has_the_published_optimizer_schedule_and_batch(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = RECIPES[path.parent.name]
     monkeypatch.chdir(tmp_path)
     windows = made(yaml.safe_load(path.read_text(encoding="utf-8"))["data"]).windows  # of the class that is replaced
-    size = [f"--data.init_args.window={windows.short}", f"--data.init_args.long_memory={windows.long}"]
+    size = [
+        f"--data.init_args.short_memory={windows.short}",
+        f"--data.init_args.long_memory={windows.long}",
+    ]
     main(["fit", f"--config={path}", *SMALL, *size, f"--trainer.limit_train_batches={STEPS * recipe.accumulate}"])
     run = Watch.run
     assert isinstance(run.optimizer, torch.optim.AdamW)
@@ -187,12 +190,12 @@ def check_method(classifier: Any, path: Path, recipe: Recipe) -> None:
     assert classifier.prompt.supervise_prefix == (method != "discriminative")
     assert classifier.prompt.separator == ("" if online else ",")
     if method == "generative":
-        assert isinstance(classifier.readout, Nearest)
+        assert isinstance(classifier.readout, NearestReadout)
         assert classifier.readout.max_tokens == recipe.longest
     if method == "gad":
         write = classifier.objectives[0]
         assert (write.weight, write.answered) == (1.0, 1.0)
-        assert isinstance(write.context, Goal) == (not online)
-        previous = isinstance(write.context, PublishedPrevious)
+        assert isinstance(write.context, GoalContext) == (not online)
+        previous = isinstance(write.context, PublishedPreviousAction)
         assert previous == (online and path.parent.name != "thumos14")
-        assert not previous or write.context.window == recipe.short
+        assert not previous or write.context.short_memory == recipe.short

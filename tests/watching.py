@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Callback
 
 
 class Watch(Callback):
-    """Keeps the last run's trainer, classifier and data, and its learning rates and batches by optimiser step."""
+    """Keeps the last run's trainer, classifier and data, and its learning rates and batches by optimizer step."""
 
     run: ClassVar[Watch]
 

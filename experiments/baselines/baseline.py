@@ -3,7 +3,7 @@
     python experiments/baselines/gru.py runs/hapt --window 32 --seeds 0 1 2
     python experiments/baselines/gru.py --data experiments/kitchen/gad.yaml --window 32
 
-Features, their standardisation, windows, test frames and metrics are those of the classifiers. Each seed prints one
+Features, their standardization, windows, test frames and metrics are those of the classifiers. Each seed prints one
 line of JSON, adds it to ``OUTPUT/results.jsonl`` and leaves what ``gad-lightning predict`` writes in
 ``OUTPUT/<model>-<window>/<seed>/predictions``.
 """
@@ -28,6 +28,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
+from gad_lightning.atomic import make_folder
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.predictions import (
     ABOUT,
@@ -44,7 +45,6 @@ from gad_lightning.errors import SettingError
 from gad_lightning.losses import class_loss
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Batch, Predictions
-from gad_lightning.video.atomic import make_folder
 
 WHOLE = 1_000_000
 """Frames of a chunk that holds any recording."""
@@ -80,7 +80,7 @@ class Baseline(LightningModule):
         """Logits of the queries, (Q, C).
 
         Args:
-            frames: (B, F, N * D) standardised, 0 beyond a sample's last frame.
+            frames: (B, F, N * D) standardized, 0 beyond a sample's last frame.
             batch: says which frame of which sample is asked about; a query may not see later ones.
         """
 
@@ -92,13 +92,13 @@ class Baseline(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy."""
-        total, number = class_loss(self(batch), batch.label, torch.ones(len(batch.label)))
-        return total / number.clamp(min=1)
+        loss = class_loss(self(batch), batch.label, torch.ones(len(batch.label)))
+        return loss.sum / loss.count.clamp(min=1)
 
     def predicted(self, batch: Batch) -> Predictions:
         """Answer the queries, and count them in."""
         scores = self(batch).log_softmax(1)
-        asked = (batch.video, batch.ordinal, batch.task, batch.moment, batch.label)
+        asked = (batch.video, batch.query_index, batch.task, batch.frame, batch.label)
         predictions = Predictions(*asked, scores, scores, scores)
         self.evaluation.update(predictions)
         return predictions
@@ -132,10 +132,10 @@ def open_data(
     A window of n frames is all that an answer may look back on; without one it is the whole recording.
     """
     if window is None:
-        shape: dict[str, Any] = {"mode": "one_pass", "window": 1, "chunk": WHOLE, "batch_size": 8}
+        shape: dict[str, Any] = {"mode": "one_pass", "short_memory": 1, "chunk": WHOLE, "batch_size": 8}
     else:
         stride = max(1, window // 2)
-        shape = {"mode": "window", "window": window, "stride": stride, "batch_size": 64, "eval_batch_size": 1024}
+        shape = {"mode": "window", "short_memory": window, "stride": stride, "batch_size": 64, "eval_batch_size": 1024}
     if config is None:
         assert root is not None, "the parser wants one of the two"
         return OwnVideos(root, seed=seed, **shape)

@@ -71,12 +71,12 @@ def over_published(kind: str, way: str) -> Callable[[Stored], float]:
     return ratio
 
 
-def labelled(kind: str) -> Callable[[Stored], float]:
-    """Labelled frames a second in training, one pass over windows."""
+def labeled(kind: str) -> Callable[[Stored], float]:
+    """Labeled frames a second in training, one pass over windows."""
 
     def ratio(stored: Stored) -> float:
         row = stored["steps"][kind]
-        return float(row["one_pass_labelled_per_second"] / row["window_labelled_per_second"])
+        return float(row["one_pass_labeled_per_second"] / row["window_labeled_per_second"])
 
     return ratio
 
@@ -118,7 +118,7 @@ AIMS = (
     Aim("step, windows, GAD over Disc", "training", step("window"), 1.15, 1.08),
     Aim("step, one pass, GAD over Disc", "training", step("one_pass"), 1.3, 1.15),
     *(
-        Aim(f"labelled frames/s in training, one pass over windows, {kind}", "training", labelled(kind), floor, hope)
+        Aim(f"labeled frames/s in training, one pass over windows, {kind}", "training", labeled(kind), floor, hope)
         for kind, floor, hope in (("Disc", 10, 50), ("Gen", 4, 10), ("GAD", 10, 30))
     ),
     Aim("peak memory of a GAD step over published-style", "memory", peak("LoRA"), 0.85, 0.6),

@@ -33,12 +33,12 @@ from gad_lightning.video.ahead import Ahead, Piece, Task, ThreadDecoder
 from gad_lightning.video.base import Resize
 from gad_lightning.video.decode import VideoFile
 from gad_lightning.video.encode import Settings, encode_videos
-from gad_lightning.video.encode_run import PIECE
 from gad_lightning.video.encoders import Encoder, SmallEncoder
-from gad_lightning.video.features import FeatureFile
-from gad_lightning.video.huggingface import HuggingFaceEncoder
-from gad_lightning.video.synthetic import render_kitchen
-from gad_lightning.video.video_files import find_videos
+from gad_lightning.video.encoding.huggingface import HuggingFaceEncoder
+from gad_lightning.video.encoding.run import PIECE
+from gad_lightning.video.encoding.video_files import find_videos
+from gad_lightning.video.features.feature_file import FeatureFile
+from gad_lightning.video.kitchen.synthetic import render_kitchen
 
 FPS = 4.0
 SIZE = 320
@@ -46,7 +46,7 @@ SIZE = 320
 
 
 def interleaved(works: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Best seconds of each, taken in turns so that a busy neighbour has no favourite."""
+    """Best seconds of each, taken in turns so that a busy neighbor has no favourite."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(repeats + 1):
         for name, work in works.items():

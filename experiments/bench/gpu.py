@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from measure import store, surroundings, synchronise  # isort: skip  # sets how threads wait, before torch is there
+from measure import store, surroundings, synchronize  # isort: skip  # sets how threads wait, before torch is there
 import gpu_checks
 import gpu_speed
 import torch
@@ -68,7 +68,7 @@ class Rows:
         start = time.monotonic()
         try:
             found = work()
-            synchronise()
+            synchronize()
         except Exception:  # noqa: BLE001  # whatever it is, the other rows are to be measured
             found = {"error": traceback.format_exc()[-1500:]}
         taken = round(time.monotonic() - start, 1)
@@ -97,7 +97,7 @@ def told(found: dict[str, Any]) -> str:
 def check_device() -> None:
     """Leave if the GPU takes no more work, as after an access to memory that is not there."""
     try:
-        synchronise()
+        synchronize()
     except RuntimeError as error:
         print(f"the GPU is lost to this process: {error}", flush=True)
         sys.exit(3)

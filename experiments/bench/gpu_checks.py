@@ -81,9 +81,9 @@ def against_cpu(kind: str, shape: str, way: str, dtype: Any, device: str) -> dic
     frames = torch.randn(WINDOW + CHUNK + 8, WIDTHS[shape])
     exact = copy.deepcopy(there).float().cpu()
     expected, found = said(exact, way, frames), said(there, way, frames)
-    row: dict[str, Any] = {"relative": relative(found.slots, expected.slots)}
+    row: dict[str, Any] = {"relative": relative(found.slot_states, expected.slot_states)}
     if dtype == "bfloat16" and shape != "1b" and way != "live":
-        row["cpu_relative"] = relative(said(copy.deepcopy(there).cpu(), way, frames).slots, expected.slots)
+        row["cpu_relative"] = relative(said(copy.deepcopy(there).cpu(), way, frames).slot_states, expected.slot_states)
     alike = (found.label.cpu() == expected.label).float().mean()
     return {**row, "same_labels": float(alike), "ok": row["relative"] < LIMITS[getattr(torch, dtype)]}
 
@@ -94,7 +94,7 @@ def said(classifier: Classifier, way: str, frames: Tensor) -> Predictions:
     shown = frames.to(classifier.device)
     if way == "window":
         windows = torch.stack([shown[end : end + WINDOW] for end in range(8)]).unsqueeze(2)
-        return classifier.scores(classifier.last_frame_batch(windows, torch.tensor([WINDOW, WINDOW - 9] * 4)))
+        return classifier.scores(Batch.at_last_frames(windows, torch.tensor([WINDOW, WINDOW - 9] * 4)))
     if way == "one_pass":
         return classifier.scores(chunk_batch(shown[: WINDOW - 1 + CHUNK], WINDOW - 1))
     detector = OnlineDetector(classifier, 2)
@@ -116,7 +116,7 @@ def relative(found: Tensor, expected: Tensor) -> float:
 def training_batch(shape: str, device: str, samples: int = 1, chunk: int = 256) -> Batch:
     """Chunks with a label at every new frame."""
     batch = chunk_batch(torch.randn(WINDOW - 1 + chunk, WIDTHS[shape], device=device), WINDOW - 1, samples)
-    return batch._replace(label=torch.randint(1, CLASSES, batch.label.shape), draw=torch.rand(batch.label.shape))
+    return batch._replace(label=torch.randint(1, CLASSES, batch.label.shape), uniform=torch.rand(batch.label.shape))
 
 
 def flex(rows: Any, given: argparse.Namespace) -> None:
@@ -134,7 +134,7 @@ def flex_against_sdpa(shape: str, dtype: Any, device: str) -> dict[str, Any]:
     for way in ("sdpa", "flex"):
         classifier.backbone.attention = way
         with torch.inference_mode():
-            slots = classifier.eval().scores(batch).slots
+            slots = classifier.eval().scores(batch).slot_states
         gradient = torch.zeros(1) if device == "cpu" else gradient_of(classifier.train(), batch, dtype == "bfloat16")
         found[way] = slots, gradient
     scores, gradients = ([found[way][part] for way in ("flex", "sdpa")] for part in (0, 1))
@@ -176,5 +176,8 @@ def compiled_against_plain(kind: str, shape: str, device: str) -> dict[str, Any]
         start = time.monotonic()
         found.append(compiled.push(frames[ready, moment], ready))
         first = first or time.monotonic() - start
-    far, skips = relative(joined(found).slots, joined(expected).slots), counters["inductor"]["cudagraph_skips"]
+    far, skips = (
+        relative(joined(found).slot_states, joined(expected).slot_states),
+        counters["inductor"]["cudagraph_skips"],
+    )
     return {"relative": far, "first_push_seconds": first, "graphs_left_out": skips, "ok": far < 1e-4 and not skips}

@@ -20,6 +20,7 @@ from speed import CLASSES, KINDS, WIDTHS, WINDOW, chunk_batch, inference, prepar
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.types import Batch
 from training import SHARE, step_of
 
 CHUNK = 512
@@ -163,8 +164,8 @@ def timed_step(kind: str, shape: str, way: str, given: argparse.Namespace) -> di
     classifier.backbone.attention = "flex" if "flex" in way else "sdpa"
     if mode == "window":
         frames = torch.randn(8, WINDOW, 1, WIDTHS[shape], device=given.device)
-        batch = classifier.last_frame_batch(frames, torch.full((8,), WINDOW))
-        batch = batch._replace(label=torch.randint(1, CLASSES, (8,)), draw=torch.zeros(8))
+        batch = Batch.at_last_frames(frames, torch.full((8,), WINDOW))
+        batch = batch._replace(label=torch.randint(1, CLASSES, (8,)), uniform=torch.zeros(8))
     else:
         batch = training_batch(shape, given.device, 4)
     step = step_of(classifier.train(), batch, mixed=given.device != "cpu")

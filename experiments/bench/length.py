@@ -44,7 +44,7 @@ def grown(detector: OnlineDetector, frame: Tensor, length: int) -> float:
 
 
 def in_turns(detectors: list[OnlineDetector], frame: Tensor, turns: int = 50, pushes: int = 10) -> list[float]:
-    """Frames a second of streams of different age, pushed in turns: a busy neighbour slows them all."""
+    """Frames a second of streams of different age, pushed in turns: a busy neighbor slows them all."""
     times: list[list[float]] = [[] for _ in detectors]
     for _ in range(turns):
         for taken, detector in zip(times, detectors, strict=True):

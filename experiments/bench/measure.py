@@ -27,15 +27,15 @@ def seconds_of(work: Callable[[], Any], repeats: int, warm_up: int = 1) -> list[
         work()
     times = []
     for _ in range(repeats):
-        synchronise()
+        synchronize()
         start = time.perf_counter()
         work()
-        synchronise()
+        synchronize()
         times.append(time.perf_counter() - start)
     return times
 
 
-def synchronise() -> None:
+def synchronize() -> None:
     """Wait for the GPU."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()

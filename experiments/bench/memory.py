@@ -135,7 +135,7 @@ def published_losses(classifier: GADClassifier, batch: Batch) -> Tensor:
 
 def our_losses(classifier: GADClassifier, batch: Batch) -> Tensor:
     """The losses of a training step."""
-    return torch.stack([total / number for total, number in classifier.losses(batch).values()]).sum()
+    return torch.stack([loss.sum / loss.count for loss in classifier.losses(batch).values()]).sum()
 
 
 def step_of(classifier: GADClassifier, way: Way, batch: Batch, mixed: bool) -> Callable[[], None]:
@@ -182,8 +182,8 @@ def prepared(name: str, shape: str, size: int, device: str) -> tuple[GADClassifi
     generator = torch.Generator().manual_seed(0)
     frames = torch.randn(size, WINDOW, 1, WIDTHS[shape], generator=generator).to(device)
     labels = torch.randint(1, CLASSES, (size,), generator=generator)
-    batch = classifier.last_frame_batch(frames, torch.full((size,), WINDOW))
-    batch = batch._replace(label=labels, draw=torch.zeros(size))
+    batch = Batch.at_last_frames(frames, torch.full((size,), WINDOW))
+    batch = batch._replace(label=labels, uniform=torch.zeros(size))
     return classifier, step_of(classifier, WAYS[name], batch, mixed=shape == "1b")
 
 

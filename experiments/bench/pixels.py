@@ -1,9 +1,9 @@
-"""Pixels to labels: decoding, encoding and labelling video files, against the slower of decoding and encoding alone.
+"""Pixels to labels: decoding, encoding and labeling video files, against the slower of decoding and encoding alone.
 
     python experiments/bench/pixels.py                                    # the rendered kitchen, the small encoder
     python experiments/bench/pixels.py --videos FOLDER --encoder FOLDER   # your videos, a Hugging Face vision model
 
-Files are decoded while earlier ones are encoded and labelled, in one pass. Results go to
+Files are decoded while earlier ones are encoded and labeled, in one pass. Results go to
 ``experiments/bench/results/pixels_<videos>_<encoder>.json``.
 """
 
@@ -24,13 +24,13 @@ from speed import CLASSES, KINDS, WIDTHS, WINDOW
 from gad_lightning.schema import FeatureSpec, Windows
 from gad_lightning.video.encode import Settings, encode_videos
 from gad_lightning.video.encoders import Encoder, SmallEncoder
-from gad_lightning.video.huggingface import HuggingFaceEncoder
-from gad_lightning.video.synthetic import render_kitchen
-from gad_lightning.video.video_files import find_videos
+from gad_lightning.video.encoding.huggingface import HuggingFaceEncoder
+from gad_lightning.video.encoding.video_files import find_videos
+from gad_lightning.video.kitchen.synthetic import render_kitchen
 
 
 def measure(paths: list[Path], encoder: Encoder, shape: str, fps: float, repeats: int) -> dict[str, float]:
-    """Frames a second of decoding, encoding, labelling features, and of all three; and the ratio."""
+    """Frames a second of decoding, encoding, labeling features, and of all three; and the ratio."""
     works, frames = alone(paths, encoder, fps)
     width = encoder.width
     windows, features = Windows("one_pass", WINDOW, chunk=512), FeatureSpec(encoder.label, fps, width)

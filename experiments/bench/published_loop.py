@@ -50,7 +50,7 @@ class PublishedLoop:
     @torch.no_grad()
     def label(self, window: Tensor) -> str:
         """Label the last frame of a window (n, D), or (n, N, D), of features."""
-        features = self.classifier.standardise(window).reshape(-1, window.shape[-1])
+        features = self.classifier.standardize(window).reshape(-1, window.shape[-1])
         visual = self.classifier.backbone.connector(features)
         text, opener = self.embed(self.prompt), self.embed(self.opener)
         vectors = torch.cat([text, visual.to(text.dtype), opener]).unsqueeze(0)

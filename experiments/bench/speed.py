@@ -97,7 +97,7 @@ def works_of(kind: str, given: argparse.Namespace, frames: Tensor) -> dict[str, 
 
 
 def measure(kind: str, given: argparse.Namespace, frames: Tensor) -> dict[str, Any]:
-    """Frames a second of every way of one kind, in turns: a busy neighbour slows them all. Streams have delays too."""
+    """Frames a second of every way of one kind, in turns: a busy neighbor slows them all. Streams have delays too."""
     works = works_of(kind, given, frames)
     times: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(given.number + 1):

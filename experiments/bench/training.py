@@ -21,7 +21,7 @@ from speed import CLASSES, KINDS, WIDTHS, WINDOW, chunk_batch, prepare
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.types import Batch
 
-SHARE = {"Disc": {}, "GAD": {"answered_share": 0.125}, "Gen": {}}
+SHARE = {"Disc": {}, "GAD": {"answer_fraction": 0.125}, "Gen": {}}
 
 
 def step_of(classifier: Classifier, batch: Batch, mixed: bool = False) -> Any:
@@ -31,7 +31,7 @@ def step_of(classifier: Classifier, batch: Batch, mixed: bool = False) -> Any:
     def step() -> None:
         optimizer.zero_grad()
         with torch.autocast(classifier.device.type, torch.bfloat16, enabled=mixed):
-            losses = [total / number for total, number in classifier.losses(batch).values()]
+            losses = [loss.sum / loss.count for loss in classifier.losses(batch).values()]
         torch.stack(losses).sum().backward()
         optimizer.step()
 
@@ -39,33 +39,33 @@ def step_of(classifier: Classifier, batch: Batch, mixed: bool = False) -> Any:
 
 
 def measure(kind: str, shape: str, device: str, size: int, chunk: int, repeats: int) -> dict[str, float]:
-    """Seconds of a step and labelled frames a second, both ways."""
+    """Seconds of a step and labeled frames a second, both ways."""
     generator = torch.Generator().manual_seed(0)
     window = prepare(kind, shape, "window", chunk, device).train()
     frames = torch.randn(size, WINDOW, 1, WIDTHS[shape], device=device)
     labels = torch.randint(1, CLASSES, (size,), generator=generator)
-    batch = window.last_frame_batch(frames, torch.full((size,), WINDOW))._replace(label=labels, draw=torch.zeros(size))
+    batch = Batch.at_last_frames(frames, torch.full((size,), WINDOW))._replace(label=labels, uniform=torch.zeros(size))
     times = seconds_of(step_of(window, batch), repeats)
-    row = {"window_seconds": 1 / rate(times, 1), "window_labelled_per_second": rate(times, size)}
+    row = {"window_seconds": 1 / rate(times, 1), "window_labeled_per_second": rate(times, size)}
     del window
     one_pass = prepare(kind, shape, "one_pass", chunk, device, **SHARE[kind]).train()
     batch = chunk_batch(torch.randn(WINDOW - 1 + chunk, WIDTHS[shape], device=device), WINDOW - 1)
     labels = torch.randint(1, CLASSES, (chunk,), generator=generator)
     draw = torch.rand(chunk, generator=generator)
-    times = seconds_of(step_of(one_pass, batch._replace(label=labels, draw=draw)), repeats)
-    return {**row, "one_pass_seconds": 1 / rate(times, 1), "one_pass_labelled_per_second": rate(times, chunk)}
+    times = seconds_of(step_of(one_pass, batch._replace(label=labels, uniform=draw)), repeats)
+    return {**row, "one_pass_seconds": 1 / rate(times, 1), "one_pass_labeled_per_second": rate(times, chunk)}
 
 
 def show(shape: str, results: dict[str, dict[str, float]]) -> None:
     """Print steps, and ratios to Disc."""
     table = Table(title=f"training steps, {shape} shape")
-    columns = ("classifier", "window s/step", "x Disc", "one pass s/step", "x Disc", "labelled/s, one pass over window")
+    columns = ("classifier", "window s/step", "x Disc", "one pass s/step", "x Disc", "labeled/s, one pass over window")
     for column in columns:
         table.add_column(column, justify="right")
     first = results[next(iter(results))]
     for kind, row in results.items():
         ratios = [row[f"{way}_seconds"] / first[f"{way}_seconds"] for way in ("window", "one_pass")]
-        gain = row["one_pass_labelled_per_second"] / row["window_labelled_per_second"]
+        gain = row["one_pass_labeled_per_second"] / row["window_labeled_per_second"]
         table.add_row(
             kind, f"{row['window_seconds']:.3f}", f"{ratios[0]:.2f}", f"{row['one_pass_seconds']:.3f}",
             f"{ratios[1]:.2f}", f"{gain:.1f}",

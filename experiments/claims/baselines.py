@@ -19,11 +19,11 @@ import torch
 from claims import MARGIN, METRICS, ROOT, Data, runs_of, variant_on
 from records import BASELINES, Stored, baseline_rows, best, cells_of, facts_of, stored, variant_rows
 
+from gad_lightning.atomic import make_folder
 from gad_lightning.tools.compare_record import surroundings, write_json
 from gad_lightning.tools.compare_runs import JOB, RESULT, Run, Variant, check_runs
 from gad_lightning.tools.compare_scores import DIVERSITY
 from gad_lightning.tools.compare_tables import Scored, by_variant, check_same_test, score_run
-from gad_lightning.video.atomic import make_folder
 
 sys.path.append(str(ROOT / "experiments" / "baselines"))  # scripts find what they share beside them
 from baseline import Baseline, data_of, open_data, run

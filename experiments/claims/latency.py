@@ -28,13 +28,13 @@ from jsonargparse import ArgumentParser
 from records import LATENCY, Stored
 from tables import write_readme
 
+from gad_lightning.atomic import make_folder
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.readouts.base import Readout
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.tools.compare_record import surroundings, write_json
 from gad_lightning.tools.compare_runs import RESULT, Run
-from gad_lightning.video.atomic import make_folder
 
 READOUT = "model.readout"
 Work = Callable[[], Any]

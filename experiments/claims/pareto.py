@@ -14,7 +14,7 @@ from gad_lightning.pictures.timelines import save_picture
 
 METRIC = METRICS[0]
 KINDS = ("disc", "gad", "gen")
-COLOURS = {False: "tab:blue", True: "tab:red"}
+COLORS = {False: "tab:blue", True: "tab:red"}
 """Of variants, and of baselines."""
 GAP = 0.07
 """Least distance of two labels, as a share of the axes' height."""
@@ -69,7 +69,7 @@ def spread(heights: list[float], gap: float) -> list[float]:
     return placed
 
 
-def labelled(points: list[Point]) -> list[Point]:
+def labeled(points: list[Point]) -> list[Point]:
     """Points that get a label: baselines, the front, and the three kinds of classifier."""
     ahead = {row.name for row, _, _ in front(points)} | set(KINDS)
     return [point for point in points if point[0].is_baseline or point[0].name in ahead]
@@ -89,9 +89,9 @@ def draw(data: str, rows: list[Row], latency: Stored, folder: Path) -> None:
     ahead = front(points)
     axes.plot([x for _, x, _ in ahead], [y for _, _, y in ahead], color="0.8", drawstyle="steps-post", zorder=1)
     for row, x, y in points:
-        colour, size = COLOURS[row.is_baseline], 12 * math.sqrt(row.parameters / 1e4)
-        axes.scatter([x], [y], s=size, color=colour, alpha=0.7, linewidths=0, zorder=2)
-    named, (low, high) = labelled(points), axes.get_ylim()
+        color, size = COLORS[row.is_baseline], 12 * math.sqrt(row.parameters / 1e4)
+        axes.scatter([x], [y], s=size, color=color, alpha=0.7, linewidths=0, zorder=2)
+    named, (low, high) = labeled(points), axes.get_ylim()
     places = spread([(y - low) / (high - low) for _, _, y in named], GAP)
     for (row, x, y), place in zip(named, places, strict=True):
         axes.annotate(
@@ -101,7 +101,7 @@ def draw(data: str, rows: list[Row], latency: Stored, folder: Path) -> None:
             textcoords="axes fraction",
             fontsize=8,
             va="center",
-            color=COLOURS[row.is_baseline],
+            color=COLORS[row.is_baseline],
             arrowprops={"arrowstyle": "-", "color": "0.75", "linewidth": 0.6, "relpos": (0, 0.5), "shrinkB": 3},
         )
     save_picture(figure, folder / f"pareto_{data}.png")

@@ -14,7 +14,7 @@ from gad_lightning.tools.compare_tables import Scored, difference
 Stored = dict[str, Any]
 BASELINES, LATENCY = "baselines.json", "latency.json"
 RESAMPLES = {"error_diversity": 200}
-"""Its resamples cannot be vectorised."""
+"""Its resamples cannot be vectorized."""
 
 
 class Row(NamedTuple):

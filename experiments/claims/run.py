@@ -24,10 +24,10 @@ from claims import METRICS, RESULTS, RUNS, Claim, Data, Part, names_in, read_cla
 from records import cells_of, facts_of
 from tables import write_readme
 
+from gad_lightning.atomic import make_folder
 from gad_lightning.tools.compare_record import write_json
 from gad_lightning.tools.compare_runs import check_runs, run_all
 from gad_lightning.tools.compare_tables import Scored, by_variant, check_same_test, score_run
-from gad_lightning.video.atomic import make_folder
 
 PILOT = Claim(
     0,

@@ -12,6 +12,7 @@ from pareto import draw
 from ranking import ranking_lines
 from records import BASELINES, LATENCY, Row, Stored, baseline_rows, read, stored, variant_rows
 
+from gad_lightning.atomic import atomic_write
 from gad_lightning.tools.compare_statistics import (
     Verdict,
     holm,
@@ -19,7 +20,6 @@ from gad_lightning.tools.compare_statistics import (
     verdict_of_more,
     verdict_of_same,
 )
-from gad_lightning.video.atomic import written_whole
 
 TARGET = 0.005
 """Half-width that the pilot asks for."""
@@ -176,5 +176,5 @@ def write_readme(results: Path = RESULTS) -> None:
         ("claims", sections),
     ):
         text = text.replace(f"<!-- {mark} -->", "\n".join(lines).strip())
-    with written_whole(target / "README.md") as part:
+    with atomic_write(target / "README.md") as part:
         part.write_text(text.rstrip() + "\n", encoding="utf-8")

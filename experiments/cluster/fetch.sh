@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fills the cache of weights on a node with a network; jobs then need none. Use the jobs' HF_HOME.
 #
-#     hf auth login                                   # once, for models under a licence
+#     hf auth login                                   # once, for models under a license
 #     experiments/cluster/fetch.sh experiments/*/gad.yaml
 set -euo pipefail
 

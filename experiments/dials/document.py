@@ -11,9 +11,9 @@ from curves import HERE, METRICS
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gad_lightning.data.simulated_dials import told_by_history
+from gad_lightning.atomic import atomic_write
+from gad_lightning.data.simulated.dials import told_by_history
 from gad_lightning.pictures.timelines import save_picture
-from gad_lightning.video.atomic import written_whole
 
 Stored = Mapping[str, Any]
 NAMES = {
@@ -26,11 +26,11 @@ NAMES = {
 }
 ACTIONS = 24
 DRAWN = {"segment_f1": "#1f5fa8", "top1": "#c8641e"}
-"""Colours of the metrics in the picture."""
+"""Colors of the metrics in the picture."""
 
 
 def draw_curves(curves: Sequence[Stored]) -> Figure:
-    """Draw a panel a curve: difference and 95 % interval against the dial, a colour a metric.
+    """Draw a panel a curve: difference and 95 % interval against the dial, a color a metric.
 
     Args:
         curves: as stored, each with a point at least.
@@ -40,12 +40,12 @@ def draw_curves(curves: Sequence[Stored]) -> Figure:
     panels = figure.subplots(-(-len(curves) // 2), 2, squeeze=False).flat
     for panel, curve in zip(panels, curves, strict=False):
         positions = [point["position"] for point in curve["points"]]
-        for metric, colour in DRAWN.items():
+        for metric, color in DRAWN.items():
             found = [point["difference"][metric] for point in curve["points"]]
             panel.fill_between(
-                positions, [c["low"] for c in found], [c["high"] for c in found], color=colour, alpha=0.18, linewidth=0
+                positions, [c["low"] for c in found], [c["high"] for c in found], color=color, alpha=0.18, linewidth=0
             )
-            panel.plot(positions, [c["value"] for c in found], "o-", color=colour, markersize=4, label=NAMES[metric])
+            panel.plot(positions, [c["value"] for c in found], "o-", color=color, markersize=4, label=NAMES[metric])
         panel.axhline(0, color="0.3", linewidth=0.8, linestyle="--")
         panel.set_title(title_of(curve), fontsize=10, loc="left")
         panel.set_xlabel(f"{curve['dial']} (control: {positions[0]:g})", fontsize=9)
@@ -179,5 +179,5 @@ def write_document(folder: Path) -> None:
     text = (HERE / "introduction.md").read_text(encoding="utf-8")
     for mark, words in words_of(result).items():
         text = text.replace(f"<!-- {mark} -->", words)
-    with written_whole(folder / "README.md") as part:
+    with atomic_write(folder / "README.md") as part:
         part.write_text(text, encoding="utf-8")

@@ -17,9 +17,9 @@ from pathlib import Path
 from curves import HERE, read_plan, result_of
 from document import write_document
 
+from gad_lightning.atomic import make_folder
 from gad_lightning.tools.compare_record import write_json
 from gad_lightning.tools.compare_runs import check_runs, run_all
-from gad_lightning.video.atomic import make_folder
 
 
 def main() -> None:

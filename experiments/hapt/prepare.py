@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.schema import FeatureSpec
-from gad_lightning.video.atomic import make_folder, written_whole
-from gad_lightning.video.sidecar import write_sidecar
+from gad_lightning.video.features.sidecar import write_sidecar
 
 RATE = 50  # samples a second
 BINS = 25  # length of the Fourier transform: at 2 frames a second its first bins are 2, 4 ... 12 Hz
@@ -33,7 +33,7 @@ FloatArray = NDArray[np.float32]
 
 
 def feature_frames(signals: FloatArray, fps: float) -> FloatArray:
-    """Summarise (T, 6) samples into (F, 84) frames at times 0, 1 / fps, 2 / fps ... up to the last sample."""
+    """Summarize (T, 6) samples into (F, 84) frames at times 0, 1 / fps, 2 / fps ... up to the last sample."""
     channels = np.concatenate([signals, np.linalg.norm(signals[:, :3], axis=1, keepdims=True)], axis=1)
     num_frames = int((len(channels) - 1) / RATE * fps) + 1
     newest = np.round(np.arange(-1, num_frames) * RATE / fps).astype(int)
@@ -50,7 +50,7 @@ def summary(span: FloatArray) -> FloatArray:
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file."""
-    with written_whole(path) as part, part.open("w", newline="") as file:
+    with atomic_write(path) as part, part.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
@@ -62,7 +62,7 @@ def prepare(source: Path, root: Path, fps: float) -> int:
     features = make_folder(root / "features")
     with np.load(source / "signals.npz", allow_pickle=False) as signals:
         for name in signals.files:
-            with written_whole(features / f"{name}.npy") as part, part.open("wb") as file:
+            with atomic_write(features / f"{name}.npy") as part, part.open("wb") as file:
                 np.save(file, feature_frames(signals[name], fps), allow_pickle=False)
     write_sidecar(features, FeatureSpec("hapt-statistics", fps, width=84))
     recordings = about["recordings"]

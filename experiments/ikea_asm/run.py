@@ -29,13 +29,13 @@ from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.classifiers.schedule import PaperAdamW
 from gad_lightning.data.own import OwnVideos
-from gad_lightning.prompts.contexts.previous import Previous
+from gad_lightning.prompts.contexts.previous import PreviousActions
 from gad_lightning.prompts.prompt import Prompt
 
 KINDS: dict[str, tuple[type[Classifier], dict[str, Any]]] = {
     "discriminative": (DiscriminativeClassifier, {}),
-    "gad": (GADClassifier, {"context": Previous()}),
-    "generative": (GenerativeClassifier, {"answered_share": 0.125}),
+    "gad": (GADClassifier, {"context": PreviousActions()}),
+    "generative": (GenerativeClassifier, {"answer_fraction": 0.125}),
 }
 
 
@@ -74,7 +74,7 @@ def asked() -> argparse.Namespace:
 def run(given: argparse.Namespace) -> dict[str, Any]:
     """Train and test."""
     loading: dict[str, Any] = {"window": given.window, "chunk": 256, "batch_size": 8, "num_workers": 2}
-    data = OwnVideos(given.data, mode="one_pass", seed=given.seed, standardise=False, val_share=0.0, **loading)
+    data = OwnVideos(given.data, mode="one_pass", seed=given.seed, standardize=False, val_share=0.0, **loading)
     data.prepare_data()
     data.setup("fit")
     classifier = made(given, data)

@@ -16,78 +16,201 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gad_lightning.backbones.base import Backbone as Backbone
     from gad_lightning.backbones.causal_lm import CausalLM as CausalLM
+    from gad_lightning.backbones.connector import Connector as Connector
+    from gad_lightning.backbones.connector import MLPConnector as MLPConnector
+    from gad_lightning.backbones.multimodal import MultimodalLM as MultimodalLM
+    from gad_lightning.backbones.multimodal import PretrainedConnector as PretrainedConnector
     from gad_lightning.backbones.tiny import TinyBackbone as TinyBackbone
+    from gad_lightning.backbones.vision_tower import VisionTower as VisionTower
+    from gad_lightning.classifiers.ablations.orders import OrderedGADClassifier as OrderedGADClassifier
+    from gad_lightning.classifiers.ablations.orders import WriteContextFirst as WriteContextFirst
+    from gad_lightning.classifiers.ablations.orders import WriteParallel as WriteParallel
+    from gad_lightning.classifiers.ablations.two_stage import TwoStageClassifier as TwoStageClassifier
     from gad_lightning.classifiers.base import Classifier as Classifier
+    from gad_lightning.classifiers.detection import Detection as Detection
+    from gad_lightning.classifiers.detection import Stretch as Stretch
     from gad_lightning.classifiers.discriminative import DiscriminativeClassifier as DiscriminativeClassifier
     from gad_lightning.classifiers.gad import GADClassifier as GADClassifier
     from gad_lightning.classifiers.generative import GenerativeClassifier as GenerativeClassifier
+    from gad_lightning.classifiers.model_card import CardFacts as CardFacts
     from gad_lightning.classifiers.predictions import PredictionWriter as PredictionWriter
+    from gad_lightning.classifiers.schedule import PaperAdamW as PaperAdamW
+    from gad_lightning.data.arrays import ArrayFrames as ArrayFrames
     from gad_lightning.data.base import ActionDataModule as ActionDataModule
+    from gad_lightning.data.benchmarks.actions import BenchmarkActions as BenchmarkActions
+    from gad_lightning.data.benchmarks.coin import COIN as COIN
+    from gad_lightning.data.benchmarks.crosstask import CrossTask as CrossTask
+    from gad_lightning.data.benchmarks.ego4d_goalstep import Ego4DGoalStep as Ego4DGoalStep
+    from gad_lightning.data.benchmarks.epic_kitchens100 import EPICKitchens100 as EPICKitchens100
+    from gad_lightning.data.benchmarks.thumos14 import THUMOS14 as THUMOS14
+    from gad_lightning.data.benchmarks.videos import BenchmarkVideos as BenchmarkVideos
     from gad_lightning.data.own import OwnVideos as OwnVideos
+    from gad_lightning.data.records import FeatureSource as FeatureSource
+    from gad_lightning.data.records import Queries as Queries
+    from gad_lightning.data.records import Timeline as Timeline
+    from gad_lightning.data.records import VideoRecord as VideoRecord
+    from gad_lightning.data.simulated.dials import SimulatedDials as SimulatedDials
+    from gad_lightning.data.simulated.features import SimulatedFeatures as SimulatedFeatures
+    from gad_lightning.data.simulated.timelines import SyntheticTimelines as SyntheticTimelines
     from gad_lightning.data.toy import KitchenVideos as KitchenVideos
     from gad_lightning.data.toy import ToyActions as ToyActions
+    from gad_lightning.errors import CheckpointError as CheckpointError
+    from gad_lightning.errors import DataError as DataError
     from gad_lightning.errors import GadError as GadError
+    from gad_lightning.errors import MissingDataError as MissingDataError
+    from gad_lightning.errors import SettingError as SettingError
     from gad_lightning.heads.base import ClassifierHead as ClassifierHead
+    from gad_lightning.heads.cosine import CosineHead as CosineHead
     from gad_lightning.heads.linear import LinearHead as LinearHead
+    from gad_lightning.heads.mlp import MLPHead as MLPHead
     from gad_lightning.heads.vocabulary import VocabularyHead as VocabularyHead
+    from gad_lightning.metrics.accuracy import Top1 as Top1
+    from gad_lightning.metrics.accuracy import TopK as TopK
+    from gad_lightning.metrics.calibration_error import CalibrationError as CalibrationError
+    from gad_lightning.metrics.detection_delay import DetectionDelay as DetectionDelay
+    from gad_lightning.metrics.detection_delay import FalseAlarmsPerHour as FalseAlarmsPerHour
+    from gad_lightning.metrics.error_diversity import ErrorDiversity as ErrorDiversity
+    from gad_lightning.metrics.frame_map import FrameMAP as FrameMAP
+    from gad_lightning.metrics.frame_metric import FrameMetric as FrameMetric
+    from gad_lightning.metrics.frame_metric import LabelMetric as LabelMetric
+    from gad_lightning.metrics.point_f1 import PointF1 as PointF1
+    from gad_lightning.metrics.segment_f1 import SegmentF1 as SegmentF1
     from gad_lightning.objectives.base import Objective as Objective
+    from gad_lightning.objectives.previous_action_head import PreviousActionHead as PreviousActionHead
     from gad_lightning.objectives.write_answer import WriteAnswer as WriteAnswer
+    from gad_lightning.parts import Part as Part
+    from gad_lightning.pictures.timelines import draw_timelines as draw_timelines
+    from gad_lightning.prompts.answers import AnswerWriter as AnswerWriter
     from gad_lightning.prompts.contexts.base import AuxiliaryContext as AuxiliaryContext
-    from gad_lightning.prompts.contexts.goal import Goal as Goal
-    from gad_lightning.prompts.contexts.next import Next as Next
-    from gad_lightning.prompts.contexts.nothing import Nothing as Nothing
-    from gad_lightning.prompts.contexts.previous import Previous as Previous
+    from gad_lightning.prompts.contexts.base import ContextQuery as ContextQuery
+    from gad_lightning.prompts.contexts.goal import GoalContext as GoalContext
+    from gad_lightning.prompts.contexts.next import NextActions as NextActions
+    from gad_lightning.prompts.contexts.no_context import NoContext as NoContext
+    from gad_lightning.prompts.contexts.previous import PreviousActions as PreviousActions
+    from gad_lightning.prompts.contexts.published_previous_action import (
+        PublishedPreviousAction as PublishedPreviousAction,
+    )
     from gad_lightning.prompts.labels.base import LabelTokens as LabelTokens
-    from gad_lightning.prompts.labels.single import Single as Single
-    from gad_lightning.prompts.labels.words import Words as Words
+    from gad_lightning.prompts.labels.random import RandomLabels as RandomLabels
+    from gad_lightning.prompts.labels.shuffled import ShuffledLabels as ShuffledLabels
+    from gad_lightning.prompts.labels.single_token import SingleTokenLabels as SingleTokenLabels
+    from gad_lightning.prompts.labels.words import WordLabels as WordLabels
     from gad_lightning.prompts.prompt import Prompt as Prompt
+    from gad_lightning.readouts.base import BranchDecoder as BranchDecoder
     from gad_lightning.readouts.base import Readout as Readout
-    from gad_lightning.readouts.nearest import Nearest as Nearest
-    from gad_lightning.readouts.trie import Trie as Trie
+    from gad_lightning.readouts.likelihood import LikelihoodReadout as LikelihoodReadout
+    from gad_lightning.readouts.nearest import NearestReadout as NearestReadout
+    from gad_lightning.readouts.trie import TrieReadout as TrieReadout
     from gad_lightning.schema import DataSchema as DataSchema
     from gad_lightning.schema import FeatureSpec as FeatureSpec
     from gad_lightning.schema import LabelSet as LabelSet
     from gad_lightning.schema import Task as Task
     from gad_lightning.schema import Windows as Windows
+    from gad_lightning.segments import Segment as Segment
+    from gad_lightning.segments import frames_between as frames_between
+    from gad_lightning.segments import paint as paint
     from gad_lightning.streaming.detector import OnlineDetector as OnlineDetector
+    from gad_lightning.streaming.smoothing import Smoothing as Smoothing
+    from gad_lightning.training.exact_resume import ExactResume as ExactResume
+    from gad_lightning.training.interruption import Interruption as Interruption
+    from gad_lightning.types import IGNORED as IGNORED
+    from gad_lightning.types import Batch as Batch
+    from gad_lightning.types import Loss as Loss
+    from gad_lightning.types import Predictions as Predictions
+    from gad_lightning.types import Tokens as Tokens
+    from gad_lightning.types import Vocabulary as Vocabulary
+    from gad_lightning.video.base import Frame as Frame
+    from gad_lightning.video.base import FrameSource as FrameSource
+    from gad_lightning.video.decode import VideoFile as VideoFile
     from gad_lightning.video.encoders import Encoder as Encoder
     from gad_lightning.video.encoders import SmallEncoder as SmallEncoder
+    from gad_lightning.video.encoding.huggingface import HuggingFaceEncoder as HuggingFaceEncoder
+    from gad_lightning.video.kitchen.synthetic import render_kitchen as render_kitchen
+    from gad_lightning.video.live import LiveSource as LiveSource
 
 __version__ = "0.1.0"
 
 NAMES_OF = {
     "backbones.base": ("Backbone",),
     "backbones.causal_lm": ("CausalLM",),
+    "backbones.connector": ("Connector", "MLPConnector"),
+    "backbones.multimodal": ("MultimodalLM", "PretrainedConnector"),
     "backbones.tiny": ("TinyBackbone",),
+    "backbones.vision_tower": ("VisionTower",),
+    "classifiers.ablations.orders": ("OrderedGADClassifier", "WriteContextFirst", "WriteParallel"),
+    "classifiers.ablations.two_stage": ("TwoStageClassifier",),
     "classifiers.base": ("Classifier",),
+    "classifiers.detection": ("Detection", "Stretch"),
     "classifiers.discriminative": ("DiscriminativeClassifier",),
     "classifiers.gad": ("GADClassifier",),
     "classifiers.generative": ("GenerativeClassifier",),
+    "classifiers.model_card": ("CardFacts",),
     "classifiers.predictions": ("PredictionWriter",),
+    "classifiers.schedule": ("PaperAdamW",),
+    "data.arrays": ("ArrayFrames",),
     "data.base": ("ActionDataModule",),
+    "data.benchmarks.actions": ("BenchmarkActions",),
+    "data.benchmarks.coin": ("COIN",),
+    "data.benchmarks.crosstask": ("CrossTask",),
+    "data.benchmarks.ego4d_goalstep": ("Ego4DGoalStep",),
+    "data.benchmarks.epic_kitchens100": ("EPICKitchens100",),
+    "data.benchmarks.thumos14": ("THUMOS14",),
+    "data.benchmarks.videos": ("BenchmarkVideos",),
     "data.own": ("OwnVideos",),
+    "data.records": ("FeatureSource", "Queries", "Timeline", "VideoRecord"),
+    "data.simulated.dials": ("SimulatedDials",),
+    "data.simulated.features": ("SimulatedFeatures",),
+    "data.simulated.timelines": ("SyntheticTimelines",),
     "data.toy": ("KitchenVideos", "ToyActions"),
-    "errors": ("GadError",),
+    "errors": ("CheckpointError", "DataError", "GadError", "MissingDataError", "SettingError"),
     "heads.base": ("ClassifierHead",),
+    "heads.cosine": ("CosineHead",),
     "heads.linear": ("LinearHead",),
+    "heads.mlp": ("MLPHead",),
     "heads.vocabulary": ("VocabularyHead",),
+    "metrics.accuracy": ("Top1", "TopK"),
+    "metrics.calibration_error": ("CalibrationError",),
+    "metrics.detection_delay": ("DetectionDelay", "FalseAlarmsPerHour"),
+    "metrics.error_diversity": ("ErrorDiversity",),
+    "metrics.frame_map": ("FrameMAP",),
+    "metrics.frame_metric": ("FrameMetric", "LabelMetric"),
+    "metrics.point_f1": ("PointF1",),
+    "metrics.segment_f1": ("SegmentF1",),
     "objectives.base": ("Objective",),
+    "objectives.previous_action_head": ("PreviousActionHead",),
     "objectives.write_answer": ("WriteAnswer",),
-    "prompts.contexts.base": ("AuxiliaryContext",),
-    "prompts.contexts.goal": ("Goal",),
-    "prompts.contexts.next": ("Next",),
-    "prompts.contexts.nothing": ("Nothing",),
-    "prompts.contexts.previous": ("Previous",),
+    "parts": ("Part",),
+    "pictures.timelines": ("draw_timelines",),
+    "prompts.answers": ("AnswerWriter",),
+    "prompts.contexts.base": ("AuxiliaryContext", "ContextQuery"),
+    "prompts.contexts.goal": ("GoalContext",),
+    "prompts.contexts.next": ("NextActions",),
+    "prompts.contexts.no_context": ("NoContext",),
+    "prompts.contexts.previous": ("PreviousActions",),
+    "prompts.contexts.published_previous_action": ("PublishedPreviousAction",),
     "prompts.labels.base": ("LabelTokens",),
-    "prompts.labels.single": ("Single",),
-    "prompts.labels.words": ("Words",),
+    "prompts.labels.random": ("RandomLabels",),
+    "prompts.labels.shuffled": ("ShuffledLabels",),
+    "prompts.labels.single_token": ("SingleTokenLabels",),
+    "prompts.labels.words": ("WordLabels",),
     "prompts.prompt": ("Prompt",),
-    "readouts.base": ("Readout",),
-    "readouts.nearest": ("Nearest",),
-    "readouts.trie": ("Trie",),
+    "readouts.base": ("BranchDecoder", "Readout"),
+    "readouts.likelihood": ("LikelihoodReadout",),
+    "readouts.nearest": ("NearestReadout",),
+    "readouts.trie": ("TrieReadout",),
     "schema": ("DataSchema", "FeatureSpec", "LabelSet", "Task", "Windows"),
+    "segments": ("frames_between", "paint", "Segment"),
     "streaming.detector": ("OnlineDetector",),
+    "streaming.smoothing": ("Smoothing",),
+    "training.exact_resume": ("ExactResume",),
+    "training.interruption": ("Interruption",),
+    "types": ("IGNORED", "Batch", "Loss", "Predictions", "Tokens", "Vocabulary"),
+    "video.base": ("Frame", "FrameSource"),
+    "video.decode": ("VideoFile",),
     "video.encoders": ("Encoder", "SmallEncoder"),
+    "video.encoding.huggingface": ("HuggingFaceEncoder",),
+    "video.kitchen.synthetic": ("render_kitchen",),
+    "video.live": ("LiveSource",),
 }
 """Where each public name lives; the imports above say the same to type checkers, and a test compares them."""
 
@@ -96,7 +219,10 @@ __all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name at its first use."""
+    """Import a public name at its first use; one of an earlier version gives what it is called today."""
+    from gad_lightning.parts import RENAMED
+
+    name = RENAMED.get(name, name)
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -4,26 +4,84 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from abc import ABCMeta
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
-from gad_lightning.errors import CheckpointError
+from gad_lightning.errors import CheckpointError, SettingError
 
-ALLOWED_PACKAGES = ("gad_lightning",)
+PACKAGE = __name__.partition(".")[0]
+ALLOWED_PACKAGES = (PACKAGE,)
 """Packages whose classes a checkpoint may name without the user's word."""
 
 Spec = dict[str, Any]
+Made = TypeVar("Made")
+
+RENAMED = {
+    "Desynchronised": "RandomLabels",
+    "Goal": "GoalContext",
+    "Likelihood": "LikelihoodReadout",
+    "Nearest": "NearestReadout",
+    "Next": "NextActions",
+    "Nothing": "NoContext",
+    "Previous": "PreviousActions",
+    "PublishedPrevious": "PublishedPreviousAction",
+    "ReleasedActions": "BenchmarkActions",
+    "ReleasedVideos": "BenchmarkVideos",
+    "Shuffled": "ShuffledLabels",
+    "Single": "SingleTokenLabels",
+    "Trie": "TrieReadout",
+    "Words": "WordLabels",
+    "WriteApart": "WriteParallel",
+    "WriteBefore": "WriteContextFirst",
+}
+"""Classes of this library that had another name, in checkpoints and configs of earlier versions."""
+
+RENAMED_ARGUMENTS = {
+    "answered_share": "answer_fraction",
+    "first_share": "first_fraction",
+    "share": "answer_fraction",
+    "standardise": "standardize",
+    "val_share": "val_fraction",
+    "window": "short_memory",
+}
+"""Constructor arguments of this library's classes that had another name."""
 
 
-class PartMeta(ABCMeta):
-    """Notes the constructor arguments of every instance, from Python and from the command line alike."""
+SPLIT = {"GADClassifier": ("order", "discriminative_first", "OrderedGADClassifier")}
+"""Classes whose argument chose what another class is today: the argument, the value that stays, the other class."""
+
+
+class AcceptsEarlierNames(ABCMeta):
+    """Takes constructor arguments under the names of earlier versions too, with a warning."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Make the instance and keep its arguments as ``instance.arguments``."""
-        instance = super().__call__(*args, **kwargs)
-        object.__setattr__(instance, "arguments", bound_arguments(cls, args, kwargs))
+        """Make the instance."""
+        return cls.make(*args, **{cls._current_argument(name): value for name, value in kwargs.items()})
+
+    def make(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make the instance of arguments under the names of today."""
+        return super().__call__(*args, **kwargs)
+
+    def _current_argument(cls, name: str) -> str:
+        now = RENAMED_ARGUMENTS.get(name, name)
+        named = (inspect.signature(base.__init__).parameters for base in cls.__mro__[:-1])  # type: ignore[misc]  # a class
+        if now == name or any(name in parameters for parameters in named):
+            return name
+        warnings.warn(f"{cls.__name__}({name}=...) is now {now}=...", DeprecationWarning, stacklevel=3)
+        return now
+
+
+class PartMeta(AcceptsEarlierNames):
+    """Notes the constructor arguments of every instance, from Python and from the command line alike."""
+
+    def make(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make the instance, keep its arguments as ``instance.arguments``, and let it complete itself."""
+        instance = super().make(*args, **kwargs)
+        object.__setattr__(instance, "arguments", _bound_arguments(cls, args, kwargs))
+        instance.complete()
         return instance
 
 
@@ -32,6 +90,9 @@ class Part(metaclass=PartMeta):
 
     arguments: dict[str, Any]
     unrecorded: tuple[str, ...] = ()
+
+    def complete(self) -> None:
+        """Finish the part; called once, after the constructors of the class and of all its subclasses."""
 
     def spec(self, supplied: int = 0) -> Spec:
         """Describe this part as plain data: ``{"class_path": ..., "init_args": {...}}``.
@@ -42,10 +103,11 @@ class Part(metaclass=PartMeta):
         given = self.settings()
         kept = {name: given[name] for name in list(given)[supplied:] if name not in self.unrecorded}
         made = self.made()
-        described = {name: describe(value) for name, value in kept.items() if name not in made}
+        me = type(self).__name__
+        described = {name: describe(value, f"{me}({name}=...)") for name, value in kept.items() if name not in made}
         # a factory left at its default is written down too, as defaults may change; a subclass may have hidden it
         described |= {
-            name: {"factory": part.spec(count)} for name, (part, count) in made.items() if accepts(type(self), name)
+            name: {"factory": part.spec(count)} for name, (part, count) in made.items() if _accepts(type(self), name)
         }
         return {"class_path": path_of(type(self)), "init_args": described}
 
@@ -58,7 +120,7 @@ class Part(metaclass=PartMeta):
         return {}
 
 
-def bound_arguments(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _bound_arguments(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Name the arguments of one constructor call, defaults included, ``**kwargs`` flattened."""
     signature = inspect.signature(cls.__init__)  # type: ignore[misc]  # the class is given, never an instance
     bound = signature.bind(None, *args, **kwargs)
@@ -72,37 +134,108 @@ def bound_arguments(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any]) -
     return named
 
 
-def accepts(cls: type, argument: str) -> bool:
+def _accepts(cls: type, argument: str) -> bool:
     """Tell whether a constructor takes an argument of this name."""
     parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]  # the class is given
     return argument in parameters or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
 
 
 def path_of(cls: type) -> str:
-    """Dotted path of a class."""
-    return f"{cls.__module__}.{cls.__qualname__}"
+    """Path that a checkpoint names a class by: this library's by their public names, so that files can move.
+
+    Example:
+        >>> from gad_lightning.schema import LabelSet
+        >>> path_of(LabelSet)
+        'gad_lightning.LabelSet'
+    """
+    path = f"{cls.__module__}.{cls.__qualname__}"
+    public = _current_path(path)
+    return public if getattr(import_module(PACKAGE), cls.__qualname__, None) is cls else path
 
 
-def describe(value: Any) -> Any:
+def _current_path(path: str) -> str:
+    """Today's path of a class that a checkpoint or config of any version names.
+
+    Example:
+        >>> _current_path("gad_lightning.prompts.contexts.previous.Previous")
+        'gad_lightning.PreviousActions'
+        >>> _current_path("my_package.Previous")
+        'my_package.Previous'
+    """
+    package, _, rest = path.partition(".")
+    name = rest.rpartition(".")[2]
+    name = RENAMED.get(name, name)
+    return f"{package}.{name}" if package == PACKAGE and name in import_module(PACKAGE).__all__ else path
+
+
+def current_names(value: Any) -> Any:
+    """Put today's names of classes and arguments into plain data of an earlier version: a spec, or a part of a config.
+
+    Example:
+        >>> current_names({"class_path": "gad_lightning.data.toy.ToyActions", "init_args": {"window": 8}})
+        {'class_path': 'gad_lightning.ToyActions', 'init_args': {'short_memory': 8}}
+    """
+    if isinstance(value, str):
+        return _current_path(value)
+    if isinstance(value, list):
+        return [current_names(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    found = {key: current_names(item) for key, item in value.items()}
+    package, _, name = str(found.get("class_path", "")).rpartition(".")
+    if package.partition(".")[0] != PACKAGE or not isinstance(found.get("init_args"), Mapping):
+        return found
+    arguments = {RENAMED_ARGUMENTS.get(name, name): item for name, item in found["init_args"].items()}
+    chooser, usual, other = SPLIT.get(name, ("", None, ""))
+    if arguments.get(chooser, usual) != usual:
+        found["class_path"] = f"{PACKAGE}.{other}"
+    else:
+        arguments.pop(chooser, None)
+    return {**found, "init_args": arguments}
+
+
+def describe(value: Any, whose: str = "A part") -> Any:
     """Turn a constructor argument into plain data: numbers, strings, lists, dicts and nested specs.
 
+    Args:
+        value: the argument.
+        whose: class and argument, for messages.
+
     Raises:
-        TypeError: if ``value`` cannot be described: that is a fault of the part's author.
+        SettingError: if ``value`` cannot be described.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Part):
         return value.spec()
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        fields = {name: describe(getattr(value, name)) for name in value._fields}
+        fields = {name: describe(getattr(value, name), whose) for name in value._fields}
         return {"class_path": path_of(type(value)), "init_args": fields}
     if isinstance(value, Mapping):
-        return {str(key): describe(item) for key, item in value.items()}
+        return {str(key): describe(item, whose) for key, item in value.items()}
     if isinstance(value, Sequence):
-        return [describe(item) for item in value]
+        return [describe(item, whose) for item in value]
     if hasattr(value, "__fspath__"):
         return str(value)
-    raise TypeError(f"a part was given {value!r}, which a checkpoint cannot store; name it in the class's 'unrecorded'")
+    raise SettingError(
+        f"{whose} was given {value!r}, which a checkpoint cannot store.",
+        "derive its class from gad_lightning.Part, or name the argument in `unrecorded` of the class that takes it",
+    )
+
+
+def checked_part(made: object, kind: type[Made], setting: str) -> Made:
+    """Return what a factory made.
+
+    Raises:
+        SettingError: if that is not of this ``kind``; ``setting`` is what the user calls the factory.
+    """
+    if not isinstance(made, kind):
+        raise SettingError(
+            f"{setting} made a {type(made).__name__}, which is no gad_lightning.{kind.__name__}: a checkpoint could "
+            "not describe it.",
+            f"derive its class from gad_lightning.{kind.__name__}",
+        )
+    return made
 
 
 def rebuild(spec: Any, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Any:
@@ -115,18 +248,22 @@ def rebuild(spec: Any, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Any:
     Raises:
         CheckpointError: if a class lies outside ``allowed`` or its package is not installed.
     """
+    return _rebuild(current_names(spec), allowed)
+
+
+def _rebuild(spec: Any, allowed: Sequence[str]) -> Any:
     if isinstance(spec, Mapping) and set(spec) == {"class_path", "init_args"}:
         cls = find_class(spec["class_path"], allowed)
-        values = {name: rebuild(value, allowed) for name, value in spec["init_args"].items()}
+        values = {name: _rebuild(value, allowed) for name, value in spec["init_args"].items()}
         if hasattr(cls, "_fields"):
             values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
         return cls(**values)
     if isinstance(spec, Mapping) and set(spec) == {"factory"}:
         return factory(spec["factory"], allowed)
     if isinstance(spec, Mapping):
-        return {key: rebuild(value, allowed) for key, value in spec.items()}
+        return {key: _rebuild(value, allowed) for key, value in spec.items()}
     if isinstance(spec, list):
-        return [rebuild(item, allowed) for item in spec]
+        return [_rebuild(item, allowed) for item in spec]
     return spec
 
 
@@ -142,6 +279,7 @@ def find_class(path: str, allowed: Sequence[str] = ALLOWED_PACKAGES) -> type:
     Raises:
         CheckpointError: if it lies outside ``allowed``, is missing, or is neither a part nor a named tuple.
     """
+    path = _current_path(path)
     module, _, name = path.rpartition(".")
     package = module.split(".")[0]
     if package not in allowed:

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 from gad_lightning.errors import DataError, SettingError
 
 Mode = Literal["window", "one_pass"]
+SEPARATOR = "; "
+"""What stands between the names of several classes in a text."""
 
 
 class LabelSet(NamedTuple):
@@ -16,6 +18,7 @@ class LabelSet(NamedTuple):
     names: tuple[str, ...]  # class names in the order of their indices
     background: int | None = None  # index of the class that means "nothing of interest"
     ignore: int | None = None  # index of the class that enters neither loss nor metrics
+    multi_label: bool = False  # whether several classes can be true at once: each is then asked by itself, yes or no
 
 
 class Task(NamedTuple):
@@ -31,9 +34,9 @@ class FeatureSpec(NamedTuple):
 
     encoder: str = "small"  # name and revision of the vision encoder
     fps: float = 4.0  # frames a second of the features
-    width: int = 96  # D; the default three values are those of gad_lightning.video.encoders.SmallEncoder
+    width: int = 96  # D; the default three values are those of gad_lightning.SmallEncoder
     tokens_per_frame: int = 1  # N
-    mean: tuple[float, ...] | None = None  # per feature, over the training split; None: frames are not standardised
+    mean: tuple[float, ...] | None = None  # per feature, over the training split; None: frames are not standardized
     std: tuple[float, ...] | None = None
 
 

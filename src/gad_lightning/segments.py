@@ -18,7 +18,7 @@ class Segment(NamedTuple):
     end: int
 
 
-class Runs(NamedTuple):
+class LabelRuns(NamedTuple):
     """Segments of many videos as columns, each (S,) int64, ordered as the frames they were cut from."""
 
     label: Tensor
@@ -26,7 +26,7 @@ class Runs(NamedTuple):
     end: Tensor  # index after the last row
 
 
-def cut_runs(labels: Tensor, breaks: Tensor | None = None) -> Runs:
+def cut_runs(labels: Tensor, breaks: Tensor | None = None) -> LabelRuns:
     """Cut labels into maximal runs.
 
     Args:
@@ -38,14 +38,14 @@ def cut_runs(labels: Tensor, breaks: Tensor | None = None) -> Runs:
     """
     if labels.numel() == 0:
         empty = labels.new_zeros(0)
-        return Runs(empty, empty, empty)
+        return LabelRuns(empty, empty, empty)
     begins = torch.ones_like(labels, dtype=torch.bool)
     begins[1:] = labels[1:] != labels[:-1]
     if breaks is not None:
         begins |= breaks
     start = begins.nonzero().squeeze(1)
     end = torch.cat([start[1:], start.new_tensor([labels.numel()])])
-    return Runs(labels[start], start, end)
+    return LabelRuns(labels[start], start, end)
 
 
 def cut(labels: Sequence[int] | Tensor, skip: Iterable[int] = ()) -> list[Segment]:
@@ -63,6 +63,22 @@ def cut(labels: Sequence[int] | Tensor, skip: Iterable[int] = ()) -> list[Segmen
     runs = cut_runs(torch.as_tensor(labels, dtype=torch.int64))
     rows = zip(runs.label.tolist(), runs.start.tolist(), runs.end.tolist(), strict=True)
     return [Segment(*row) for row in rows if row[0] not in left_out]
+
+
+def cut_each(chosen: Tensor, skip: Iterable[int] = ()) -> list[Segment]:
+    """Cut the frames of one video into segments of every class, which may overlap; in time order, then by class.
+
+    Args:
+        chosen: (F, C) bool, the classes of each frame.
+        skip: classes that are no segments, such as the background.
+
+    Example:
+        >>> cut_each(torch.tensor([[1, 0], [1, 1], [0, 1]], dtype=torch.bool))
+        [Segment(label=0, start=0, end=2), Segment(label=1, start=1, end=3)]
+    """
+    classes = [label for label in range(chosen.shape[1]) if label not in set(skip)]
+    found = [Segment(label, start, end) for label in classes for _, start, end in cut(chosen[:, label].long(), [0])]
+    return sorted(found, key=lambda segment: (segment.start, segment.label))
 
 
 def paint(segments: Iterable[Segment], num_frames: int, fill: int) -> Tensor:

@@ -7,14 +7,23 @@ Q queries.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from gad_lightning.schema import SEPARATOR, LabelSet
+
 IGNORED = -100
 """A label or target that enters neither loss nor metrics."""
+THRESHOLD = 0.5
+"""Probability from which a class is said where several can be true at once."""
+
+
+UNANSWERED = 1.0
+"""As ``Batch.uniform`` of a query: below no fraction, so its answer is never written."""
 
 
 def first_class(label: Tensor) -> Tensor:
@@ -29,10 +38,38 @@ def first_class(label: Tensor) -> Tensor:
     return label.argmax(1).where((label > 0).any(1), IGNORED)
 
 
+def chosen_classes(scores: Tensor, labels: LabelSet) -> Tensor:
+    """Say which classes a query has: (Q, C) log-probabilities, C at least the classes of ``labels`` -> (Q, C') bool.
+
+    Of one label the most probable class. Of several every class with a probability of :data:`THRESHOLD` or more; the
+    background, if there is one, where that leaves no class, and nothing where there is no background.
+
+    Example:
+        >>> labels = LabelSet(("rest", "walk", "talk"), background=0, multi_label=True)
+        >>> chosen_classes(torch.tensor([[0.1, 0.9, 0.6], [0.2, 0.1, 0.4]]).log(), labels).tolist()
+        [[False, True, True], [True, False, False]]
+    """
+    scores = scores[:, : len(labels.names)]
+    if not labels.multi_label:
+        return torch.zeros_like(scores, dtype=torch.bool).scatter_(1, scores.argmax(1, keepdim=True), True)
+    chosen = scores.exp() >= THRESHOLD
+    for index in (labels.background, labels.ignore):
+        if index is not None:
+            chosen[:, index] = False
+    if labels.background is not None:
+        chosen[:, labels.background] = ~chosen.any(1)
+    return chosen
+
+
+def joined_names(chosen: Tensor, labels: LabelSet) -> str:
+    """Names of the chosen classes, (C,) bool, with ``"; "`` between them; empty where there is none."""
+    return SEPARATOR.join(labels.names[index] for index in chosen.nonzero().flatten().tolist())
+
+
 class Batch(NamedTuple):
     """B samples (stretches of video) and the Q queries asked about them; integers only, beside the frames.
 
-    ``moment``, ``segments`` and ``first_frame`` count in frames of the whole video at the features' fps.
+    ``frame``, ``segments`` and ``first_frame`` count in frames of the whole video at the features' fps.
     """
 
     frames: Tensor  # (B, F, N, D) float, zeros after the last frame of a sample
@@ -44,13 +81,37 @@ class Batch(NamedTuple):
     )
     sample: Tensor  # (Q,) int64, the sample asked about
     anchor: Tensor  # (Q,) int64, frame within the sample after which the question is asked, 0..F-1
-    moment: Tensor  # (Q,) int64, the same frame within the video
+    frame: Tensor  # (Q,) int64, the same frame within the video
     horizon: Tensor  # (Q,) int64, 0 asks what happens at the anchor, h asks for the h-th segment after it
     task: Tensor  # (Q,) int64, index into the schema's tasks
     label: Tensor  # (Q,) int64 class or IGNORED; or (Q, C) float multi-hot
     video: Tensor  # (Q,) int64, global number of the video
-    ordinal: Tensor  # (Q,) int64, number of the query within its video; (video, ordinal) is its key in every process
-    draw: Tensor  # (Q,) float in [0, 1), random but the query's own: its answer is written if it is below a share
+    query_index: (
+        Tensor  # (Q,) int64, number of the query within its video; (video, query_index) is its key in every process
+    )
+    uniform: Tensor  # (Q,) float in [0, 1), random but the query's own: its answer is written if it is below a share
+
+    @classmethod
+    def at_last_frames(cls, frames: Tensor, frame_counts: Tensor, task: int = 0) -> Batch:
+        """One query at the last frame of each sample, whose label is unknown: frames (B, F, N, D), counts (B,)."""
+        size = len(frames)
+        zeros, every = torch.zeros(size, dtype=torch.int64), torch.arange(size)
+        return cls(
+            frames=frames,
+            frame_counts=frame_counts,
+            first_frame=zeros,
+            goal=zeros - 1,
+            segments=torch.zeros(size, 0, 3, dtype=torch.int64),
+            sample=every,
+            anchor=frame_counts - 1,
+            frame=frame_counts - 1,
+            horizon=zeros,
+            task=zeros + task,
+            label=torch.full_like(zeros, IGNORED),
+            video=every,
+            query_index=zeros,
+            uniform=torch.full((size,), UNANSWERED),
+        )
 
     def to(self, device: torch.device | str) -> Batch:
         """Move the frames only: the integers are laid out on the CPU, and no step waits for the device."""
@@ -58,10 +119,17 @@ class Batch(NamedTuple):
 
     def asking(self, keep: Tensor) -> Batch:
         """Keep every sample but only some of the queries: ``keep`` (Q,) bool."""
-        asked = (self.sample, self.anchor, self.moment, self.horizon, self.task)
-        sample, anchor, moment, horizon, task = (part[keep] for part in asked)
-        label, video, ordinal, draw = (part[keep] for part in (self.label, self.video, self.ordinal, self.draw))
-        return Batch(*self[:5], sample, anchor, moment, horizon, task, label, video, ordinal, draw)
+        return self._replace(
+            sample=self.sample[keep],
+            anchor=self.anchor[keep],
+            frame=self.frame[keep],
+            horizon=self.horizon[keep],
+            task=self.task[keep],
+            label=self.label[keep],
+            video=self.video[keep],
+            query_index=self.query_index[keep],
+            uniform=self.uniform[keep],
+        )
 
 
 class Kind(IntEnum):
@@ -112,28 +180,34 @@ class Tokens(NamedTuple):
         return states.reshape(-1, states.shape[-1])[self.slots]
 
 
-class Loss(NamedTuple):
+@dataclass(frozen=True)
+class Loss:
     """A loss as a sum and the count it is divided by, so that it can be averaged over processes exactly."""
 
-    total: Tensor  # () float
-    number: Tensor  # () float
+    sum: Tensor  # () float
+    count: Tensor  # () float
+
+    def scaled(self, weight: float) -> Loss:
+        """The same loss with another weight."""
+        return replace(self, sum=weight * self.sum)
 
 
 class Predictions(NamedTuple):
     """What a classifier says of Q queries."""
 
     video: Tensor  # (Q,) int64
-    ordinal: Tensor  # (Q,) int64
+    query_index: Tensor  # (Q,) int64
     task: Tensor  # (Q,) int64
-    moment: Tensor  # (Q,) int64, frame of the video at the features' fps
+    frame: Tensor  # (Q,) int64, frame of the video at the features' fps
     target: Tensor  # (Q,) int64 or (Q, C): the true label, IGNORED if unknown
-    scores: Tensor  # (Q, C) float log-probabilities; -inf where a readout has none and beyond a task's classes
-    logits: Tensor  # (Q, C) float before the softmax; the scores again for a generative classifier
-    slots: Tensor  # (Q, H) float, state of the slot
+    scores: Tensor  # (Q, C) float log-probabilities, of each class by itself where several can be true at once; -inf
+    # where a readout has none and beyond a task's classes
+    logits: Tensor  # (Q, C) float before the softmax (sigmoid); the scores again for a generative classifier
+    slot_states: Tensor  # (Q, H) float
 
     @property
     def label(self) -> Tensor:
-        """The best class of each query: (Q,) int64."""
+        """The most probable class of each query: (Q,) int64."""
         return self.scores.argmax(-1)
 
 

@@ -15,7 +15,7 @@ from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.errors import MissingDataError, SettingError
-from gad_lightning.readouts.nearest import Nearest
+from gad_lightning.readouts.nearest import NearestReadout
 from tests.classifiers.making import NAMES, batch, make, random_frames, schema
 
 SHAPE: dict[str, Any] = {
@@ -45,7 +45,7 @@ def save_model(folder: Path, family: str, **settings: Any) -> str:
 
 
 def byte_tokenizer(texts: list[str]) -> Any:
-    """Byte-pair encoding learnt on a few texts."""
+    """Byte-pair encoding learned on a few texts."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -74,7 +74,7 @@ def test_one_pass_equals_the_models_own_forward_on_prefixes(family: str, tmp_pat
     gad = make(GADClassifier, backbone=backbone, schema=schema(mode="one_pass", short=64, chunk=64)).eval()
     frames = random_frames(1, 20)
     with torch.no_grad():
-        slots = gad.scores(batch(frames, [list(range(20))])).slots
+        slots = gad.scores(batch(frames, [list(range(20))])).slot_states
     for end in (0, 7, 19):
         assert torch.allclose(slots[end], separate_pass(gad, frames, end), atol=1e-5)
 
@@ -89,7 +89,7 @@ def test_pretrained_weights_are_used_and_merged_equals_unmerged(shared: Path) ->
             torch.nn.init.normal_(weight, std=0.05)
     frames, asked = random_frames(1, 12), [[0, 5, 11]]
     before = gen.scores(batch(frames, asked))
-    slots = before.slots.detach()
+    slots = before.slot_states.detach()
     logits = gen.backbone.token_logits(slots)
     embedding = gen.backbone.causal_lm.get_input_embeddings().weight.clone()
     assert gen.backbone.merge() == 0.0
@@ -109,7 +109,7 @@ def test_under_autocast_a_lora_keeps_no_float32_copy_of_its_input(on_head: bool,
         kept.clear()
         with torch.autograd.graph.saved_tensors_hooks(lambda saved: kept.append(saved) or saved, lambda saved: saved):
             losses = gad.losses(asked)
-        sum(total / number for total, number in losses.values()).backward()
+        sum(loss.sum / loss.count for loss in losses.values()).backward()
         return sum(saved.nbytes for saved in kept)
 
     with torch.autocast("cpu", torch.bfloat16):
@@ -135,7 +135,7 @@ def test_the_pretrained_model_still_tells_its_story(shared: Path) -> None:
 
 def test_names_are_written_with_the_pretrained_tokenizer(shared: Path) -> None:
     folder = str(shared / "data/models/tinystories-llama-260k")
-    gen = make(GenerativeClassifier, backbone=CausalLM(folder, lora=LORA), readout=Nearest(4)).eval()
+    gen = make(GenerativeClassifier, backbone=CausalLM(folder, lora=LORA), readout=NearestReadout(4)).eval()
     assert [gen.backbone.vocabulary.decode(ids).strip() for ids in gen.writer.label_ids[0]] == list(NAMES)
 
 

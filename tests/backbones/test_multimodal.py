@@ -24,7 +24,7 @@ from gad_lightning.errors import SettingError
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.schema import DataSchema, FeatureSpec, Windows
 from gad_lightning.types import Tokens
-from gad_lightning.video.features import FeatureFile
+from gad_lightning.video.features.feature_file import FeatureFile
 from tests.backbones.folders import llama_folder, llava_folder, onevision_folder, qwen_folder
 from tests.classifiers.making import batch, make, schema
 from tests.video.clips import write_clip
@@ -193,7 +193,7 @@ def test_what_the_encode_command_writes_is_what_the_backbone_reads(
     kind: str, folders: dict[str, Path], tmp_path: Path
 ) -> None:
     write_clip(tmp_path / "stir.mp4", [index / 4 for index in range(6)])
-    name = "gad_lightning.backbones.vision_tower.VisionTower"
+    name = "gad_lightning.VisionTower"
     chosen = [f"--encoder={name}", f"--encoder.name_or_folder={folders[kind]}", "--workers=0", "--progress=false"]
     main(["encode", str(tmp_path / "stir.mp4"), str(tmp_path / "features"), *chosen])
     written = FeatureFile(tmp_path / "features" / "stir.npy")

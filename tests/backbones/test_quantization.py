@@ -1,4 +1,4 @@
-"""QLoRA on a CPU: what is quantised, what trains, what is the same as without, and what is refused."""
+"""QLoRA on a CPU: what is quantized, what trains, what is the same as without, and what is refused."""
 
 from __future__ import annotations
 
@@ -59,15 +59,15 @@ def fit(classifier: Classifier, steps: int = 2, **trainer: Any) -> lightning.Tra
 
 
 @HOW
-def test_decoder_layers_are_quantised_and_nothing_else(how: Literal["nf4", "int8"], folder: Path) -> None:
+def test_decoder_layers_are_quantized_and_nothing_else(how: Literal["nf4", "int8"], folder: Path) -> None:
     made = make(DiscriminativeClassifier, backbone=backbone(folder, how))
     small = {torch.uint8, torch.int8}
     formats = {name: weight.dtype for name, weight in made.named_parameters()}
-    quantised = [name for name, form in formats.items() if form in small]
-    assert len(quantised) == 2 * 7  # two layers of q, k, v, o, gate, up, down
-    assert all("base_layer" in name for name in quantised)
-    assert not any(made.get_parameter(name).requires_grad for name in quantised)
-    assert {form for name, form in formats.items() if name not in quantised} == {torch.float32}
+    quantized = [name for name, form in formats.items() if form in small]
+    assert len(quantized) == 2 * 7  # two layers of q, k, v, o, gate, up, down
+    assert all("base_layer" in name for name in quantized)
+    assert not any(made.get_parameter(name).requires_grad for name in quantized)
+    assert {form for name, form in formats.items() if name not in quantized} == {torch.float32}
 
 
 @HOW
@@ -86,10 +86,10 @@ def test_states_are_near_those_of_the_unquantised_base(how: Literal["nf4", "int8
 def test_fingerprint_is_the_unquantised_base_s_and_the_lora_fits_both(
     how: Literal["nf4", "int8"], folder: Path, tmp_path: Path
 ) -> None:
-    quantised = make(GADClassifier, backbone=backbone(folder, how))
-    fit(quantised).save_checkpoint(tmp_path / "x.ckpt")
+    quantized = make(GADClassifier, backbone=backbone(folder, how))
+    fit(quantized).save_checkpoint(tmp_path / "x.ckpt")
     plain = make(GADClassifier, backbone=backbone(folder))
-    assert plain.backbone.fingerprint() == quantised.backbone.fingerprint() != ""
+    assert plain.backbone.fingerprint() == quantized.backbone.fingerprint() != ""
     stored = torch.load(tmp_path / "x.ckpt", weights_only=True)
     plain.on_load_checkpoint(stored)
     missing, unexpected = plain.load_state_dict(stored["state_dict"], strict=False)
@@ -112,7 +112,7 @@ def test_a_checkpoint_loads_with_its_scores(
 
 
 @HOW
-def test_training_learns_through_the_quantised_base_and_leaves_it_alone(
+def test_training_learns_through_the_quantized_base_and_leaves_it_alone(
     how: Literal["nf4", "int8"], folder: Path
 ) -> None:
     classifier = make(DiscriminativeClassifier, backbone=backbone(folder, how, gradient_checkpointing=True))
@@ -157,7 +157,7 @@ def test_a_loaded_decoder_is_in_training_mode(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["AdamW8bit", "PagedAdamW8bit", "PagedAdamW32bit"])
-def test_small_optimisers_train_and_their_state_is_saved_as_plain_data(name: str, folder: Path, tmp_path: Path) -> None:
+def test_small_optimizers_train_and_their_state_is_saved_as_plain_data(name: str, folder: Path, tmp_path: Path) -> None:
     import bitsandbytes
 
     made = getattr(bitsandbytes.optim, name)
@@ -172,7 +172,7 @@ def test_small_optimisers_train_and_their_state_is_saved_as_plain_data(name: str
 
 
 @pytest.mark.parametrize("name", ["AdamW8bit", "PagedAdamW32bit"])
-def test_small_optimisers_are_a_line_of_the_config(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_optimizers_are_a_line_of_the_config(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     chosen = ["--model.optimizer=bitsandbytes.optim." + name, "--model.optimizer.init_args.lr=3e-4"]
     quick = ["--trainer.fast_dev_run=true", "--trainer.accelerator=cpu", "--trainer.callbacks+=tests.watching.Watch"]
@@ -192,7 +192,7 @@ def test_a_large_weight_has_its_moments_in_bytes() -> None:
 
 
 def test_what_cannot_work_is_refused_with_the_reason(folder: Path) -> None:
-    with pytest.raises(SettingError, match="quantised weights have no gradient"):
+    with pytest.raises(SettingError, match="quantized weights have no gradient"):
         backbone(folder, "nf4", lora=None)
     with pytest.raises(SettingError, match="'fp4'; there are nf4, int8"):
         CausalLM(str(folder), quantization="fp4")  # type: ignore[arg-type]  # what a user may type

@@ -43,13 +43,13 @@ def batch(frames: Tensor, asked: list[list[int]], labels: Tensor | None = None, 
         segments=torch.tensor([[[1, 0, 2], [3, 2, 4]]]).expand(len(frames), -1, -1),
         sample=sample,
         anchor=anchor,
-        moment=anchor,
+        frame=anchor,
         horizon=queries,
         task=queries,
         label=queries if labels is None else labels,
         video=sample,
-        ordinal=anchor,
-        draw=torch.zeros(len(sample)) if draw is None else draw,
+        query_index=anchor,
+        uniform=torch.zeros(len(sample)) if draw is None else draw,
     )
 
 

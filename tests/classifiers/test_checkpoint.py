@@ -17,9 +17,9 @@ from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.errors import CheckpointError, MissingDataError
 from gad_lightning.heads.vocabulary import VocabularyHead
-from gad_lightning.prompts.contexts.previous import Previous
-from gad_lightning.prompts.labels.single import Single
-from gad_lightning.readouts.nearest import Nearest
+from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.labels.single_token import SingleTokenLabels
+from gad_lightning.readouts.nearest import NearestReadout
 from gad_lightning.schema import LabelSet, Task
 from gad_lightning.types import Batch
 from tests.classifiers.making import NAMES, batch, make, random_frames, schema
@@ -29,8 +29,8 @@ MAKES = pytest.mark.parametrize(
     ("kind", "arguments"),
     [
         pytest.param(DiscriminativeClassifier, {"head": VocabularyHead}, id="disc"),
-        pytest.param(GADClassifier, {"context": Previous(2), "answered_share": 0.5}, id="gad"),
-        pytest.param(GenerativeClassifier, {"labels": Single(), "readout": Nearest(4)}, id="gen"),
+        pytest.param(GADClassifier, {"context": PreviousActions(2), "answer_fraction": 0.5}, id="gad"),
+        pytest.param(GenerativeClassifier, {"labels": SingleTokenLabels(), "readout": NearestReadout(4)}, id="gen"),
     ],
 )
 
@@ -100,6 +100,21 @@ def test_another_model_is_refused(other: dict[str, Any], message: str, tmp_path:
     here = make(DiscriminativeClassifier, **{"backbone": TinyBackbone(hidden_size=32, lora=LORA), **other})
     with pytest.raises(CheckpointError, match=message):
         here.on_load_checkpoint(torch.load(path, weights_only=True))
+
+
+def test_a_checkpoint_keeps_its_statistics_where_those_of_the_data_differ(tmp_path: Path) -> None:
+    features = schema().features
+    old, new = (features._replace(mean=(m,) * features.width, std=(s,) * features.width) for m, s in ((1, 2), (0, 1)))
+    trained = make(DiscriminativeClassifier, schema=schema()._replace(features=old))
+    path = save(trained, tmp_path / "x.ckpt")
+    here = make(DiscriminativeClassifier, schema=schema()._replace(features=new))
+    content = torch.load(path, weights_only=True)
+    with pytest.warns(UserWarning, match="The checkpoint's mean and spread of the features are kept"):
+        here.on_load_checkpoint(content)
+    here.load_state_dict(content["state_dict"], strict=False)
+    frames = random_frames(2, 8)
+    assert torch.equal(here.eval()(frames), trained.eval()(frames))
+    assert here.spec() == trained.spec()
 
 
 def test_a_checkpoint_of_another_class_is_refused(tmp_path: Path) -> None:

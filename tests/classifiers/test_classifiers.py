@@ -20,11 +20,11 @@ from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import SettingError
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.heads.vocabulary import VocabularyHead
-from gad_lightning.prompts.contexts.previous import Previous
-from gad_lightning.prompts.labels.single import Single
+from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.labels.single_token import SingleTokenLabels
 from gad_lightning.prompts.prompt import Prompt
-from gad_lightning.readouts.nearest import Nearest
-from gad_lightning.readouts.trie import Trie
+from gad_lightning.readouts.nearest import NearestReadout
+from gad_lightning.readouts.trie import TrieReadout
 from gad_lightning.types import IGNORED
 from tests.classifiers.making import NAMES, WIDTH, batch, make, random_frames, schema
 
@@ -32,19 +32,19 @@ KINDS = pytest.mark.parametrize("kind", [DiscriminativeClassifier, GADClassifier
 
 
 def train(classifier: Classifier, steps: int) -> None:
-    """Some optimiser steps on random frames and labels, the same for every classifier."""
+    """Some optimizer steps on random frames and labels, the same for every classifier."""
     optimizer = torch.optim.AdamW([w for w in classifier.parameters() if w.requires_grad], lr=1e-3)
     for step in range(steps):
         labels = torch.randint(len(NAMES), (6,), generator=torch.Generator().manual_seed(step))
         losses = classifier.losses(batch(random_frames(2, 8, step), [[1, 4, 7], [0, 2, 6]], labels))
         optimizer.zero_grad()
-        torch.stack([total / number for total, number in losses.values()]).sum().backward()
+        torch.stack([loss.sum / loss.count for loss in losses.values()]).sum().backward()
         optimizer.step()
 
 
 def test_gad_with_weight_0_equals_disc_over_30_steps() -> None:
     disc = make(DiscriminativeClassifier)
-    gad = make(GADClassifier, context=Previous(), generation_weight=0.0)
+    gad = make(GADClassifier, context=PreviousActions(), generation_weight=0.0)
     assert gad.load_state_dict(disc.state_dict(), strict=True)
     train(disc, 30)
     train(gad, 30)
@@ -61,9 +61,11 @@ def test_gad_with_weight_1_learns_something_else() -> None:
     assert not torch.allclose(disc(frames), gad(frames), atol=1e-3)
 
 
-@pytest.mark.parametrize("readout", [Trie(), Nearest(max_tokens=1)])
-def test_vocabulary_head_equals_single_token_generation_with_the_same_opener(readout: Trie | Nearest) -> None:
-    gen = make(GenerativeClassifier, labels=Single(), readout=readout).eval()
+@pytest.mark.parametrize("readout", [TrieReadout(), NearestReadout(max_tokens=1)])
+def test_vocabulary_head_equals_single_token_generation_with_the_same_opener(
+    readout: TrieReadout | NearestReadout,
+) -> None:
+    gen = make(GenerativeClassifier, labels=SingleTokenLabels(), readout=readout).eval()
     disc = make(DiscriminativeClassifier, head=VocabularyHead, prompt=Prompt(opener="\nAssistant:")).eval()
     shared = {name: weight for name, weight in gen.state_dict().items() if "new_tokens" not in name}
     disc.load_state_dict(shared, strict=False)
@@ -75,7 +77,7 @@ def test_vocabulary_head_equals_single_token_generation_with_the_same_opener(rea
         disc.heads[0].rows.weight.copy_(rows)
     frames = random_frames(4, 8)
     assert torch.equal(gen(frames).argmax(1), disc(frames).argmax(1))
-    if isinstance(readout, Trie):
+    if isinstance(readout, TrieReadout):
         assert torch.allclose(gen(frames), disc(frames), atol=1e-5)
 
 
@@ -120,8 +122,8 @@ def test_ignored_queries_leave_the_loss(kind: type[Classifier]) -> None:
     some = classifier.losses(batch(frames, [[1, 4, 7]], labels))
     kept = classifier.losses(batch(frames, [[1, 7]], labels[[0, 2]]))
     for name in kept:
-        assert some[name].number == kept[name].number == 2
-        assert torch.allclose(some[name].total, kept[name].total, rtol=1e-4)
+        assert some[name].count == kept[name].count == 2
+        assert torch.allclose(some[name].sum, kept[name].sum, rtol=1e-4)
 
 
 def test_background_weight_acts_on_background_queries_only() -> None:
@@ -129,8 +131,8 @@ def test_background_weight_acts_on_background_queries_only() -> None:
     full = make(DiscriminativeClassifier).losses(batch(frames, [[1, 7]], labels))["classification"]
     none = make(DiscriminativeClassifier, background_weight=0.0).losses(batch(frames, [[1, 7]], labels))
     alone = make(DiscriminativeClassifier).losses(batch(frames, [[7]], labels[1:]))["classification"]
-    assert torch.allclose(none["classification"].total, alone.total, rtol=1e-4)
-    assert full.number == none["classification"].number == 2
+    assert torch.allclose(none["classification"].sum, alone.sum, rtol=1e-4)
+    assert full.count == none["classification"].count == 2
 
 
 @pytest.mark.parametrize(("mode", "answered"), [("window", 4), ("one_pass", 1)])
@@ -138,15 +140,15 @@ def test_by_default_all_windows_are_answered_and_an_eighth_of_one_pass(mode: str
     gad = make(GADClassifier, schema=schema(mode=mode, short=8))
     draw = torch.tensor([0.1, 0.2, 0.3, 0.9])
     losses = gad.losses(batch(random_frames(1, 8), [[1, 2, 3, 4]], torch.ones(4, dtype=torch.int64), draw))
-    assert losses["WriteAnswer"].number == answered
+    assert losses["generation"].count == answered
 
 
 def test_only_a_share_of_the_queries_is_answered() -> None:
-    gad = make(GADClassifier, answered_share=0.25)
+    gad = make(GADClassifier, answer_fraction=0.25)
     draw = torch.tensor([0.1, 0.2, 0.3, 0.9])
     losses = gad.losses(batch(random_frames(1, 8), [[1, 2, 3, 4]], torch.ones(4, dtype=torch.int64), draw))
-    assert losses["WriteAnswer"].number == 2
-    assert losses["classification"].number == 4
+    assert losses["generation"].count == 2
+    assert losses["classification"].count == 4
 
 
 @KINDS
@@ -160,7 +162,7 @@ def test_each_classifier_learns_what_frames_show(kind: type[Classifier]) -> None
     for _ in range(60):
         losses = classifier.losses(batch(frames, asked, labels))
         optimizer.zero_grad()
-        torch.stack([total / number for total, number in losses.values()]).sum().backward()
+        torch.stack([loss.sum / loss.count for loss in losses.values()]).sum().backward()
         optimizer.step()
     assert (classifier.eval()(frames).argmax(1) == labels).float().mean() > 0.95
 

@@ -18,13 +18,13 @@ from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.schema import FeatureSpec
 from gad_lightning.video.encode import encode_video
 from gad_lightning.video.encoders import SmallEncoder
-from gad_lightning.video.synthetic import render_kitchen
+from gad_lightning.video.kitchen.synthetic import render_kitchen
 from tests.classifiers.making import NAMES, make, random_frames, schema
 
 
 @pytest.mark.parametrize("mode", ["window", "one_pass"])
 def test_detect_equals_prediction_over_the_data_set(mode: Any) -> None:
-    data = ToyActions(mode=mode, window=6, chunk=8, eval_batch_size=5)
+    data = ToyActions(mode=mode, short_memory=6, chunk=8, eval_batch_size=5)
     gad = make(GADClassifier, schema=data.schema).eval()
     data.setup("test")
     with torch.inference_mode():
@@ -32,7 +32,7 @@ def test_detect_equals_prediction_over_the_data_set(mode: Any) -> None:
     first = data.first_video("test")
     for number, record in enumerate(data.videos("test")):
         mine = torch.cat([part.scores[part.video == first + number] for part in scored])
-        order = torch.cat([part.ordinal[part.video == first + number] for part in scored]).argsort()
+        order = torch.cat([part.query_index[part.video == first + number] for part in scored]).argsort()
         found = gad.detect(record.frames.rows(np.arange(record.frames.num_frames)))
         assert torch.allclose(found.scores, mine[order], atol=1e-5)
         assert found.seconds == [frame / 4.0 for frame in range(record.frames.num_frames)]
@@ -56,12 +56,12 @@ def test_window_mode_equals_one_chunk_per_query(kind: type[Classifier], dtype: t
 def test_segments_are_the_runs_of_labels_without_background() -> None:
     gad = make(GADClassifier)
     found = gad.detect(random_frames(1, 40)[0])
-    spelt = ["background"] * 40
+    spelled = ["background"] * 40
     for label, start, end, score in found.segments:
         assert label != "background"
         assert score <= 0
-        spelt[round(start * 4) : round(end * 4)] = [label] * round((end - start) * 4)
-    assert spelt == found.labels
+        spelled[round(start * 4) : round(end * 4)] = [label] * round((end - start) * 4)
+    assert spelled == found.labels
 
 
 def test_a_video_file_gives_what_its_features_give(tmp_path: Path) -> None:

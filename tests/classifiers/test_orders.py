@@ -9,14 +9,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from gad_lightning.classifiers.ablations.orders import OrderedGADClassifier
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import SettingError
-from gad_lightning.prompts.contexts.goal import Goal
-from gad_lightning.prompts.contexts.next import Next
-from gad_lightning.prompts.contexts.previous import Previous
-from gad_lightning.prompts.labels.single import Single
+from gad_lightning.prompts.contexts.goal import GoalContext
+from gad_lightning.prompts.contexts.next import NextActions
+from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.labels.single_token import SingleTokenLabels
+from gad_lightning.prompts.layout import Text
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.types import IGNORED, Batch, Tokens
@@ -30,19 +32,20 @@ ASKED = [[1, 4, 7], [0, 4, 6]]
 
 def gad(order: str, **more: Any) -> Any:
     """A classifier in evaluation mode whose weights depend on the order alone."""
-    return make(GADClassifier, **{"context": Previous(), "order": order, **more}).eval()
+    return make(OrderedGADClassifier, **{"context": PreviousActions(), "order": order, **more}).eval()
 
 
-def asked(labels: Tensor = LABELS, segments: Tensor | None = None, draw: Tensor | None = None) -> Batch:
+def asked(labels: Tensor = LABELS, segments: Tensor | None = None, uniform: Tensor | None = None) -> Batch:
     """Six queries on two videos of 8 frames."""
-    given = batch(random_frames(2, 8), ASKED, labels, draw)
+    given = batch(random_frames(2, 8), ASKED, labels, uniform)
     return given if segments is None else given._replace(segments=segments)
 
 
 def trained(classifier: Any, given: Batch) -> tuple[Tokens, Tensor]:
     """Tokens as training lays them out, and their states."""
-    apart = [text for objective in classifier.given if (text := objective.apart(given)) is not None]
-    tokens = classifier.backbone.place(classifier.render(given, classifier.writing.text(given), apart))
+    beside = classifier.writing.text_beside(given)
+    tokens = classifier.render(given, classifier.writing.text(given), [] if beside is None else [beside])
+    tokens = classifier.backbone.place(tokens)
     with torch.no_grad():
         return tokens, classifier.backbone(tokens, classifier.frames(given))
 
@@ -58,7 +61,7 @@ def slots(classifier: Any, given: Batch) -> Tensor:
 def test_the_slot_is_the_same_with_and_without_text(order: str, opener: str) -> None:
     classifier = gad(order, prompt=Prompt(opener=opener))
     with torch.no_grad():
-        alone = classifier.scores(asked()).slots
+        alone = classifier.scores(asked()).slot_states
     assert torch.allclose(slots(classifier, asked()), alone, atol=1e-5)
 
 
@@ -97,33 +100,33 @@ def test_generative_first_sees_the_context_and_no_label() -> None:
     assert not torch.allclose(slots(classifier, asked(segments=segments))[known], here, atol=1e-3)
 
 
-@pytest.mark.parametrize("context", [Previous(2), Goal(), Next(with_label=False)])
+@pytest.mark.parametrize("context", [PreviousActions(2), GoalContext(), NextActions(with_label=False)])
 @pytest.mark.parametrize("opener", [None, "", "]\n<cls>"], ids=["cls", "last token", "mixed"])
 def test_at_test_generative_first_is_training_on_the_context_it_wrote(context: Any, opener: str | None) -> None:
     classifier = gad("generative_first", context=context, prompt=Prompt(opener=opener))
     given = asked(torch.zeros(6, dtype=torch.int64))
     texts: list[list[int]] = []
-    prompt, vocabulary = classifier.prompt, classifier.backbone.vocabulary
+    vocabulary = classifier.backbone.vocabulary
     for query in range(6):  # greedy, each token by a forward pass of its own
         ids: list[int] = []
         while len(ids) < classifier.context_length and ids[-1:] != [vocabulary.end]:
             written = torch.full((6, max(1, len(ids))), -1)
             written[query, : len(ids)] = torch.tensor(ids, dtype=torch.int64)
-            closing, prompt.closing_ids = prompt.closing_ids, None
-            tokens = classifier.backbone.place(classifier.render(given, (written, written < -1)))
-            prompt.closing_ids = closing
+            branches = classifier.prompt.branches(given.sample, given.anchor, Text(written, written < -1))
+            tokens = classifier.prompt.lay_out(given.frame_counts, 8, given.task[:2], branches)
+            tokens = classifier.backbone.place(tokens)
             with torch.no_grad():
                 states = classifier.backbone(tokens, classifier.frames(given))
                 last = (tokens.query.reshape(-1) == query).nonzero()[-1]
                 ids.append(int(classifier.backbone.token_logits(states.reshape(-1, 32)[last]).argmax()))
         texts.append(ids if ids[-1] == vocabulary.end else [*ids, vocabulary.end])
     written = torch.nn.utils.rnn.pad_sequence(list(map(torch.tensor, texts)), batch_first=True, padding_value=-1)
-    tokens = classifier.backbone.place(classifier.render(given, (written, written < -1)))
+    tokens = classifier.backbone.place(classifier.render(given, Text(written, written < -1)))
     with torch.no_grad():
         expected = tokens.at_slots(classifier.backbone(tokens, classifier.frames(given)))
     with pytest.warns(UserWarning, match="generative_first writes its context at test"):
         scored = classifier.scores(given)
-    assert torch.allclose(scored.slots, expected, atol=1e-5)
+    assert torch.allclose(scored.slot_states, expected, atol=1e-5)
     assert torch.allclose(scored.logits, classifier.heads[0](expected), atol=1e-4)
 
 
@@ -148,23 +151,23 @@ def test_generative_first_live_equals_offline() -> None:
 
 
 def test_generative_first_learns_only_the_share_it_is_to_write() -> None:
-    classifier = gad("generative_first", answered_share=0.5)
+    classifier = gad("generative_first", answer_fraction=0.5)
     draw = torch.tensor([0.1, 0.9, 0.9, 0.9, 0.9, 0.9])
-    losses = classifier.losses(asked(draw=draw))
-    assert losses["WriteBefore"].number == 1
-    assert losses["classification"].number == 5
+    losses = classifier.losses(asked(uniform=draw))
+    assert losses["generation"].count == 1
+    assert losses["classification"].count == 5
     whole = slots(gad("generative_first"), asked())
-    assert torch.allclose(slots(classifier, asked(draw=draw)), whole, atol=1e-5)
+    assert torch.allclose(slots(classifier, asked(uniform=draw)), whole, atol=1e-5)
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_weight_0_leaves_the_head_the_gradient_of_its_own_loss(order: str) -> None:
-    classifier = gad(order, generation_weight=0.0, labels=Single())
+    classifier = gad(order, generation_weight=0.0, labels=SingleTokenLabels())
     losses = classifier.losses(asked())
-    losses["classification"].total.backward()
+    losses["classification"].sum.backward()
     alone = classifier.heads[0].project.weight.grad.clone()
     classifier.zero_grad()
-    torch.stack([loss.total for loss in classifier.losses(asked()).values()]).sum().backward()
+    torch.stack([loss.sum for loss in classifier.losses(asked()).values()]).sum().backward()
     assert torch.allclose(classifier.heads[0].project.weight.grad, alone, atol=1e-6)
 
 
@@ -175,14 +178,14 @@ def test_a_checkpoint_keeps_the_order(order: str) -> None:
     checkpoint: dict[str, Any] = {}
     classifier.on_save_checkpoint(checkpoint)
     again = Classifier.made_again(checkpoint, "here", "cpu", ("gad_lightning",))
-    assert isinstance(again, GADClassifier)
+    assert isinstance(again, OrderedGADClassifier)
     assert again.order == order
     assert torch.allclose(again.scores(asked()).scores, classifier.scores(asked()).scores, atol=1e-6)
 
 
 def test_generative_first_without_context_is_refused() -> None:
     with pytest.raises(SettingError, match="the slot follows the context, and there is none"):
-        make(GADClassifier, order="generative_first")
+        make(OrderedGADClassifier, order="generative_first")
 
 
 @pytest.mark.parametrize("kind", [DiscriminativeClassifier, GADClassifier])
@@ -191,8 +194,8 @@ def test_one_pass_equals_windows_at_the_last_visual_token(kind: type[Classifier]
     assert classifier.backbone.new_tokens.names == []
     frames = random_frames(1, 15).double()
     with torch.no_grad():
-        together = classifier.scores(batch(frames, [list(range(15))])).slots
-        windows = [classifier.scores(batch(frames[:, : end + 1], [[end]])).slots for end in range(15)]
+        together = classifier.scores(batch(frames, [list(range(15))])).slot_states
+        windows = [classifier.scores(batch(frames[:, : end + 1], [[end]])).slot_states for end in range(15)]
     assert close(together, torch.cat(windows), 1e-10)
 
 

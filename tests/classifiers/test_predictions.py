@@ -33,10 +33,10 @@ LABELS = LabelSet(("background", "add salt", "stir"), 0)
 SCHEMA = DataSchema((Task("action", LABELS),), features=FeatureSpec(fps=2.0))
 
 
-def said(labels: list[int], moment: list[int] | None = None, video: int = 0, task: int = 0) -> Predictions:
+def said(labels: list[int], frame: list[int] | None = None, video: int = 0, task: int = 0) -> Predictions:
     """Predictions of one video, each with probability 0.8, true labels unknown."""
     chosen = torch.tensor(labels)
-    frames = torch.arange(len(labels)) if moment is None else torch.tensor(moment)
+    frames = torch.arange(len(labels)) if frame is None else torch.tensor(frame)
     scores = torch.full((len(labels), 3), 0.1).scatter(1, chosen.unsqueeze(1), 0.8).log()
     same = torch.zeros_like(chosen)
     return Predictions(
@@ -57,11 +57,11 @@ def spans(predictions: Predictions, schema: DataSchema = SCHEMA) -> list[tuple[o
         pytest.param(said([0, 1, 1, 2]), [("add salt", 1, 3, 0.5, 1.5), ("stir", 3, 4, 1.5, 2.0)], id="two segments"),
         pytest.param(said([0, 0]), [], id="background is no segment"),
         pytest.param(
-            said([1, 1], moment=[0, 5]),
+            said([1, 1], frame=[0, 5]),
             [("add salt", 0, 1, 0.0, 0.5), ("add salt", 5, 6, 2.5, 3.0)],
             id="a gap between frames ends a segment",
         ),
-        pytest.param(said([2, 1], moment=[4, 3]), [("add salt", 3, 4, 1.5, 2.0), ("stir", 4, 5, 2.0, 2.5)], id="order"),
+        pytest.param(said([2, 1], frame=[4, 3]), [("add salt", 3, 4, 1.5, 2.0), ("stir", 4, 5, 2.0, 2.5)], id="order"),
     ],
 )
 def test_segments(predictions: Predictions, expected: list[tuple[object, ...]]) -> None:

@@ -10,7 +10,7 @@ import torch
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.errors import SettingError
-from gad_lightning.prompts.contexts.previous import Previous
+from gad_lightning.prompts.contexts.previous import PreviousActions
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task
 from tests.classifiers.making import NAMES, WIDTH, batch, make, random_frames
@@ -32,7 +32,7 @@ def test_queries_of_one_stretch_that_ask_in_other_words_are_refused() -> None:
 
 
 def test_a_context_names_actions_of_the_first_task_whatever_is_asked() -> None:
-    gen = make(GenerativeClassifier, schema=BOTH, context=Previous())
+    gen = make(GenerativeClassifier, schema=BOTH, context=PreviousActions())
     asked = batch(random_frames(1, 8), [[7]], labels=torch.tensor([1]))._replace(task=torch.tensor([1]))
     (answer,) = gen.writer.answers(asked, torch.tensor([True]))
     assert gen.backbone.vocabulary.decode(answer.ids).split() == ["soup,", "stir", "sugar"]

@@ -21,7 +21,7 @@ from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.classifiers.model_card import CardFacts, model_card
 from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
 from gad_lightning.heads.vocabulary import VocabularyHead
-from gad_lightning.prompts.labels.single import Single
+from gad_lightning.prompts.labels.single_token import SingleTokenLabels
 from gad_lightning.schema import LabelSet, Task
 from tests.backbones.folders import llama_folder
 from tests.backbones.small_hub import Hub, small_hub
@@ -30,7 +30,7 @@ from tests.classifiers.making import NAMES, batch, make, random_frames, schema
 LORA: dict[str, Any] = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.0}
 FACTS = CardFacts(
     data="my kitchen",
-    data_licence="CC BY 4.0",
+    data_license="CC BY 4.0",
     intended_use="demonstrations",
     results={"stir": {"F1": 0.5}},
     measured_on="my test split",
@@ -65,7 +65,7 @@ def with_classes(*names: str) -> Any:
     [
         (DiscriminativeClassifier, {"head": VocabularyHead}),
         (GADClassifier, {"backbone": {"lora_on_head": True}}),
-        (GenerativeClassifier, {"labels": Single(), "backbone": {"quantization": "nf4"}}),
+        (GenerativeClassifier, {"labels": SingleTokenLabels(), "backbone": {"quantization": "nf4"}}),
     ],
     ids=["disc", "gad", "gen"],
 )
@@ -139,12 +139,12 @@ def test_a_description_that_names_other_classes_is_refused(tmp_path: Path) -> No
         GADClassifier.from_pretrained(folder)
 
 
-def test_the_card_says_base_licence_classes_and_use(llama: Path) -> None:
+def test_the_card_says_base_license_classes_and_use(llama: Path) -> None:
     classifier = trained(GADClassifier, llama)
     card = model_card(classifier, FACTS)
     for line in ("my kitchen", "CC BY 4.0", "demonstrations", "| class | F1 |", "| stir | 0.5 |", "| add salt | - |"):
         assert line in card
-    assert "licence not known here" in card
+    assert "license not known here" in card
     classifier.backbone.language_model, classifier.backbone.commit = "meta-llama/Llama-3.2-1B-Instruct", "abc"
     card = model_card(classifier, FACTS)
     for line in ('license: "llama3.2"', "revision `abc`", 'show "Built with Llama"', "Acceptable Use Policy"):
@@ -173,7 +173,7 @@ def test_push_writes_a_folder_that_can_be_read(hub: Hub, monkeypatch: pytest.Mon
 
 def test_push_needs_facts_and_a_log_in(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = trained(GADClassifier, None)
-    with pytest.raises(SettingError, match="The model card has no data_licence"):
+    with pytest.raises(SettingError, match="The model card has no data_license"):
         classifier.push_to_hub("someone/kitchen", CardFacts())
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", "/none")
@@ -228,12 +228,12 @@ def test_init_from_with_the_same_classes_gives_the_same_scores(llama: Path, tmp_
 
 
 def test_init_from_finds_label_tokens_by_name(llama: Path, tmp_path: Path) -> None:
-    old = trained(GenerativeClassifier, llama, labels=Single())
+    old = trained(GenerativeClassifier, llama, labels=SingleTokenLabels())
     old.save_pretrained(tmp_path)
     new = make(
         GenerativeClassifier,
         seed=9,
-        labels=Single(),
+        labels=SingleTokenLabels(),
         schema=with_classes("stir", "fry", *NAMES[:2]),
         backbone=CausalLM(str(llama), lora=LORA),
     )

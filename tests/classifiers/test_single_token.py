@@ -11,18 +11,18 @@ from torch import Tensor
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.heads.vocabulary import VocabularyHead
-from gad_lightning.prompts.labels.single import Single
+from gad_lightning.prompts.labels.single_token import SingleTokenLabels
 from gad_lightning.prompts.prompt import Prompt
-from gad_lightning.readouts.likelihood import Likelihood
-from gad_lightning.readouts.nearest import Nearest
-from gad_lightning.readouts.trie import Trie
+from gad_lightning.readouts.likelihood import LikelihoodReadout
+from gad_lightning.readouts.nearest import NearestReadout
+from gad_lightning.readouts.trie import TrieReadout
 from gad_lightning.types import Batch
 from tests.classifiers.making import NAMES, batch, make, random_frames
 
 
 def pair(readout: Any, opener: str) -> tuple[Any, Any]:
     """A generative classifier of single label tokens, and a discriminative one with the same weights and opener."""
-    gen = make(GenerativeClassifier, labels=Single(), readout=readout, prompt=Prompt(opener=opener)).eval()
+    gen = make(GenerativeClassifier, labels=SingleTokenLabels(), readout=readout, prompt=Prompt(opener=opener)).eval()
     disc = make(DiscriminativeClassifier, head=VocabularyHead, prompt=Prompt(opener=opener)).eval()
     own = disc.state_dict()
     disc.load_state_dict(
@@ -52,16 +52,16 @@ def whole_logits(gen: Any, frames: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("opener", ["\nAssistant:", "<cls>", ""], ids=["text", "cls", "last visual token"])
 def test_over_the_classes_it_is_the_discriminative_classifier(opener: str) -> None:
-    gen, disc = pair(Trie(), opener)
+    gen, disc = pair(TrieReadout(), opener)
     frames = random_frames(6, 8)
     assert torch.allclose(gen(frames), disc(frames), atol=1e-5)
 
 
 @pytest.mark.parametrize("opener", ["\nAssistant:", "<cls>"], ids=["text", "cls"])
 def test_over_the_whole_vocabulary_only_the_words_take_their_share(opener: str) -> None:
-    gen, disc = pair(Nearest(max_tokens=1), opener)
+    gen, disc = pair(NearestReadout(max_tokens=1), opener)
     frames = random_frames(24, 8)
-    states = gen.scores(last_frames(frames)).slots
+    states = gen.scores(last_frames(frames)).slot_states
     middle = states.mean(0)
     aside = (states[0] - middle) - (states[0] - middle) @ middle / middle.dot(middle) * middle
     with torch.no_grad():  # words have logits of 0; those of the first class lie on both sides, of all others far below
@@ -81,6 +81,6 @@ def test_over_the_whole_vocabulary_only_the_words_take_their_share(opener: str) 
 
 
 def test_read_as_names_the_end_token_counts_too() -> None:
-    gen, disc = pair(Likelihood(), "\nAssistant:")
+    gen, disc = pair(LikelihoodReadout(), "\nAssistant:")
     frames = random_frames(4, 8)
     assert not torch.allclose(gen(frames), disc(frames), atol=1e-4)

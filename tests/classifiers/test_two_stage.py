@@ -12,8 +12,8 @@ from lightning import Callback, Trainer
 from torch import Tensor
 
 from gad_lightning.backbones.tiny import TinyBackbone
+from gad_lightning.classifiers.ablations.two_stage import TwoStageClassifier
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.classifiers.two_stage import TwoStageClassifier
 from gad_lightning.cli import main
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import SettingError
@@ -41,7 +41,7 @@ class Watch(Callback):
 
 def fit(**settings: Any) -> tuple[Any, Watch]:
     """Eight steps on the toy sequences, with weight decay."""
-    data = ToyActions(window=4, stride=4, batch_size=4)
+    data = ToyActions(short_memory=4, stride=4, batch_size=4)
     torch.manual_seed(0)
 
     def adam(weights: Any) -> torch.optim.Optimizer:
@@ -68,12 +68,12 @@ def test_the_text_alone_then_the_class_alone_on_a_frozen_trunk() -> None:
     assert moved(watch, 0, 4) - {"cls"} == {"trunk"}  # [CLS] has a gradient of 0, and decays
     assert moved(watch, 4, 8) == {"head", "cls"}
     for step, losses in enumerate(watch.losses):
-        assert (losses["train/WriteApart"] > 0) == (step < 4)
+        assert (losses["train/generation"] > 0) == (step < 4)
         assert (losses["train/classification"] > 0) == (step >= 4)
 
 
 def test_unfrozen_the_second_stage_trains_all() -> None:
-    _, watch = fit(freeze_trunk=False, first_share=0.25)
+    _, watch = fit(freeze_trunk=False, first_fraction=0.25)
     assert moved(watch, 0, 2) - {"cls"} == {"trunk"}
     assert moved(watch, 2, 8) == {"trunk", "head", "cls"}
 
@@ -86,12 +86,12 @@ def test_each_stage_warms_up_and_cools_down() -> None:
 
 
 def test_a_checkpoint_keeps_frozen_and_trained_weights() -> None:
-    model, _ = fit(freeze_trunk=True, first_share=0.75)
+    model, _ = fit(freeze_trunk=True, first_fraction=0.75)
     checkpoint: dict[str, Any] = {}
     model.on_save_checkpoint(checkpoint)
     assert any(name.startswith("backbone.connector") for name in checkpoint["state_dict"])
     again: Any = Classifier.made_again(checkpoint, "here", "cpu", ("gad_lightning",))
-    assert (type(again), again.first_share, again.freeze_trunk, again.order) == (
+    assert (type(again), again.first_fraction, again.freeze_trunk, again.order) == (
         TwoStageClassifier,
         0.75,
         True,
@@ -103,23 +103,23 @@ def test_a_checkpoint_keeps_frozen_and_trained_weights() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_stage_without_steps_is_refused(share: float) -> None:
-    with pytest.raises(SettingError, match="first_share is a part of the steps"):
-        fit(first_share=share)
+    with pytest.raises(SettingError, match="first_fraction is a part of the steps"):
+        fit(first_fraction=share)
 
 
 def test_a_run_without_an_end_is_refused() -> None:
     model = TwoStageClassifier(backbone=TinyBackbone(hidden_size=16), schema=ToyActions().schema)
     trainer = Trainer(max_epochs=-1, max_time="00:00:00:01", accelerator="cpu", **QUIET)
     with pytest.raises(SettingError, match="need to know how long a run is"):
-        trainer.fit(model, ToyActions(window=4))
+        trainer.fit(model, ToyActions(short_memory=4))
 
 
 def test_a_config_sets_the_stages(tmp_path: Path) -> None:
-    kind = "gad_lightning.classifiers.two_stage.TwoStageClassifier"
-    arguments = {"backbone": "gad_lightning.backbones.tiny.TinyBackbone", "freeze_trunk": False}
+    kind = "gad_lightning.TwoStageClassifier"
+    arguments = {"backbone": "gad_lightning.TinyBackbone", "freeze_trunk": False}
     config = {
         "model": {"class_path": kind, "init_args": arguments},
-        "data": {"class_path": "gad_lightning.data.toy.ToyActions", "init_args": {"window": 4, "stride": 8}},
+        "data": {"class_path": "gad_lightning.ToyActions", "init_args": {"short_memory": 4, "stride": 8}},
         "trainer": {"max_steps": 2, "accelerator": "cpu", "enable_progress_bar": False, "limit_val_batches": 1},
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))

@@ -59,7 +59,7 @@ class Probe(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross entropy at the queries."""
-        self.keys += list(zip(batch.video.tolist(), batch.ordinal.tolist(), strict=True))
+        self.keys += list(zip(batch.video.tolist(), batch.query_index.tolist(), strict=True))
         return nn.functional.cross_entropy(self.map(batch.frames[batch.sample, batch.anchor, 0]), batch.label)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -67,7 +67,7 @@ class Probe(LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> tuple[Tensor, Tensor]:
         """Return the keys."""
-        return batch.video, batch.ordinal
+        return batch.video, batch.query_index
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam."""
@@ -85,7 +85,7 @@ def trainer(**how: Any) -> Trainer:
 
 
 def test_the_schema_comes_before_setup_and_the_constructor_reads_nothing() -> None:
-    data = ToyActions(window=5, long_memory=3)
+    data = ToyActions(short_memory=5, long_memory=3)
     assert "all_records" not in vars(data)
     assert data.schema.tasks[0].labels.names[0] == "background"
     assert data.schema.tasks[0].labels.background == 0
@@ -98,7 +98,7 @@ def test_statistics_are_of_the_training_videos_and_can_be_left_out() -> None:
     data = ToyActions()
     rows = np.concatenate([record.frames.rows(np.arange(record.frames.num_frames)) for record in data.videos("train")])
     np.testing.assert_allclose(data.schema.features.mean, rows.mean((0, 1)), atol=1e-6)
-    assert ToyActions(standardise=False).schema.features.mean is None
+    assert ToyActions(standardize=False).schema.features.mean is None
 
 
 def test_fit_never_asks_for_the_test_split() -> None:
@@ -124,11 +124,11 @@ def test_videos_are_numbered_over_all_splits() -> None:
 
 @pytest.mark.parametrize("mode", ["window", "one_pass"])
 def test_evaluation_asks_every_frame_once_with_its_label(mode: Any) -> None:
-    data = ToyActions(mode=mode, window=6, chunk=7, batch_size=5)
+    data = ToyActions(mode=mode, short_memory=6, chunk=7, batch_size=5)
     asked = Counter()
     for batch in data.test_dataloader():
-        asked.update(zip(batch.video.tolist(), batch.ordinal.tolist(), strict=True))
-        assert (batch.moment == batch.ordinal).all()
+        asked.update(zip(batch.video.tolist(), batch.query_index.tolist(), strict=True))
+        assert (batch.frame == batch.query_index).all()
     first = data.first_video("test")
     frames = [record.frames.num_frames for record in data.videos("test")]
     assert asked == {(first + video, frame): 1 for video, count in enumerate(frames) for frame in range(count)}
@@ -137,7 +137,7 @@ def test_evaluation_asks_every_frame_once_with_its_label(mode: Any) -> None:
 @pytest.mark.parametrize("mode", ["window", "one_pass"])
 def test_a_model_learns_from_it_through_lightning_with_workers(mode: Any) -> None:
     torch.manual_seed(0)
-    data = ToyActions(mode=mode, window=6, chunk=7, stride=2, batch_size=8, num_workers=1)
+    data = ToyActions(mode=mode, short_memory=6, chunk=7, stride=2, batch_size=8, num_workers=1)
     probe = Probe()
     trainer(max_epochs=12, limit_val_batches=1).fit(probe, datamodule=data)
     batch = next(iter(data.train_dataloader()))
@@ -162,25 +162,25 @@ def test_predict_gives_every_frame_once() -> None:
 
 
 def test_a_training_video_is_held_out_where_there_is_no_validation_split() -> None:
-    data = WithoutVal(num_videos=16, val_share=0.2)
+    data = WithoutVal(num_videos=16, val_fraction=0.2)
     assert len(data.held_out) == 2
     assert {record.name for record in data.videos("val")} == set(data.held_out)
     assert not {record.name for record in data.videos("train")} & set(data.held_out)
-    assert WithoutVal(num_videos=16, val_share=0.2, seed=9).held_out == data.held_out
-    assert ToyActions(val_share=0.2).held_out == []
+    assert WithoutVal(num_videos=16, val_fraction=0.2, seed=9).held_out == data.held_out
+    assert ToyActions(val_fraction=0.2).held_out == []
 
 
 def test_without_hold_out_there_is_no_validation_loader() -> None:
-    data = WithoutVal(val_share=0.0)
+    data = WithoutVal(val_fraction=0.0)
     assert data.val_dataloader() == []
     trainer(max_epochs=1).fit(Probe(), datamodule=data)
 
 
 def test_a_checkpoint_remembers_what_was_held_out() -> None:
-    data = WithoutVal(num_videos=16, val_share=0.2)
+    data = WithoutVal(num_videos=16, val_fraction=0.2)
     data.load_state_dict(data.state_dict())
     with pytest.warns(UserWarning, match="held out .* may be of videos it was trained on"):
-        WithoutVal(num_videos=16, val_share=0.5).load_state_dict(data.state_dict())
+        WithoutVal(num_videos=16, val_fraction=0.5).load_state_dict(data.state_dict())
 
 
 def frames(num_frames: int = 4, width: int = 2, tokens: int = 1, fps: float = 1.0, encoder: str = "e") -> ArrayFrames:
@@ -234,11 +234,11 @@ def test_a_class_without_training_example_only_warns() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"window": 0}, r"data\.window .* got 0"),
+        ({"short_memory": 0}, r"data\.short_memory .* got 0"),
         ({"batch_size": 0}, r"data\.batch_size must be at least 1, got 0"),
         ({"eval_batch_size": -1}, r"data\.eval_batch_size .* got -1"),
         ({"num_workers": -1}, r"data\.num_workers cannot be negative, got -1"),
-        ({"val_share": 1.0}, r"data\.val_share .* got 1\.0"),
+        ({"val_fraction": 1.0}, r"data\.val_fraction .* got 1\.0"),
         ({"background_limit": 0.0}, r"data\.background_limit .* got 0\.0"),
         ({"background_limit": 1.0, "mode": "one_pass"}, r"data\.background_limit .* one_pass"),
         ({"sampling": "published", "mode": "one_pass"}, r"data\.sampling published .* one_pass"),

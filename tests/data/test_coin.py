@@ -17,11 +17,11 @@ from lightning import Trainer
 
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.gad import GADClassifier
-from gad_lightning.data.coin import COIN, clean_step
-from gad_lightning.data.names import split_words
-from gad_lightning.data.official import read_json
+from gad_lightning.data.benchmarks.annotation_files import read_json
+from gad_lightning.data.benchmarks.class_names import split_words
+from gad_lightning.data.benchmarks.coin import COIN, clean_step
 from gad_lightning.data.sampling import BatchKey
-from gad_lightning.data.simulated import SimulatedFeatures
+from gad_lightning.data.simulated.features import SimulatedFeatures
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.prompts.prompt import Prompt
 from tests.data.official_roots import real_root, write_features
@@ -134,7 +134,7 @@ def test_questions_about_one_video(root: Path) -> None:
 
 
 def test_step_and_next_share_a_head(root: Path) -> None:
-    schema = COIN(root, val_share=0).schema
+    schema = COIN(root, val_fraction=0).schema
     assert [task.name for task in schema.tasks] == ["step", "next", "task"]
     assert not any(task.per_frame for task in schema.tasks)
     assert schema.head_of_task == [0, 0, 1]
@@ -142,7 +142,7 @@ def test_step_and_next_share_a_head(root: Path) -> None:
 
 
 def test_every_question_once_an_epoch_and_all_frames_of_its_clip(root: Path) -> None:
-    data = COIN(root, val_share=0)
+    data = COIN(root, val_fraction=0)
     samples = data.dataset("train", training=True)
     assert len(samples) == 4 + 4
     batch = samples[1]
@@ -151,15 +151,15 @@ def test_every_question_once_an_epoch_and_all_frames_of_its_clip(root: Path) -> 
 
 @pytest.mark.parametrize(("rule", "last"), [("even", 40), ("first", 16)])
 def test_long_clips_are_thinned_or_cut(root: Path, rule: Any, last: int) -> None:
-    data = COIN(root, val_share=0, window=10, long_clips=rule)
+    data = COIN(root, val_fraction=0, short_memory=10, long_clips=rule)
     batch = data.dataset("train", training=True)[1]
     assert batch.frame_counts.item() == 10
-    assert (batch.first_frame.item(), batch.moment.item()) == (7, last)
+    assert (batch.first_frame.item(), batch.frame.item()) == (7, last)
 
 
 @pytest.mark.parametrize(("asked", "heads"), [(["task"], 1), (["next", "task"], 2), (["task", "step"], 2)])
 def test_some_of_the_tasks(root: Path, asked: Any, heads: int) -> None:
-    data = COIN(root, tasks=asked, val_share=0)
+    data = COIN(root, tasks=asked, val_fraction=0)
     assert len(data.schema.label_sets) == heads
     batch = data.dataset("train", training=True)[0]
     assert batch.label.item() < len(data.schema.tasks[int(batch.task)].labels.names)
@@ -186,7 +186,7 @@ def test_a_file_that_is_not_the_official_one_is_refused(tmp_path: Path, text: st
 def test_one_classifier_learns_all_three_tasks(root: Path) -> None:
     """A head per label set, chosen by the query's task, with a question per task."""
     data = SimulatedFeatures(
-        COIN(root, features=None), width=8, noise=0.3, window=41, stride=1, val_share=0, batch_size=4
+        COIN(root, features=None), width=8, noise=0.3, short_memory=41, stride=1, val_fraction=0, batch_size=4
     )
     torch.manual_seed(0)
     classifier = GADClassifier(

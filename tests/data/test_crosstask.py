@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gad_lightning.data.crosstask import DISCARDED, CrossTask
-from gad_lightning.data.names import clean_name
+from gad_lightning.data.benchmarks.class_names import clean_name
+from gad_lightning.data.benchmarks.crosstask import DISCARDED, CrossTask
 from gad_lightning.errors import DataError, MissingDataError
 from tests.data.official_roots import real_root, write_features, write_lines
 
@@ -78,7 +78,7 @@ def test_odd_strings_are_cleaned_by_the_published_rule(shared: Path) -> None:
 
 
 def test_steps_of_two_tasks_with_one_text_are_one_class(root: Path) -> None:
-    data = CrossTask(root, split="official", standardise=False)
+    data = CrossTask(root, split="official", standardize=False)
     assert data.class_names == ["background", "pour water", "add tea", "add salt"]
     (record,) = data.records("test")
     assert (record.name, data.goals[record.goal]) == ("c", "Make Soup")

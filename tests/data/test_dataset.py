@@ -42,7 +42,7 @@ def test_a_window_batch_has_one_query_a_sample_at_its_last_frame() -> None:
     assert batch.frame_counts.tolist() == [1, 3, 1]
     assert batch.first_frame.tolist() == [0, 6, 0]
     assert batch.anchor.tolist() == [0, 2, 0]
-    assert batch.moment.tolist() == batch.ordinal.tolist() == [0, 8, 0]
+    assert batch.frame.tolist() == batch.query_index.tolist() == [0, 8, 0]
     assert batch.label.tolist() == [0, 2, 0]
     assert batch.video.tolist() == [5, 5, 6]
     assert batch.goal.tolist() == [1, 1, 1]
@@ -56,15 +56,15 @@ def test_every_batch_has_the_segments_of_the_whole_video_padded_with_minus_one()
 def test_a_batch_without_samples_has_frames_and_asks_nothing() -> None:
     batch = make(EveryQuery(QUERIES, 0), Windows(short=3), training=True)[BatchKey(0, ())]
     assert batch.frames.shape == (1, 1, 1, 2)
-    assert len(batch.sample) == len(batch.label) == len(batch.draw) == 0
+    assert len(batch.sample) == len(batch.label) == len(batch.uniform) == 0
 
 
 def test_a_chunk_asks_at_its_new_frames_and_shows_context_before_them() -> None:
     batch = make(Chunks(QUERIES, 0, [10, 3], 4), Windows("one_pass", short=3, chunk=4))[BatchKey(0, (1, 2, 3))]
     assert batch.frames[:, :, 0, 0].tolist() == [[2, 3, 4, 5, 6, 7], [6, 7, 8, 9, 0, 0], [0, 1, 2, 0, 0, 0]]
     assert batch.sample.tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 2]
-    assert batch.moment.tolist() == [4, 5, 6, 7, 8, 9, 0, 1, 2]
-    assert (batch.anchor + batch.first_frame[batch.sample]).tolist() == batch.moment.tolist()
+    assert batch.frame.tolist() == [4, 5, 6, 7, 8, 9, 0, 1, 2]
+    assert (batch.anchor + batch.first_frame[batch.sample]).tolist() == batch.frame.tolist()
     assert batch.label.tolist() == [1, 0, 0, 2, 2, 0, 0, 0, 0]
 
 
@@ -72,7 +72,9 @@ def test_a_chunk_asks_at_its_new_frames_and_shows_context_before_them() -> None:
 def test_evaluation_asks_each_frame_exactly_once(mode: str) -> None:
     plans = EveryQuery(QUERIES, 0) if mode == "window" else Chunks(QUERIES, 0, [10, 3], 4)
     data = make(plans, Windows(mode, short=3, chunk=4))
-    keys = [key for i in range(len(data)) for key in zip(data[i].video.tolist(), data[i].ordinal.tolist(), strict=True)]
+    keys = [
+        key for i in range(len(data)) for key in zip(data[i].video.tolist(), data[i].query_index.tolist(), strict=True)
+    ]
     assert keys == [(5, frame) for frame in range(10)] + [(6, frame) for frame in range(3)]
 
 
@@ -82,12 +84,12 @@ def test_a_published_window_with_a_stride_may_lack_the_frame_it_is_asked_at() ->
     assert batch.frames[0, :, 0, 0].tolist() == [2, 5]
     batch = make(EveryQuery(QUERIES, 0), windows, published=True)[2]
     assert batch.frames[0, :, 0, 0].tolist() == [0]
-    assert (batch.anchor.tolist(), batch.moment.tolist()) == ([0], [2])
+    assert (batch.anchor.tolist(), batch.frame.tolist()) == ([0], [2])
     rule = PublishedWindows(QUERIES, 0, 1, windows)
     training = make(rule, windows, training=True, published=True)
     for key in range(len(training)):
         batch = training[key]
-        assert batch.frames[0, batch.anchor[0], 0, 0] == batch.moment[0]
+        assert batch.frames[0, batch.anchor[0], 0, 0] == batch.frame[0]
 
 
 def test_a_clip_shows_its_own_frames_only() -> None:
@@ -98,14 +100,14 @@ def test_a_clip_shows_its_own_frames_only() -> None:
         data = WindowDataset(records, laid, plans, Windows(short=4))
         assert data[0].frames[0, :, 0, 0].tolist() == [4, 5, 6]
         assert data[1].frames[0, :, 0, 0].tolist() == [0, 3, 6, 9]
-        assert (data[1].task.tolist(), data[1].horizon.tolist(), data[1].ordinal.tolist()) == ([1], [1], [1])
+        assert (data[1].task.tolist(), data[1].horizon.tolist(), data[1].query_index.tolist()) == ([1], [1], [1])
 
 
 def test_multi_hot_labels_are_rows() -> None:
     several = np.zeros((10, 3), dtype=np.int64)
     several[1, 1:] = 1
     record = VideoRecord("v", RECORDS[0].frames, labels=several)
-    laid = timeline(record, CLASSES, multi_label=True)
+    laid = timeline(record, CLASSES._replace(multi_label=True))
     batch = WindowDataset([record], [laid], EveryQuery([laid.queries], 0), Windows())[BatchKey(0, (0, 1))]
     assert batch.label.tolist() == [[0, 0, 0], [0, 1, 1]]
 
@@ -117,12 +119,12 @@ def test_a_draw_belongs_to_the_query_and_the_epoch() -> None:
     for epoch in range(3):
         for number in range(len(chunks.plan(epoch).video)):
             batch = chunks[BatchKey(epoch, (number,))]
-            for ordinal, value in zip(batch.ordinal.tolist(), batch.draw.tolist(), strict=True):
+            for ordinal, value in zip(batch.query_index.tolist(), batch.uniform.tolist(), strict=True):
                 drawn.setdefault((int(batch.video[0]), ordinal), set()).add(value)
     assert all(len(values) == 3 for values in drawn.values())
     alone = make(StridedQueries(QUERIES, 0, 1), windows, training=True)
     batch = alone[BatchKey(1, (4,))]
-    assert batch.draw[0].item() in drawn[5, int(batch.ordinal[0])]
+    assert batch.uniform[0].item() in drawn[5, int(batch.query_index[0])]
 
 
 def test_a_batch_does_not_depend_on_what_was_asked_before_for() -> None:
@@ -145,7 +147,7 @@ def test_collating_more_samples_only_adds_padding() -> None:
 def test_types_are_those_of_the_contract() -> None:
     batch = make(EveryQuery(QUERIES, 0), Windows(short=3))[0]
     floats = {name for name, column in batch._asdict().items() if column.dtype == torch.float32}
-    assert floats == {"frames", "draw"}
+    assert floats == {"frames", "uniform"}
     assert {column.dtype for name, column in batch._asdict().items() if name not in floats} == {torch.int64}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gad_lightning.data.ego4d_goalstep import Ego4DGoalStep
+from gad_lightning.data.benchmarks.ego4d_goalstep import Ego4DGoalStep
 from gad_lightning.errors import MissingDataError
 from gad_lightning.types import IGNORED
 from tests.data.official_roots import real_root, write_features
@@ -79,15 +79,15 @@ def test_missing_training_labels_are_refused_with_the_tree(real: Path) -> None:
 
 
 def test_steps_and_substeps_share_frames_and_the_lower_class_is_the_label(root: Path) -> None:
-    data = Ego4DGoalStep(root, val_share=0, standardise=False)
+    data = Ego4DGoalStep(root, val_fraction=0, standardize=False)
     assert data.class_names == ["background", "add tea", "boil water", "stir"]
     assert data.goals == ["make tea"]
     assert data.dataset("train").timelines[0].queries.label.tolist() == [0, 2, 1, 2, 2, 0]
     assert data.dataset("test").timelines[0].queries.label.tolist() == [3, 3, 0, 0, 0, 0]
 
 
-def test_unlabelled_test_videos_are_scored_nowhere(root: Path) -> None:
-    data = Ego4DGoalStep(root, test_on="test", val_share=0, standardise=False)
+def test_unlabeled_test_videos_are_scored_nowhere(root: Path) -> None:
+    data = Ego4DGoalStep(root, test_on="test", val_fraction=0, standardize=False)
     assert data.dataset("test").timelines[0].queries.label.tolist() == [IGNORED] * 6
 
 

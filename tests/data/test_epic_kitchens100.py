@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gad_lightning.data.epic_kitchens100 import EPICKitchens100
-from gad_lightning.data.names import clean_name
-from gad_lightning.data.official import read_table
+from gad_lightning.data.benchmarks.annotation_files import read_table
+from gad_lightning.data.benchmarks.class_names import clean_name
+from gad_lightning.data.benchmarks.epic_kitchens100 import EPICKitchens100
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.types import IGNORED
 from tests.data.official_roots import real_root, write_features, write_lines
@@ -76,14 +76,14 @@ def test_what_can_be_worked_out_of_a_partial_table_is_in_published_order(
     assert set(names) - listed == {"eat chilli", "sort lid"}
 
 
-def test_partial_training_tables_leave_unlabelled_segments_out_of_the_loss(real: Path) -> None:
+def test_partial_training_tables_leave_unlabeled_segments_out_of_the_loss(real: Path) -> None:
     data = EPICKitchens100(real, features=None, train_files=PARTIAL, leave_out_missing=True)
     assert [len(data.rows[split]) for split in ("train", "test")] == [31008 + 26115, 9668]
     with pytest.warns(UserWarning, match=r"94 of the 495 train videos|lacks 'eat chilli', 'sort lid'"):
         records = data.records("train")
     assert len(records) == 401
-    unlabelled = sum(segment.label == IGNORED for record in records for segment in record.segments)
-    assert unlabelled == 26115 + 2
+    unlabeled = sum(segment.label == IGNORED for record in records for segment in record.segments)
+    assert unlabeled == 26115 + 2
 
 
 def test_other_official_tables_have_the_rows_they_should(shared: Path) -> None:
@@ -105,7 +105,7 @@ def test_other_official_tables_have_the_rows_they_should(shared: Path) -> None:
 
 
 def test_a_frame_with_two_actions_has_the_lower_class(root: Path) -> None:
-    data = EPICKitchens100(root, fps=1, standardise=False)
+    data = EPICKitchens100(root, fps=1, standardize=False)
     with pytest.warns(UserWarning, match="2 actions and not 3806"):
         names = data.class_names
     assert names == ["background", "take wrap:plastic", "wash tap"]

@@ -15,9 +15,9 @@ from gad_lightning.data.toy import KitchenVideos
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.schema import FeatureSpec
 from gad_lightning.video.encoders import SmallEncoder
-from gad_lightning.video.features import FeatureFile
-from gad_lightning.video.sidecar import write_sidecar
-from gad_lightning.video.synthetic import write_video
+from gad_lightning.video.features.feature_file import FeatureFile
+from gad_lightning.video.features.sidecar import write_sidecar
+from gad_lightning.video.kitchen.synthetic import write_video
 
 
 class Counting(SmallEncoder):
@@ -138,12 +138,12 @@ def test_a_video_that_cannot_be_decoded_is_refused_and_the_others_are_kept(root:
 @pytest.mark.slow
 def test_the_kitchen_is_rendered_and_read_like_own_videos(tmp_path: Path) -> None:
     """Renders four videos of 40 s, which takes several seconds."""
-    data = KitchenVideos(tmp_path / "kitchen", num_videos=4, batch_size=4, val_share=0.3)
+    data = KitchenVideos(tmp_path / "kitchen", num_videos=4, batch_size=4, val_fraction=0.3)
     assert data.schema.tasks[0].labels.background == 0
     data.setup("fit")
     batch = next(iter(data.train_dataloader()))
     assert batch.frames.shape[2:] == (1, 96)
-    again = KitchenVideos(tmp_path / "kitchen", num_videos=4, batch_size=4, val_share=0.3)
+    again = KitchenVideos(tmp_path / "kitchen", num_videos=4, batch_size=4, val_fraction=0.3)
     assert again.schema == data.schema
     with pytest.raises(SettingError, match="other settings"):
         _ = KitchenVideos(tmp_path / "kitchen", num_videos=5).schema

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 import torch
 
-from gad_lightning.data.names import clean_name
-from gad_lightning.data.official import read_json
+from gad_lightning.data.benchmarks.annotation_files import read_json
+from gad_lightning.data.benchmarks.class_names import clean_name
 from gad_lightning.prompts.answers import AnswerWriter, stack
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
-from gad_lightning.prompts.contexts.nothing import Nothing
-from gad_lightning.prompts.contexts.published_previous import PublishedPrevious
-from gad_lightning.prompts.labels.words import Words
+from gad_lightning.prompts.contexts.no_context import NoContext
+from gad_lightning.prompts.contexts.published_previous_action import PublishedPreviousAction
+from gad_lightning.prompts.labels.words import WordLabels
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task
 from gad_lightning.segments import cut
@@ -83,9 +83,13 @@ class Case:
         schema = DataSchema((Task("action", self.classes),), features=FeatureSpec("test", 1.0, 2))
         self.prompt = Prompt(supervise_prefix=True)
         self.prompt.prepare(schema, self.vocabulary, OPENERS[kind])
-        told: AuxiliaryContext = PublishedPrevious(self.golden["short_len"]) if data == "crosstask" else Nothing()
+        told: AuxiliaryContext = (
+            PublishedPreviousAction(self.golden["short_len"]) if data == "crosstask" else NoContext()
+        )
         prefix = "\nAssistant:" if kind == "gad" else ""
-        self.writer = AnswerWriter(schema, Words(), told if kind == "gad" else Nothing(), self.vocabulary, prefix)
+        self.writer = AnswerWriter(
+            schema, WordLabels(), told if kind == "gad" else NoContext(), self.vocabulary, prefix
+        )
 
     def index(self, label: int | str) -> int:
         """Class index; some files have names."""
@@ -103,13 +107,13 @@ class Case:
             segments=torch.tensor([list(segment) for segment in cut(labels, skip=[0])]).reshape(1, -1, 3),
             sample=zero,
             anchor=zero + frames - 1,
-            moment=zero + window["frame_indices"][-1],
+            frame=zero + window["frame_indices"][-1],
             horizon=zero,
             task=zero,
             label=zero + self.index(window["label"]),
             video=zero,
-            ordinal=zero,
-            draw=torch.zeros(1),
+            query_index=zero,
+            uniform=torch.zeros(1),
         )
 
     def rendered(self, window: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:

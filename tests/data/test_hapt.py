@@ -45,9 +45,9 @@ def test_every_sample_is_used_once_and_the_last_frame_is_not_after_the_last_samp
 def test_the_folder_is_read_as_own_data_with_the_official_split(
     prepare: ModuleType, shared: Path, tmp_path: Path
 ) -> None:
-    """Summarises six hours of signals, which takes several seconds."""
+    """Summarizes six hours of signals, which takes several seconds."""
     assert prepare.prepare(shared / "data" / "real" / "hapt", tmp_path, 2.0) == 61
-    data = OwnVideos(tmp_path, val_share=0.2)
+    data = OwnVideos(tmp_path, val_fraction=0.2)
     data.setup("fit")
     data.setup("test")
     held = {record.group for record in data.videos("val")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gad_lightning.data.official import read_json
+from gad_lightning.data.benchmarks.annotation_files import read_json
 
 
 def test_the_part_of_multithumos_that_is_there(shared: Path) -> None:

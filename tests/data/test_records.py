@@ -29,7 +29,7 @@ def test_where_segments_overlap_the_later_of_the_list_wins_and_segments_agree_wi
     assert laid.segments.tolist() == [[1, 1, 3], [2, 3, 5], [1, 5, 8]]
 
 
-def test_neighbours_of_one_class_stay_two_segments() -> None:
+def test_neighbors_of_one_class_stay_two_segments() -> None:
     laid = timeline(VideoRecord("v", TEN, [Segment(1, 1, 3), Segment(1, 3, 5)]), CLASSES)
     assert laid.segments.tolist() == [[1, 1, 3], [1, 3, 5]]
 
@@ -40,7 +40,7 @@ def test_ignored_frames_and_classes_are_scored_nowhere() -> None:
     assert laid.segments.tolist() == [[1, 5, 10]]
 
 
-def test_without_a_background_class_unlabelled_frames_are_ignored() -> None:
+def test_without_a_background_class_unlabeled_frames_are_ignored() -> None:
     laid = timeline(VideoRecord("v", TEN, [Segment(0, 2, 10)]), LabelSet(("stir", "pour")))
     assert laid.queries.label.tolist() == [IGNORED, IGNORED] + [0] * 8
     assert laid.segments.tolist() == [[0, 2, 10]]
@@ -57,7 +57,7 @@ def test_a_frame_of_several_classes_has_the_lowest_or_all_of_them() -> None:
     several[2:5, 1], several[4:8, 2], several[7, 3] = 1, 1, 1
     one = timeline(VideoRecord("v", TEN, labels=several), LabelSet(CLASSES.names, 0))
     assert one.queries.label.tolist() == [0, 0, 1, 1, 1, 2, 2, 2, 0, 0]
-    many = timeline(VideoRecord("v", TEN, labels=several), CLASSES, multi_label=True)
+    many = timeline(VideoRecord("v", TEN, labels=several), CLASSES._replace(multi_label=True))
     assert many.queries.label.dtype == np.float32
     assert many.queries.label[4].tolist() == [0, 1, 1, 0]
     assert many.queries.label[7].tolist() == [IGNORED] * 4
@@ -84,4 +84,4 @@ def test_annotations_that_do_not_fit_are_refused(record: VideoRecord, message: s
 
 def test_multi_hot_labels_of_another_class_list_are_refused() -> None:
     with pytest.raises(DataError, match="'v' has 5 columns of labels, and there are 4 classes"):
-        timeline(VideoRecord("v", TEN, labels=np.zeros((10, 5), dtype=np.int64)), CLASSES, multi_label=True)
+        timeline(VideoRecord("v", TEN, labels=np.zeros((10, 5))), CLASSES._replace(multi_label=True))

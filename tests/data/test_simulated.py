@@ -14,9 +14,9 @@ from lightning import Trainer
 
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
-from gad_lightning.data.epic_kitchens100 import EPICKitchens100
-from gad_lightning.data.official import read_json
-from gad_lightning.data.simulated import SimulatedFeatures
+from gad_lightning.data.benchmarks.annotation_files import read_json
+from gad_lightning.data.benchmarks.epic_kitchens100 import EPICKitchens100
+from gad_lightning.data.simulated.features import SimulatedFeatures
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import SettingError
 from tests.data.official_roots import real_root
@@ -71,7 +71,7 @@ def epic(shared: Path, tmp_path: Path) -> SimulatedFeatures:
     info["train_session_set"] = info["test_session_set"]
     (root / "data_info.json").write_text(json.dumps({"EK100": info}))
     source = EPICKitchens100(root, features=None, fps=1)
-    return SimulatedFeatures(source, width=32, mode="one_pass", window=20, chunk=236, batch_size=4)
+    return SimulatedFeatures(source, width=32, mode="one_pass", short_memory=20, chunk=236, batch_size=4)
 
 
 def test_from_annotations_to_the_first_batch_in_seconds(shared: Path, tmp_path: Path) -> None:

@@ -15,13 +15,13 @@ import yaml
 
 from gad_lightning.cli import main
 from gad_lightning.data.base import Split
-from gad_lightning.data.epic_kitchens100 import EPICKitchens100
-from gad_lightning.data.official import read_json
+from gad_lightning.data.benchmarks.annotation_files import read_json
+from gad_lightning.data.benchmarks.epic_kitchens100 import EPICKitchens100
+from gad_lightning.data.benchmarks.thumos14 import THUMOS14
 from gad_lightning.data.records import timeline
-from gad_lightning.data.simulated_dials import SimulatedDials, told_by_history
-from gad_lightning.data.simulated_texts import made_names
-from gad_lightning.data.simulated_timelines import SyntheticTimelines
-from gad_lightning.data.thumos14 import THUMOS14
+from gad_lightning.data.simulated.dials import SimulatedDials, told_by_history
+from gad_lightning.data.simulated.texts import made_names
+from gad_lightning.data.simulated.timelines import SyntheticTimelines
 from gad_lightning.errors import SettingError
 from gad_lightning.schema import Task
 from gad_lightning.types import IGNORED
@@ -179,7 +179,7 @@ class TwoTasks(SyntheticTimelines):
         ({"history": -0.1}, r"data\.history is a dial from 0 to 1, got -0\.1"),
         ({"words": 0}, "must be at least 1"),
         ({"num_classes": 4}, r"data\.num_classes is 4, and without data\.history"),
-        ({"source": TwoTasks()}, "one task that is asked at every frame"),
+        ({"source": TwoTasks()}, "a source with one task and one label a frame; TwoTasks has 2 tasks"),
     ],
 )
 def test_impossible_dials_are_refused(settings: dict[str, Any], message: str) -> None:
@@ -188,13 +188,13 @@ def test_impossible_dials_are_refused(settings: dict[str, Any], message: str) ->
 
 
 def test_a_config_sets_the_dials(tmp_path: Path) -> None:
-    settings = {"overlap": 1.0, "similarity": 1.0, "history": 1.0, "num_classes": 6, "window": 8}
-    source = {"class_path": "gad_lightning.data.simulated_timelines.SyntheticTimelines", "init_args": {"num_videos": 5}}
-    path = "gad_lightning.data.simulated_dials.SimulatedDials"
+    settings = {"overlap": 1.0, "similarity": 1.0, "history": 1.0, "num_classes": 6, "short_memory": 8}
+    source = {"class_path": "gad_lightning.SyntheticTimelines", "init_args": {"num_videos": 5}}
+    path = "gad_lightning.SimulatedDials"
     config = {
         "model": {
-            "class_path": "gad_lightning.classifiers.gad.GADClassifier",
-            "init_args": {"backbone": "gad_lightning.backbones.tiny.TinyBackbone", "order": "parallel"},
+            "class_path": "gad_lightning.GADClassifier",
+            "init_args": {"backbone": "gad_lightning.TinyBackbone", "order": "parallel"},
         },
         "data": {"class_path": path, "init_args": {"source": source, **settings}},
         "trainer": {"max_steps": 1, "accelerator": "cpu", "enable_progress_bar": False, "limit_val_batches": 1},

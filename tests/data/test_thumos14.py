@@ -17,8 +17,8 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
+from gad_lightning.data.benchmarks.thumos14 import THUMOS14, UNSCORABLE
 from gad_lightning.data.records import timeline
-from gad_lightning.data.thumos14 import THUMOS14, UNSCORABLE
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.types import IGNORED
 from tests.data.official_roots import real_root, write_features, write_lines
@@ -135,7 +135,7 @@ def test_all_labels_of_a_frame_are_kept_on_demand(root: Path) -> None:
     assert rows is not None
     shown = {data.class_names[index] for index in np.flatnonzero(rows[10])}
     assert shown == {"diving", "cliff diving"}
-    laid = timeline(data.records("test")[0], data.tasks[0].labels, multi_label=True)
+    laid = timeline(data.records("test")[0], data.tasks[0].labels)
     assert (laid.queries.label[16] == IGNORED).all()
 
 
@@ -154,7 +154,7 @@ def test_archives_are_read_as_they_are_downloaded(root: Path, tmp_path: Path) ->
 
 def test_two_folders_of_features_are_put_side_by_side(root: Path) -> None:
     write_features(root / "flow", {TRAIN: 40, TEST: 40}, width=2)
-    data = THUMOS14(root, features=["rgb_kinetics_resnet50", "flow"], val_share=0)
+    data = THUMOS14(root, features=["rgb_kinetics_resnet50", "flow"], val_fraction=0)
     assert data.schema.features.width == 5
 
 
@@ -186,7 +186,7 @@ def test_arrays_of_another_release_are_refused(root: Path) -> None:
 
 
 def test_annotations_alone_can_be_counted_but_not_trained_on(root: Path) -> None:
-    data = THUMOS14(root, features=None, val_share=0)
+    data = THUMOS14(root, features=None, val_fraction=0)
     assert data.records("test")[0].frames.num_frames == 24  # the last segment ends after 6 s
     with pytest.raises(MissingDataError, match="SimulatedFeatures"):
         _ = data.schema
@@ -194,8 +194,8 @@ def test_annotations_alone_can_be_counted_but_not_trained_on(root: Path) -> None
 
 def test_statistics_are_of_all_folders_of_features(root: Path) -> None:
     write_features(root / "flow", {TRAIN: 40, TEST: 40}, width=2)
-    alone = THUMOS14(root, val_share=0).schema.features
-    both = THUMOS14(root, features=["rgb_kinetics_resnet50", "flow"], val_share=0).schema.features
+    alone = THUMOS14(root, val_fraction=0).schema.features
+    both = THUMOS14(root, features=["rgb_kinetics_resnet50", "flow"], val_fraction=0).schema.features
     assert len(alone.mean or ()) == 3
     assert len(both.mean or ()) == 5
 
@@ -203,15 +203,15 @@ def test_statistics_are_of_all_folders_of_features(root: Path) -> None:
 @pytest.mark.parametrize("mode", ["window", "one_pass"])
 @pytest.mark.parametrize("kind", [DiscriminativeClassifier, GADClassifier, GenerativeClassifier])
 def test_all_classifiers_learn_several_labels_a_frame(kind: type[Classifier], mode: Any, root: Path) -> None:
-    data = THUMOS14(root, multi_label=True, window=8, long_memory=0, mode=mode, batch_size=4, val_share=0)
+    data = THUMOS14(root, multi_label=True, short_memory=8, long_memory=0, mode=mode, batch_size=4, val_fraction=0)
     torch.manual_seed(0)
     classifier = kind(schema=data.schema, backbone=TinyBackbone(hidden_size=16, num_layers=1))
     batch = next(iter(data.train_dataloader()))
     assert batch.label.ndim == 2
     first = classifier.losses(batch)
     for loss in first.values():
-        assert loss.total.isfinite()
-        assert float(loss.number) > 0
-    sum(loss.total for loss in first.values()).backward()
+        assert loss.sum.isfinite()
+        assert float(loss.count) > 0
+    sum(loss.sum for loss in first.values()).backward()
     unknown = batch._replace(label=torch.full_like(batch.label, IGNORED))
-    assert all(float(loss.total) == float(loss.number) == 0 for loss in classifier.losses(unknown).values())
+    assert all(float(loss.sum) == float(loss.count) == 0 for loss in classifier.losses(unknown).values())

@@ -22,9 +22,17 @@ from gad_lightning.schema import Windows
         pytest.param(9, Windows(short=5, short_stride=2), [4, 6, 8], id="thinning keeps the newest frame"),
         pytest.param(8, Windows(short=5, short_stride=2), [3, 5, 7], id="whatever the frame's parity"),
         pytest.param(
-            9, Windows(short=3, long=6, long_stride=3), [0, 3, 6, 7, 8], id="the long grid hangs off the short"
+            9,
+            Windows(short=3, long=6, long_stride=3),
+            [0, 3, 6, 7, 8],
+            id="the long grid hangs off the short",
         ),
-        pytest.param(8, Windows(short=3, long=6, long_stride=3), [2, 5, 6, 7], id="also where it is cut at the start"),
+        pytest.param(
+            8,
+            Windows(short=3, long=6, long_stride=3),
+            [2, 5, 6, 7],
+            id="also where it is cut at the start",
+        ),
     ],
 )
 def test_hand_checked_windows(end: int, windows: Windows, expected: list[int]) -> None:
@@ -69,7 +77,7 @@ def test_a_short_clip_is_shown_whole_and_a_long_one_from_end_to_end() -> None:
 @pytest.mark.parametrize(
     ("windows", "stride", "message"),
     [
-        (Windows(short=0), 1, r"data\.window .* at least 1, got 0"),
+        (Windows(short=0), 1, r"data\.short_memory .* at least 1, got 0"),
         (Windows(chunk=-2), 1, r"data\.chunk .* got -2"),
         (Windows(long=-1), 1, r"data\.long_memory .* got -1"),
         (Windows(), 0, r"data\.stride .* got 0"),

@@ -13,11 +13,11 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
-from gad_lightning.readouts.likelihood import Likelihood
-from gad_lightning.readouts.nearest import Nearest
-from gad_lightning.readouts.trie import Trie
+from gad_lightning.readouts.likelihood import LikelihoodReadout
+from gad_lightning.readouts.nearest import NearestReadout
+from gad_lightning.readouts.trie import TrieReadout
 from gad_lightning.schema import Mode
-from gad_lightning.streaming.compiled import CompiledRings
+from gad_lightning.streaming.compiled import CompiledStreams
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.training.distribution import average
 from tests.classifiers.making import batch, make, random_frames, schema
@@ -60,17 +60,23 @@ def training() -> None:
 def evaluation() -> None:
     """Scores in both modes, and of every readout."""
     asking = batch(random_frames(2, 6), [[0, 2, 5], [4, 5]])
-    for kind, readout in (("disc", None), ("gad", None), ("gen", Trie()), ("gen", Likelihood()), ("gen", Nearest())):
+    for kind, readout in (
+        ("disc", None),
+        ("gad", None),
+        ("gen", TrieReadout()),
+        ("gen", LikelihoodReadout()),
+        ("gen", NearestReadout()),
+    ):
         for mode in MODES:
             more = {} if readout is None else {"readout": readout}
             here, there = (one.eval().scores(asking.to(one.device)) for one in pair(kind, mode, **more))
             same(there.scores, here.scores)
-            same(there.slots, here.slots)
+            same(there.slot_states, here.slot_states)
 
 
 def streams() -> None:
     """Labels of live streams, plain, compiled and in windows; their state; how often the host waits for a push."""
-    CompiledRings.backend = "eager"
+    CompiledStreams.backend = "eager"
     frames = random_frames(2, 20)
     for kind in KINDS:
         for mode, compiled, most in (("one_pass", False, 3), ("one_pass", True, 1), ("window", False, 4)):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.backbones.tiny import TinyBackbone
+from gad_lightning.classifiers.ablations.orders import OrderedGADClassifier
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
@@ -41,7 +42,12 @@ def tiny(**more: Any) -> TinyBackbone:
 def pair(kind: str, mode: Mode, backbone: TinyBackbone | None = None, **more: Any) -> tuple[Classifier, Classifier]:
     """The same classifier on the CPU and on the GPU: windows of five frames, chunks of three."""
     asked = schema(mode=mode, short=5, chunk=3)
-    here = make(KINDS[kind], schema=asked, backbone=tiny() if backbone is None else backbone, **more)
+    here = make(
+        {**KINDS, "ordered": OrderedGADClassifier}[kind],
+        schema=asked,
+        backbone=tiny() if backbone is None else backbone,
+        **more,
+    )
     return here, copy.deepcopy(here).to(DEVICE)
 
 

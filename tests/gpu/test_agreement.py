@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from gad_lightning.prompts.contexts.previous import Previous
-from gad_lightning.readouts.likelihood import Likelihood
-from gad_lightning.readouts.nearest import Nearest
-from gad_lightning.readouts.trie import Trie
+from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.readouts.likelihood import LikelihoodReadout
+from gad_lightning.readouts.nearest import NearestReadout
+from gad_lightning.readouts.trie import TrieReadout
 from gad_lightning.schema import Mode
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.training.distribution import average
@@ -42,20 +42,20 @@ def test_losses_and_gradients(kind: str, mode: Mode) -> None:
     [
         pytest.param("disc", {}, id="disc"),
         pytest.param("gad", {}, id="gad"),
-        pytest.param("gad", {"order": "generative_first", "context": Previous()}, id="gad, context first"),
-        pytest.param("gen", {"readout": Trie()}, id="gen, trie"),
-        pytest.param("gen", {"readout": Likelihood()}, id="gen, likelihood"),
-        pytest.param("gen", {"readout": Nearest(4)}, id="gen, nearest"),
+        pytest.param("ordered", {"order": "generative_first", "context": PreviousActions()}, id="gad, context first"),
+        pytest.param("gen", {"readout": TrieReadout()}, id="gen, trie"),
+        pytest.param("gen", {"readout": LikelihoodReadout()}, id="gen, likelihood"),
+        pytest.param("gen", {"readout": NearestReadout(4)}, id="gen, nearest"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:generative_first")
 def test_scores(kind: str, more: dict[str, Any], mode: Mode) -> None:
-    if isinstance(more.get("readout"), Nearest):
+    if isinstance(more.get("readout"), NearestReadout):
         pytest.importorskip("rapidfuzz")
     with torch.inference_mode():
         here, there = (one.eval().scores(asking().to(one.device)) for one in pair(kind, mode, **more))
     same(there.scores, here.scores)
-    same(there.slots, here.slots)
+    same(there.slot_states, here.slot_states)
     assert torch.equal(there.label.cpu(), here.label)
 
 
@@ -115,10 +115,10 @@ def test_merged_lora(kind: str) -> None:
     shake(there)
     batch = asking()
     with torch.inference_mode():
-        expected = here.eval().scores(batch).slots
-        apart = there.eval().scores(batch.to(DEVICE)).slots
+        expected = here.eval().scores(batch).slot_states
+        apart = there.eval().scores(batch.to(DEVICE)).slot_states
         assert there.backbone.merge() == 0.0
-        merged = there.scores(batch.to(DEVICE)).slots
+        merged = there.scores(batch.to(DEVICE)).slot_states
     same(apart, expected)
     same(merged, expected)
 

@@ -32,7 +32,7 @@ def test_a_cuda_graph_gives_the_scores_of_plain_streams(kind: str) -> None:
             plain.restart(ready[:1])
             compiled.restart(ready[:1])
         expected, found = (detector.push(frames[ready, step], ready) for detector in (plain, compiled))
-        same(found.slots, expected.slots)
+        same(found.slot_states, expected.slot_states)
         same(found.scores, expected.scores)
     assert counters["inductor"]["cudagraph_skips"] == 0
     assert counters["stats"]["unique_graphs"] == 1
@@ -42,10 +42,10 @@ def test_what_a_step_gave_stays_when_the_graph_runs_again() -> None:
     _, classifier = pair("disc", "one_pass")
     detector = OnlineDetector(classifier, 2, compiled=True)
     first = detector.push(random_frames(2, 1)[:, 0])
-    kept = first.slots.clone(), first.scores.clone()
+    kept = first.slot_states.clone(), first.scores.clone()
     for step in range(5):
         detector.push(random_frames(2, 1, seed=step)[:, 0])
-    assert torch.equal(first.slots, kept[0])
+    assert torch.equal(first.slot_states, kept[0])
     assert torch.equal(first.scores, kept[1])
 
 

@@ -15,20 +15,25 @@ from torch.utils.data import DataLoader
 
 from gad_lightning import __version__
 from gad_lightning.backbones.tiny import TinyBackbone
+from gad_lightning.classifiers.ablations.orders import OrderedGADClassifier
+from gad_lightning.classifiers.ablations.two_stage import TwoStageClassifier
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
-from gad_lightning.prompts.contexts.previous import Previous
-from gad_lightning.prompts.labels.single import Single
+from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.labels.single_token import SingleTokenLabels
 from tests.classifiers.making import WIDTH, batch, make
 
 HERE = Path(__file__).resolve().parent
 KINDS: dict[str, tuple[type[Classifier], dict[str, object]]] = {
     "discriminative": (DiscriminativeClassifier, {}),
-    "gad": (GADClassifier, {"context": Previous(2), "answered_share": 0.5}),
+    "gad": (GADClassifier, {"context": PreviousActions(2), "answer_fraction": 0.5}),
+    "gad-generative-first": (OrderedGADClassifier, {"context": PreviousActions(2), "order": "generative_first"}),
+    "gad-parallel": (OrderedGADClassifier, {"context": PreviousActions(), "order": "parallel"}),
     "generative": (GenerativeClassifier, {}),
-    "single": (GenerativeClassifier, {"labels": Single()}),
+    "single": (GenerativeClassifier, {"labels": SingleTokenLabels()}),
+    "two-stage": (TwoStageClassifier, {"context": PreviousActions()}),
 }
 
 

@@ -17,6 +17,7 @@ every_release = pytest.mark.parametrize("release", RELEASES, ids=lambda path: pa
 
 
 @every_release
+@pytest.mark.filterwarnings("ignore:generative_first")
 @pytest.mark.parametrize("name", KINDS)
 def test_a_release_s_checkpoint_gives_its_scores(release: Path, name: str) -> None:
     expected = torch.tensor(json.loads((release / "scores.json").read_text())[name])

@@ -174,11 +174,11 @@ def test_settings_out_of_range_are_refused(settings: dict[str, object], message:
         SegmentF1(**{"num_classes": 3} | settings)  # type: ignore[arg-type]  # wrong on purpose
 
 
-def test_unlabelled_targets_are_ignored_like_the_ignored_class() -> None:
-    unlabelled, ignored = LABELS.clone(), LABELS.clone()
-    unlabelled[5:7], ignored[5:7] = IGNORED, 2
+def test_unlabeled_targets_are_ignored_like_the_ignored_class() -> None:
+    unlabeled, ignored = LABELS.clone(), LABELS.clone()
+    unlabeled[5:7], ignored[5:7] = IGNORED, 2
     for metric in (Top1(3, ignore_index=2), SegmentF1(3, ignore_index=2), DetectionDelay(3, fps=4, ignore_index=2)):
-        metric.update(LABELS, unlabelled, ONE_VIDEO, FRAMES)
+        metric.update(LABELS, unlabeled, ONE_VIDEO, FRAMES)
         metric.update(LABELS, ignored, ONE_VIDEO + 1, FRAMES)
         both = metric.compute()
         metric.reset()

@@ -77,8 +77,8 @@ class Reader(pl.LightningModule):
 
     def test_step(self, batch: tuple[Tensor, ...], index: int, dataloader_idx: int = 0) -> None:
         scores, target, video, frame = batch
-        labelled, ranked = (self.by_hand, self.by_sampler)[dataloader_idx]
-        labelled.update(scores.argmax(-1), target, video, frame)
+        labeled, ranked = (self.by_hand, self.by_sampler)[dataloader_idx]
+        labeled.update(scores.argmax(-1), target, video, frame)
         ranked.update(scores, target, video, frame)
 
     def on_test_epoch_end(self) -> None:

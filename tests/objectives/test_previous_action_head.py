@@ -13,8 +13,8 @@ from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import SettingError
 from gad_lightning.heads.mlp import MLPHead
 from gad_lightning.objectives.previous_action_head import PreviousActionHead
-from gad_lightning.prompts.contexts.goal import Goal
-from gad_lightning.prompts.contexts.next import Next
+from gad_lightning.prompts.contexts.goal import GoalContext
+from gad_lightning.prompts.contexts.next import NextActions
 from gad_lightning.schema import DataSchema, LabelSet, Task
 from gad_lightning.types import IGNORED, Batch
 from tests.classifiers.making import NAMES, batch, make, random_frames, schema
@@ -33,7 +33,7 @@ def asked() -> Batch:
 
 
 def test_it_is_told_the_last_action_that_is_over_and_when_there_is_none() -> None:
-    before, after = PreviousActionHead(), PreviousActionHead(context=Next())
+    before, after = PreviousActionHead(), PreviousActionHead(context=NextActions())
     disc(before, after)
     assert before.targets(asked()).tolist() == [NONE, 1, 3, IGNORED, 1, 3]
     assert after.targets(asked()).tolist() == [3, NONE, NONE, IGNORED, NONE, NONE]
@@ -54,9 +54,9 @@ def test_it_learns_and_leaves_prediction_alone(own_slot: bool) -> None:
     frames = random_frames(2, 8)
     assert torch.allclose(classifier.eval()(frames), plain.eval()(frames), atol=1e-6)
     losses, alone = classifier.losses(asked()), plain.losses(asked())
-    assert torch.allclose(losses["classification"].total, alone["classification"].total, rtol=1e-4)
-    assert losses["PreviousActionHead"].number == 5
-    losses["PreviousActionHead"].total.backward()
+    assert torch.allclose(losses["classification"].sum, alone["classification"].sum, rtol=1e-4)
+    assert losses["previous_action"].count == 5
+    losses["previous_action"].sum.backward()
     assert head.heads[0].project.weight.grad.abs().sum() > 0
     reached = classifier.backbone.new_tokens.input.grad.abs().sum(1) > 0
     assert reached.tolist() == ([False, True] if own_slot else [True])
@@ -65,8 +65,8 @@ def test_it_learns_and_leaves_prediction_alone(own_slot: bool) -> None:
 def test_two_heads_have_a_loss_each() -> None:
     classifier = disc(PreviousActionHead(), PreviousActionHead(own_slot=True, weight=0.0))
     losses = classifier.losses(asked())
-    assert set(losses) == {"classification", "PreviousActionHead", "PreviousActionHead 2"}
-    assert losses["PreviousActionHead 2"].total == 0
+    assert set(losses) == {"classification", "previous_action", "previous_action_2"}
+    assert losses["previous_action_2"].sum == 0
 
 
 def test_it_stands_beside_written_answers() -> None:
@@ -79,8 +79,8 @@ def test_it_stands_beside_written_answers() -> None:
             if "new_tokens" not in name:
                 weight.copy_(mine[name])
     losses, expected = classifier.losses(asked()), alone.losses(asked())
-    assert torch.allclose(losses["WriteAnswer"].total, expected["WriteAnswer"].total, rtol=1e-4)
-    assert losses["WriteAnswer"].number == expected["WriteAnswer"].number
+    assert torch.allclose(losses["generation"].sum, expected["generation"].sum, rtol=1e-4)
+    assert losses["generation"].count == expected["generation"].count
 
 
 def test_tasks_of_other_classes_have_heads_of_their_own() -> None:
@@ -90,22 +90,27 @@ def test_tasks_of_other_classes_have_heads_of_their_own() -> None:
     assert [part.project.out_features for part in head.heads] == [NONE + 1, 3]
     given = asked()._replace(task=torch.tensor([0, 0, 0, 1, 1, 1]), label=torch.tensor([1, 3, 0, 1, 1, 1]))
     given = given._replace(segments=torch.tensor([[[1, 0, 2], [0, 2, 4]]]).expand(2, -1, -1))
-    assert classifier.losses(given)["PreviousActionHead"].number == 6
+    assert classifier.losses(given)["previous_action"].count == 6
 
 
 @pytest.mark.parametrize("own_slot", [False, True])
 def test_a_checkpoint_has_its_weights_and_settings(own_slot: bool) -> None:
-    classifier = disc(PreviousActionHead(own_slot, Next(), MLPHead, 0.25))
+    classifier = disc(PreviousActionHead(own_slot, NextActions(), MLPHead, 0.25))
     checkpoint: dict[str, Any] = {}
     classifier.on_save_checkpoint(checkpoint)
     again: Any = Classifier.made_again(checkpoint, "here", "cpu", ("gad_lightning",))
-    head = again.given[0]
-    assert (head.own_slot, type(head.context), type(head.heads[0]), head.weight) == (own_slot, Next, MLPHead, 0.25)
+    head = again.objectives[0]
+    assert (head.own_slot, type(head.context), type(head.heads[0]), head.weight) == (
+        own_slot,
+        NextActions,
+        MLPHead,
+        0.25,
+    )
     for name, weight in classifier.state_dict().items():
         assert torch.equal(again.state_dict()[name], weight), name
 
 
 def test_a_goal_is_no_class() -> None:
-    classifier = disc(PreviousActionHead(context=Goal()))
-    with pytest.raises(SettingError, match="A head names a class, and Goal tells 'tea'"):
+    classifier = disc(PreviousActionHead(context=GoalContext()))
+    with pytest.raises(SettingError, match="A head names a class, and GoalContext tells 'tea'"):
         classifier.losses(asked())

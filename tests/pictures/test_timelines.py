@@ -1,4 +1,4 @@
-"""Timelines show what they are given: one colour a class, seconds, names, gaps."""
+"""Timelines show what they are given: one color a class, seconds, names, gaps."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from gad_lightning.errors import SettingError
-from gad_lightning.pictures.timelines import colour_of, draw_timelines, save_picture
+from gad_lightning.pictures.timelines import color_of, draw_timelines, save_picture
 from gad_lightning.schema import LabelSet
 from gad_lightning.types import IGNORED
-from gad_lightning.video.kitchen import KITCHEN_CLASSES
+from gad_lightning.video.kitchen.kitchen import KITCHEN_CLASSES
 
 LABELS = LabelSet(("background", "add salt", "stir soup"), 0)
 
 
 def bars(figure: Figure) -> list[tuple[float, float, str]]:
-    """Left edge, width and colour of every bar of the first panel."""
+    """Left edge, width and color of every bar of the first panel."""
     patches = figure.axes[0].patches
     return [(patch.get_x(), patch.get_width(), to_hex(patch.get_facecolor())) for patch in patches]
 
 
 def test_bars_lie_at_the_seconds_of_their_segments() -> None:
     figure = draw_timelines({"soup": {"truth": [0, 1, 1, 2]}}, LABELS, fps=2.0)
-    colours = [to_hex(colour_of(label, LABELS)) for label in range(3)]
-    assert bars(figure) == [(0.0, 0.5, colours[0]), (0.5, 1.0, colours[1]), (1.5, 0.5, colours[2])]
+    colors = [to_hex(color_of(label, LABELS)) for label in range(3)]
+    assert bars(figure) == [(0.0, 0.5, colors[0]), (0.5, 1.0, colors[1]), (1.5, 0.5, colors[2])]
     assert figure.axes[0].get_xlim() == (0.0, 2.0)
 
 
@@ -43,10 +43,10 @@ def test_the_legend_names_the_classes_that_occur() -> None:
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["truth", "GAD"]
 
 
-def test_no_two_classes_of_the_kitchen_share_a_colour() -> None:
+def test_no_two_classes_of_the_kitchen_share_a_color() -> None:
     labels = LabelSet(KITCHEN_CLASSES, 0)
-    colours = sorted(colour_of(label, labels) for label in range(len(KITCHEN_CLASSES)))
-    for first, second in pairwise(colours):
+    colors = sorted(color_of(label, labels) for label in range(len(KITCHEN_CLASSES)))
+    for first, second in pairwise(colors):
         assert max(abs(a - b) for a, b in zip(first, second, strict=True)) > 0.02
 
 

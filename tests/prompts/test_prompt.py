@@ -10,11 +10,11 @@ import torch
 
 from gad_lightning.errors import SettingError
 from gad_lightning.prompts.answers import Answer, AnswerWriter, stack
-from gad_lightning.prompts.contexts.previous import Previous
-from gad_lightning.prompts.labels.desynchronised import Desynchronised
-from gad_lightning.prompts.labels.shuffled import Shuffled
-from gad_lightning.prompts.labels.single import Single
-from gad_lightning.prompts.labels.words import Words
+from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.labels.random import RandomLabels
+from gad_lightning.prompts.labels.shuffled import ShuffledLabels
+from gad_lightning.prompts.labels.single_token import SingleTokenLabels
+from gad_lightning.prompts.labels.words import WordLabels
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task
 from gad_lightning.types import IGNORED, Kind, Tokens
@@ -111,9 +111,9 @@ def test_a_later_step_lays_out_only_what_is_new() -> None:
     assert step.visual.tolist() == [[-1, 0, -1]]
 
 
-def writer(labels: Words | Single | None = None, prefix: str = "", **more: Any) -> AnswerWriter:
+def writer(labels: WordLabels | SingleTokenLabels | None = None, prefix: str = "", **more: Any) -> AnswerWriter:
     """Answers with the previous action."""
-    return AnswerWriter(schema(**more), labels or Words(), Previous(), Words26(), prefix)
+    return AnswerWriter(schema(**more), labels or WordLabels(), PreviousActions(), Words26(), prefix)
 
 
 def test_answers_are_closed_and_name_what_came_before() -> None:
@@ -130,7 +130,7 @@ def test_the_fixed_prefix_is_no_target() -> None:
 
 
 def test_single_label_tokens_are_new_and_distinct() -> None:
-    assert writer(Single()).label_answers(0) == [[32, 31], [33, 31], [34, 31]]
+    assert writer(SingleTokenLabels()).label_answers(0) == [[32, 31], [33, 31], [34, 31]]
 
 
 def test_classes_written_alike_are_refused() -> None:
@@ -150,13 +150,13 @@ def overlap(rows: list[list[int]]) -> list[list[int]]:
 
 def test_shuffled_labels_overlap_as_the_names_do() -> None:
     names, vocabulary = ["ab", "bc", "cad", "xyz"], Words26()
-    plain, shuffled = Words().tokens(names, vocabulary), Shuffled(seed=1).tokens(names, vocabulary)
+    plain, shuffled = WordLabels().tokens(names, vocabulary), ShuffledLabels(seed=1).tokens(names, vocabulary)
     assert overlap(shuffled) == overlap(plain)
     assert shuffled != plain
-    assert shuffled == Shuffled(seed=1).tokens(names, vocabulary)
+    assert shuffled == ShuffledLabels(seed=1).tokens(names, vocabulary)
 
 
 def test_desynchronised_labels_keep_their_lengths_and_share_nothing() -> None:
-    rows = Desynchronised().tokens(["ab", "bc", "cad"], Words26())
+    rows = RandomLabels().tokens(["ab", "bc", "cad"], Words26())
     assert [len(ids) for ids in rows] == [2, 2, 3]
     assert len({token for ids in rows for token in ids}) == 7

@@ -10,9 +10,9 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.errors import SettingError
 from gad_lightning.prompts.prompt import Prompt
-from gad_lightning.readouts.likelihood import Likelihood
-from gad_lightning.readouts.nearest import Nearest, nearest
-from gad_lightning.readouts.trie import Trie, decisions
+from gad_lightning.readouts.likelihood import LikelihoodReadout
+from gad_lightning.readouts.nearest import NearestReadout, nearest
+from gad_lightning.readouts.trie import TrieReadout, decisions
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task
 from gad_lightning.types import Batch
 from tests.classifiers.making import NAMES, WIDTH, batch, make, random_frames, schema
@@ -36,7 +36,9 @@ def asked_of(classifier: Classifier) -> Batch:
 
 @pytest.mark.parametrize("mode", ["window", "one_pass"])
 def test_nearest_writes_what_greedy_decoding_writes(mode: str) -> None:
-    gen = make(GenerativeClassifier, readout=Nearest(max_tokens=5), schema=schema(mode=mode, short=4, chunk=4)).eval()
+    gen = make(
+        GenerativeClassifier, readout=NearestReadout(max_tokens=5), schema=schema(mode=mode, short=4, chunk=4)
+    ).eval()
     asked = asked_of(gen)
     scores = gen.scores(asked).scores
     for query in range(5):
@@ -55,7 +57,7 @@ def test_nearest_writes_what_greedy_decoding_writes(mode: str) -> None:
 
 
 def test_trie_takes_the_likeliest_allowed_token_at_every_decision() -> None:
-    gen = make(GenerativeClassifier, readout=Trie(), seed=3).eval()
+    gen = make(GenerativeClassifier, readout=TrieReadout(), seed=3).eval()
     asked = asked_of(gen)
     scores = gen.scores(asked).scores
     answers = gen.writer.label_answers(0)
@@ -73,7 +75,7 @@ def test_trie_takes_the_likeliest_allowed_token_at_every_decision() -> None:
 
 
 def test_likelihood_is_the_softmax_of_the_names_log_probabilities() -> None:
-    gen = make(GenerativeClassifier, readout=Likelihood(at_once=2), seed=3).eval()
+    gen = make(GenerativeClassifier, readout=LikelihoodReadout(at_once=2), seed=3).eval()
     asked = asked_of(gen)
     scores = gen.scores(asked).scores
     expected = torch.zeros(5, len(NAMES))
@@ -112,6 +114,6 @@ def test_rows_that_write_less_have_room_beside_rows_that_write_long_names() -> N
 
 @pytest.mark.parametrize("opener", ["", "one two three four five six seven eight nine ten a b c d e f g"])
 def test_likelihood_refuses_openers_that_it_has_no_room_for(opener: str) -> None:
-    gen = make(GenerativeClassifier, readout=Likelihood(), prompt=Prompt(opener=opener)).eval()
+    gen = make(GenerativeClassifier, readout=LikelihoodReadout(), prompt=Prompt(opener=opener)).eval()
     with pytest.raises(SettingError, match="wants an opener of 1 to 16 tokens"):
         gen.scores(asked_of(gen))

@@ -11,20 +11,20 @@ from sklearn.metrics import silhouette_score
 from torch import Tensor
 
 from gad_lightning.errors import SettingError
-from gad_lightning.report.embedding import purity, silhouette, standardised, tsne
+from gad_lightning.report.embedding import purity, silhouette, standardized, tsne
 
 
 def blobs(number: int = 5, each: int = 30, width: int = 16) -> tuple[Tensor, Tensor]:
     """Overlapping classes."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(number).repeat_interleave(each)
-    centres = torch.randn(number, width, generator=generator)
-    return 2 * centres[labels] + torch.randn(number * each, width, generator=generator), labels
+    centers = torch.randn(number, width, generator=generator)
+    return 2 * centers[labels] + torch.randn(number * each, width, generator=generator), labels
 
 
-def test_neighbours_stay_neighbours_as_they_do_with_the_usual_program() -> None:
+def test_neighbors_stay_neighbors_as_they_do_with_the_usual_program() -> None:
     states, labels = blobs()
-    rows = standardised(states).numpy()
+    rows = standardized(states).numpy()
     ours = tsne(states)
     theirs = TSNE(perplexity=30, init="pca", random_state=0, method="exact").fit_transform(rows)
     assert ours.shape == (150, 2)

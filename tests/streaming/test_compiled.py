@@ -15,7 +15,7 @@ from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.prompts.prompt import Prompt
-from gad_lightning.streaming.compiled import CompiledRings
+from gad_lightning.streaming.compiled import CompiledStreams
 from gad_lightning.streaming.detector import OnlineDetector
 from tests.classifiers.making import make, random_frames, schema
 from tests.streaming.test_detector import close
@@ -35,9 +35,9 @@ def assert_alike(classifier: Classifier, steps: int, after_first: Callable[[], A
             plain.restart(ready[:1])
             compiled.restart(ready[:1])
         expected, found = (detector.push(frames[ready, step], ready) for detector in (plain, compiled))
-        assert close(found.slots, expected.slots, 1e-5)
+        assert close(found.slot_states, expected.slot_states, 1e-5)
         assert close(found.scores.exp(), expected.scores.exp(), 1e-5)
-        assert torch.equal(found.moment, expected.moment)
+        assert torch.equal(found.frame, expected.frame)
         if step == 0:
             after_first()
 
@@ -55,7 +55,7 @@ def test_any_streams_are_read_by_the_one_graph_of_the_first_step(
     kind: type[Classifier], more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counter = CompileCounter()  # runs what it counts uncompiled
-    monkeypatch.setattr(CompiledRings, "backend", counter)
+    monkeypatch.setattr(CompiledStreams, "backend", counter)
     counted: list[int] = []
     assert_alike(make(kind, schema=TINY, **more), 40, lambda: counted.append(counter.frame_count))
     assert [*counted, counter.frame_count] == [1, 1]
@@ -63,7 +63,7 @@ def test_any_streams_are_read_by_the_one_graph_of_the_first_step(
 
 def test_every_detector_has_its_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     counter = CompileCounter()
-    monkeypatch.setattr(CompiledRings, "backend", counter)
+    monkeypatch.setattr(CompiledStreams, "backend", counter)
     classifier = make(GADClassifier, schema=TINY, layers=1)
     with torch._dynamo.config.patch(recompile_limit=1):
         for streams in (1, 2, 3):
@@ -72,14 +72,14 @@ def test_every_detector_has_its_graph(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_plain_detectors_streams_go_on_in_a_compiled_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CompiledRings, "backend", "eager")
+    monkeypatch.setattr(CompiledStreams, "backend", "eager")
     classifier, frames = make(GADClassifier, schema=TINY), random_frames(2, 20)
     plain, compiled = OnlineDetector(classifier, 2), OnlineDetector(classifier, 2, compiled=True)
     for moment in range(8):
         plain.push(frames[:, moment])
     compiled.load_state_dict(plain.state_dict())
     for moment in range(8, 20):
-        assert close(compiled.push(frames[:, moment]).slots, plain.push(frames[:, moment]).slots, 1e-5)
+        assert close(compiled.push(frames[:, moment]).slot_states, plain.push(frames[:, moment]).slot_states, 1e-5)
 
 
 @pytest.mark.slow  # compiles the backbone

@@ -20,11 +20,11 @@ from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.data.windows import chunk_bounds, chunk_frames, window_frames
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.prompts.prompt import Prompt
-from gad_lightning.readouts.nearest import Nearest
+from gad_lightning.readouts.nearest import NearestReadout
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.video.encoders import SmallEncoder
 from tests.classifiers.making import WIDTH, batch, make, random_frames, schema
-from tests.streaming.colours import train_colours
+from tests.streaming.colors import train_colors
 
 KINDS = pytest.mark.parametrize(
     ("kind", "more"),
@@ -32,7 +32,7 @@ KINDS = pytest.mark.parametrize(
         pytest.param(DiscriminativeClassifier, {}, id="disc"),
         pytest.param(GADClassifier, {"prompt": Prompt(separator=",")}, id="gad, separators"),
         pytest.param(GenerativeClassifier, {}, id="gen, trie"),
-        pytest.param(GenerativeClassifier, {"readout": Nearest(max_tokens=6)}, id="gen, nearest"),
+        pytest.param(GenerativeClassifier, {"readout": NearestReadout(max_tokens=6)}, id="gen, nearest"),
     ],
 )
 
@@ -48,14 +48,14 @@ def offline(classifier: Classifier, frames: Tensor) -> tuple[Tensor, Tensor]:
         with torch.inference_mode():
             scored = classifier.scores(batch(frames[shown].unsqueeze(0), [asked]))
         scores.append(scored.scores)
-        slots.append(scored.slots)
+        slots.append(scored.slot_states)
     return torch.cat(scores), torch.cat(slots)
 
 
 def live(detector: OnlineDetector, frames: Tensor) -> tuple[Tensor, Tensor]:
     """Scores and slots of a video pushed frame by frame."""
     pushed = [detector.push(frame.unsqueeze(0), [0]) for frame in frames]
-    return torch.cat([scored.scores for scored in pushed]), torch.cat([scored.slots for scored in pushed])
+    return torch.cat([scored.scores for scored in pushed]), torch.cat([scored.slot_states for scored in pushed])
 
 
 def close(first: Tensor, second: Tensor, tolerance: float) -> bool:
@@ -72,7 +72,7 @@ def test_stream_equals_chunks_across_seams(
     frames = random_frames(1, 30)[0].double()
     expected_scores, expected_slots = offline(classifier, frames)
     scores, slots = live(OnlineDetector(classifier), frames)
-    # the input vectors are standardised in float32, whatever comes after
+    # the input vectors are standardized in float32, whatever comes after
     assert close(slots, expected_slots, 1e-10)
     assert torch.allclose(scores.exp(), expected_scores.exp(), atol=1e-6)
 
@@ -101,10 +101,10 @@ def test_streams_start_stall_and_restart_by_themselves() -> None:
             continue
         scored = detector.push(torch.stack([videos[s, at[s]] for s in ready]), ready)
         for row, stream in enumerate(ready):
-            assert close(scored.slots[row], alone[stream][at[stream]], 1e-5)
+            assert close(scored.slot_states[row], alone[stream][at[stream]], 1e-5)
             at[stream] += 1
     detector.restart([1])
-    assert close(detector.push(videos[1, :1], [1]).slots, alone[1][:1], 1e-5)
+    assert close(detector.push(videos[1, :1], [1]).slot_states, alone[1][:1], 1e-5)
 
 
 def resident_megabytes() -> float:
@@ -164,7 +164,7 @@ def test_a_frame_that_is_not_finite_is_refused_by_stream_and_leaves_no_trace(mod
 
 
 def test_pictures_of_several_streams_give_the_scores_of_their_features() -> None:
-    classifier, encoder = train_colours(steps=2), SmallEncoder()
+    classifier, encoder = train_colors(steps=2), SmallEncoder()
     seeing, reading = OnlineDetector(classifier, 3, encoder=encoder), OnlineDetector(classifier, 3)
     generator = torch.Generator().manual_seed(0)
     for streams in ([0, 1, 2], [2, 0], [1], [0, 1, 2]):
@@ -174,7 +174,7 @@ def test_pictures_of_several_streams_give_the_scores_of_their_features() -> None
 
 
 def test_pictures_that_cannot_be_encoded_are_refused() -> None:
-    classifier, pictures = train_colours(steps=1), torch.zeros(1, 8, 8, 3, dtype=torch.uint8)
+    classifier, pictures = train_colors(steps=1), torch.zeros(1, 8, 8, 3, dtype=torch.uint8)
     with pytest.raises(SettingError, match=r"pictures of shape \(1, 8, 8, 3\), .* no encoder.\n.*'small'"):
         OnlineDetector(classifier).push(pictures)
     with pytest.raises(SettingError, match="features of the encoder 'small', not 'small-seed1'"):

@@ -40,8 +40,8 @@ def test_streams_go_on_with_the_same_bits(kind: type[Classifier], windows: dict[
     for moment in range(10, 24):
         expected, found = going.push(frames[:, moment]), resumed.push(frames[:, moment])
         assert torch.equal(found.scores, expected.scores)
-        assert torch.equal(found.slots, expected.slots)
-        assert torch.equal(found.moment, expected.moment)
+        assert torch.equal(found.slot_states, expected.slot_states)
+        assert torch.equal(found.frame, expected.frame)
 
 
 def test_a_state_is_a_copy() -> None:

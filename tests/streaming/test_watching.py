@@ -18,16 +18,16 @@ from gad_lightning.streaming.watching import Sighting, Watcher
 from gad_lightning.video.base import Frame
 from gad_lightning.video.encoders import SmallEncoder
 from gad_lightning.video.live import LiveSource
-from tests.streaming.colours import picture, train_colours
+from tests.streaming.colors import picture, train_colors
 from tests.video.serving import write_scenes
 
 SCENES = [("background", 1.0), ("red", 1.5), ("blue", 0.8), ("red", 0.3), ("background", 1.0)]
 
 
 @pytest.fixture(scope="module")
-def colours() -> GADClassifier:
+def colors() -> GADClassifier:
     """Trained once; watching changes nothing in it."""
-    return train_colours()
+    return train_colors()
 
 
 class Overflowing(SmallEncoder):
@@ -46,7 +46,7 @@ def look(watcher: Watcher, times: list[float], name: str = "red") -> list[Sighti
 
 @pytest.mark.parametrize("mode", ["one_pass", "window"])
 def test_watching_a_file_is_detecting_in_it(mode: str, tmp_path: Path) -> None:
-    classifier = train_colours(mode=mode)
+    classifier = train_colors(mode=mode)
     clip = write_scenes(tmp_path / "clip.mp4", SCENES)
     watcher = Watcher(OnlineDetector(classifier))
     source = LiveSource(str(clip), classifier.schema.features.fps, watcher.encoder.shrink, pace="arrival")
@@ -58,8 +58,8 @@ def test_watching_a_file_is_detecting_in_it(mode: str, tmp_path: Path) -> None:
     assert set(offline.labels) == {"background", "red", "blue"}
 
 
-def test_after_a_gap_the_stream_begins_anew(colours: GADClassifier) -> None:
-    watcher, fresh = Watcher(OnlineDetector(colours), gap_seconds=1.0), Watcher(OnlineDetector(colours))
+def test_after_a_gap_the_stream_begins_anew(colors: GADClassifier) -> None:
+    watcher, fresh = Watcher(OnlineDetector(colors), gap_seconds=1.0), Watcher(OnlineDetector(colors))
     look(watcher, [number / 10 for number in range(13)], "blue")
     after = look(watcher, [2.3, 2.4, 2.5])
     expected = look(fresh, [0.0, 0.1, 0.2])
@@ -67,8 +67,8 @@ def test_after_a_gap_the_stream_begins_anew(colours: GADClassifier) -> None:
     assert all(torch.equal(a.probabilities, e.probabilities) for a, e in zip(after, expected, strict=True))
 
 
-def test_after_a_shorter_time_the_stream_goes_on_without_the_missing_frames(colours: GADClassifier) -> None:
-    watcher, whole = Watcher(OnlineDetector(colours), gap_seconds=1.0), Watcher(OnlineDetector(colours))
+def test_after_a_shorter_time_the_stream_goes_on_without_the_missing_frames(colors: GADClassifier) -> None:
+    watcher, whole = Watcher(OnlineDetector(colors), gap_seconds=1.0), Watcher(OnlineDetector(colors))
     times = [0.0, 0.1, 0.2, 1.2, 1.3, 2.0]
     seen, expected = look(watcher, times), look(whole, [number / 10 for number in range(6)])
     assert not any(sighting.restarted for sighting in seen)
@@ -76,9 +76,9 @@ def test_after_a_shorter_time_the_stream_goes_on_without_the_missing_frames(colo
     assert all(torch.equal(a.probabilities, e.probabilities) for a, e in zip(seen, expected, strict=True))
 
 
-def test_a_sighting_says_how_sure_and_how_late_it_is(colours: GADClassifier) -> None:
+def test_a_sighting_says_how_sure_and_how_late_it_is(colors: GADClassifier) -> None:
     smoothing = Smoothing(frames=4)
-    watcher = Watcher(OnlineDetector(colours), smoothing=smoothing)
+    watcher = Watcher(OnlineDetector(colors), smoothing=smoothing)
     look(watcher, [0.0], "background")
     arrival = Arrival(Frame(0.1, picture("red")), time.monotonic() - 5, dropped=7)
     seen = watcher.look(arrival)
@@ -89,28 +89,28 @@ def test_a_sighting_says_how_sure_and_how_late_it_is(colours: GADClassifier) -> 
     assert 5 < seen.latency < 7
 
 
-def test_a_gap_forgets_what_was_shown(colours: GADClassifier) -> None:
-    watcher = Watcher(OnlineDetector(colours), smoothing=Smoothing(frames=9))
+def test_a_gap_forgets_what_was_shown(colors: GADClassifier) -> None:
+    watcher = Watcher(OnlineDetector(colors), smoothing=Smoothing(frames=9))
     look(watcher, [0.0], "background")
     assert look(watcher, [0.1])[0].label == "background"
     assert look(watcher, [9.0])[0].label == "red"
 
 
-def test_settings_that_cannot_work_are_refused(colours: GADClassifier) -> None:
+def test_settings_that_cannot_work_are_refused(colors: GADClassifier) -> None:
     with pytest.raises(SettingError, match=r"gap_seconds must be at least one frame, 0.1 s, got 0.05"):
-        Watcher(OnlineDetector(colours), gap_seconds=0.05)
+        Watcher(OnlineDetector(colors), gap_seconds=0.05)
     with pytest.raises(SettingError, match="features of the encoder 'small', not 'small-seed3'"):
-        Watcher(OnlineDetector(colours), SmallEncoder(seed=3))
+        Watcher(OnlineDetector(colors), SmallEncoder(seed=3))
 
 
-def test_a_frame_whose_features_are_not_finite_is_an_error_and_the_stream_can_go_on(colours: GADClassifier) -> None:
-    watcher, fresh = Watcher(OnlineDetector(colours), Overflowing()), Watcher(OnlineDetector(colours))
+def test_a_frame_whose_features_are_not_finite_is_an_error_and_the_stream_can_go_on(colors: GADClassifier) -> None:
+    watcher, fresh = Watcher(OnlineDetector(colors), Overflowing()), Watcher(OnlineDetector(colors))
     with pytest.raises(DataError, match="features of stream 0 hold NaN or infinite values"):
         look(watcher, [0.0], "red")
     seen, expected = look(watcher, [0.1], "blue")[0], look(fresh, [0.1], "blue")[0]
     assert torch.equal(seen.probabilities, expected.probabilities)
 
 
-def test_the_encoder_of_a_detector_is_the_watchers(colours: GADClassifier) -> None:
+def test_the_encoder_of_a_detector_is_the_watchers(colors: GADClassifier) -> None:
     encoder = SmallEncoder()
-    assert Watcher(OnlineDetector(colours, encoder=encoder)).encoder is encoder
+    assert Watcher(OnlineDetector(colors, encoder=encoder)).encoder is encoder

@@ -35,15 +35,15 @@ def root(tmp_path: Path) -> Path:
 
 def check(root: Path, *words: str, model: dict[str, Any] | None = None, **changes: Any) -> None:
     """Run the command on a config, as the command line does."""
-    settings = {"root": str(root), "split": "official", "val_share": 0, **changes}
+    settings = {"root": str(root), "split": "official", "val_fraction": 0, **changes}
     logger = {"class_path": "no.such.Logger"}  # a run's settings are not looked at
     config = {
         "seed_everything": 0,
-        "data": {"class_path": "gad_lightning.data.crosstask.CrossTask", "init_args": settings},
+        "data": {"class_path": "gad_lightning.CrossTask", "init_args": settings},
         "trainer": {"max_epochs": 5, "logger": logger},
     }
     if model is not None:
-        config["model"] = {"class_path": "gad_lightning.classifiers.gad.GADClassifier", "init_args": model}
+        config["model"] = {"class_path": "gad_lightning.GADClassifier", "init_args": model}
     path = root / "run.yaml"
     path.write_text(json.dumps(config))
     auto_cli(main, args=[f"--config={path}", *words])
@@ -142,19 +142,19 @@ def test_features_that_are_too_short_are_noted(root: Path, capsys: pytest.Captur
 def test_tokens_are_counted_with_the_tokenizer_of_the_model(
     root: Path, shared: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tiny = "gad_lightning.backbones.tiny.TinyBackbone"
+    tiny = "gad_lightning.TinyBackbone"
     check(root, model={"backbone": tiny})
     assert "labels: 1 to 2 tokens, median 2, longest 'pour water'; 2 of 4 share their first" in capsys.readouterr().out
-    check(root, model={"backbone": tiny, "labels": "gad_lightning.prompts.labels.single.Single"})
+    check(root, model={"backbone": tiny, "labels": "gad_lightning.SingleTokenLabels"})
     assert "labels: 1 to 1 tokens" in capsys.readouterr().out
     folder = str(shared / "data" / "models" / "llama2-tokenizer-32k")  # has no weights
-    path = "gad_lightning.backbones.causal_lm.CausalLM"
+    path = "gad_lightning.CausalLM"
     check(root, model={"backbone": {"class_path": path, "init_args": {"language_model": folder}}})
     assert "labels: 1 to 2 tokens" in capsys.readouterr().out
 
 
 def test_a_model_that_is_not_there_is_a_problem(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = "gad_lightning.backbones.causal_lm.CausalLM"
+    path = "gad_lightning.CausalLM"
     with pytest.raises(SystemExit, match="1"):
         check(root, model={"backbone": {"class_path": path, "init_args": {"language_model": "./nowhere"}}})
     assert "problem: There is no folder ./nowhere" in capsys.readouterr().out
@@ -166,9 +166,9 @@ def test_clips_are_counted_by_question(tmp_path: Path, capsys: pytest.CaptureFix
     videos = {name: {**about, "subset": subset} for name, subset in (("a", "training"), ("b", "testing"))}
     (tmp_path / "COIN.json").write_text(json.dumps({"database": videos}))
     write_features(tmp_path / "features", dict.fromkeys("ab", 41))
-    path = "gad_lightning.data.coin.COIN"
+    path = "gad_lightning.COIN"
     (tmp_path / "run.yaml").write_text(json.dumps({"data": {"class_path": path, "init_args": {"root": str(tmp_path)}}}))
-    auto_cli(main, args=[f"--config={tmp_path / 'run.yaml'}", "--data.val_share=0"])
+    auto_cli(main, args=[f"--config={tmp_path / 'run.yaml'}", "--data.val_fraction=0"])
     row = next(line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("train"))
     assert row.split()[-3:] == ["2", "1", "1"]
 
@@ -176,7 +176,10 @@ def test_clips_are_counted_by_question(tmp_path: Path, capsys: pytest.CaptureFix
 def test_videos_that_no_csv_file_names_are_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_features(tmp_path / "features", dict.fromkeys("abc", 8))
     write_lines(tmp_path / "segments.csv", "video,start,end,label", "a,0,2,stir", "d,0,2,stir")
-    data = {"class_path": "gad_lightning.OwnVideos", "init_args": {"root": str(tmp_path), "fps": 4.0, "val_share": 0}}
+    data = {
+        "class_path": "gad_lightning.OwnVideos",
+        "init_args": {"root": str(tmp_path), "fps": 4.0, "val_fraction": 0},
+    }
     (tmp_path / "run.yaml").write_text(json.dumps({"data": data}))
     with pytest.raises(SystemExit, match="1"):
         auto_cli(main, args=[f"--config={tmp_path / 'run.yaml'}"])
@@ -184,6 +187,53 @@ def test_videos_that_no_csv_file_names_are_noted(tmp_path: Path, capsys: pytest.
     assert "note: 2 videos are in no CSV file and not used: b, c\n" in said
     assert "problem: The video 'd' has neither" in said
     assert said.endswith("A run would fail: 1 problem.\n")
+
+
+def look_at_own(root: Path, capsys: pytest.CaptureFixture[str], *words: str, **settings: Any) -> str:
+    """Run the command on own videos; what it prints."""
+    given = {"root": str(root), "fps": 4.0, **settings}
+    config = {"data": {"class_path": "gad_lightning.OwnVideos", "init_args": given}}
+    (root / "run.yaml").write_text(json.dumps(config))
+    auto_cli(main, args=[f"--config={root / 'run.yaml'}", *words])
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Three own videos of 8 frames that are labeled throughout, with features of every kind."""
+    rng = np.random.default_rng(0)
+    counts = np.zeros(8)
+    counts[3:5] = [2, 5]
+    columns = [rng.normal(size=8), np.full(8, 7.0), np.arange(8) % 3 == 0, np.arange(8) % 3 == 1, counts]
+    write_features(tmp_path / "features", dict.fromkeys("abc", 8))
+    for name in "abc":
+        np.save(tmp_path / "features" / f"{name}.npy", np.stack(columns, 1).astype(np.float32))
+    rows = [f"{name},{start},{start + 1},{label}" for name in "abc" for start, label in ((0, "stir"), (1, "pour"))]
+    write_lines(tmp_path / "segments.csv", "video,start,end,label", *rows)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", [(), ("--read_all=true",)], ids=["some", "all"])
+def test_what_is_not_standardized_is_told(
+    own: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = look_at_own(own, capsys, *words)
+    assert "features: 1 of 5 numbers never vary" in said
+    assert "features: 2 of 5 numbers have two values" in said
+    assert "features: 1 of 5 numbers are mostly zero" in said
+    assert "numbers have two values" not in look_at_own(own, capsys, *words, standardize=False)
+
+
+def test_a_validation_of_one_group_is_noted(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "note: Validation is one group of videos, " in look_at_own(own, capsys)
+    assert "Validation" not in look_at_own(own, capsys, val_fraction=0.5)
+    assert "Validation" not in look_at_own(own, capsys, val_fraction=0)
+
+
+def test_a_background_that_no_frame_shows_is_noted(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = look_at_own(own, capsys)
+    assert "note: No frame is 'background': if there is none, set data.background to null" in said
+    assert "No frame is" not in look_at_own(own, capsys, background=None)
 
 
 def test_no_data_is_refused() -> None:

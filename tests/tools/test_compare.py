@@ -33,7 +33,7 @@ model:
     backbone: {{class_path: gad_lightning.TinyBackbone, init_args: {{hidden_size: 16, num_layers: 1}}}}
     optimizer: {{class_path: torch.optim.AdamW, init_args: {{lr: 0.01}}}}
 data:
-  class_path: gad_lightning.data.toy.ToyActions
+  class_path: gad_lightning.ToyActions
   init_args: {{num_videos: 12, mode: one_pass, batch_size: 2}}
 trainer: {{accelerator: cpu, max_epochs: 2}}
 """

@@ -98,9 +98,9 @@ assert not {{"gad_lightning", "transformers", "peft"}} & set(sys.modules)
 def test_what_cannot_be_exported_is_refused_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="A GenerativeClassifier on a TinyBackbone cannot be exported"):
         export_classifier(make(GenerativeClassifier), tmp_path / "x.pt2")
-    quantised = CausalLM(str(llama_folder(tmp_path / "llama")), lora=LORA, quantization="nf4")
+    quantized = CausalLM(str(llama_folder(tmp_path / "llama")), lora=LORA, quantization="nf4")
     with pytest.raises(SettingError, match="a LoRA cannot be merged into it"):
-        export_classifier(make(GADClassifier, backbone=quantised), tmp_path / "x.pt2")
+        export_classifier(make(GADClassifier, backbone=quantized), tmp_path / "x.pt2")
     make(GADClassifier).save_pretrained(tmp_path / "shared")
     with pytest.raises(SettingError, match="no task 'dance'; the classifier has action"):
         main(["export", str(tmp_path / "shared"), str(tmp_path / "x.pt2"), "--task=dance"])

@@ -36,13 +36,13 @@ def config(folder: Path, model: str, **backbone: object) -> Path:
         "seed_everything": 1,
         "init_from": None,
         "model": {
-            "class_path": "gad_lightning.classifiers.gad.GADClassifier",
+            "class_path": "gad_lightning.GADClassifier",
             "init_args": {
-                "context": "gad_lightning.prompts.contexts.previous.Previous",
-                "backbone": {"class_path": "gad_lightning.backbones.causal_lm.CausalLM", "init_args": arguments},
+                "context": "gad_lightning.PreviousActions",
+                "backbone": {"class_path": "gad_lightning.CausalLM", "init_args": arguments},
             },
         },
-        "data": {"class_path": "gad_lightning.data.toy.ToyActions", "init_args": {"batch_size": 2}},
+        "data": {"class_path": "gad_lightning.ToyActions", "init_args": {"batch_size": 2}},
         "trainer": {"max_epochs": 1},
     }
     path = folder / "run.yaml"
@@ -60,7 +60,7 @@ def test_fetched_weights_are_there_for_offline_runs(hub: Hub, tmp_path: Path) ->
     folder, _ = finish(start(code, hub, cache, "someone/llama", HF_HUB_OFFLINE="1"))
     assert line.startswith(f"{folder}: ")
     _, error = finish(start(RUN, hub, cache, "fetch", f"--config={config(tmp_path, GATED)}"))
-    assert f"MissingDataError: The weights of {GATED} are under a licence" in error
+    assert f"MissingDataError: The weights of {GATED} are under a license" in error
     assert f"accept it at {hub.address}/{GATED}, then log in with `hf auth login`" in error
     assert "Traceback" not in error
 
@@ -93,8 +93,6 @@ def test_what_is_wrong_with_a_config_is_said(tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match="There is no folder"):
         main(["fetch", f"--config={config(tmp_path, str(tmp_path / 'none'))}"])
     run = config(tmp_path, "x")
-    run.write_text(run.read_text().replace("causal_lm.CausalLM", "causal_lm.CasualLM"))
-    with pytest.raises(
-        SettingError, match=r"names 'gad_lightning\.backbones\.causal_lm\.CasualLM', which is not there"
-    ):
+    run.write_text(run.read_text().replace("gad_lightning.CausalLM", "gad_lightning.CasualLM"))
+    with pytest.raises(SettingError, match=r"names 'gad_lightning\.CasualLM', which is not there"):
         main(["fetch", f"--config={run}"])

@@ -27,7 +27,7 @@ from gad_lightning.streaming.smoothing import minimum_duration
 from gad_lightning.streaming.watching import Sighting
 from gad_lightning.tools.watch import main
 from gad_lightning.video.encoders import SmallEncoder
-from tests.streaming.colours import NAMES, OwnHead, save_colours, train_colours
+from tests.streaming.colors import NAMES, OwnHead, save_colors, train_colors
 from tests.video.serving import FPS, live_server, write_scenes
 
 SCENES = [("background", 0.8), ("red", 1.2), ("blue", 0.3), ("red", 0.7), ("background", 0.5)]
@@ -46,7 +46,7 @@ class SlowEncoder(SmallEncoder):
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint and a clip."""
     folder = tmp_path_factory.mktemp("watch")
-    save_colours(folder / "colours.ckpt")
+    save_colors(folder / "colors.ckpt")
     write_scenes(folder / "clip.mp4", SCENES)
     write_scenes(folder / "clip.ts", SCENES)
     return folder
@@ -80,12 +80,12 @@ def labels_in(log: Path) -> int:
 
 def test_the_labels_of_a_file_are_those_of_detect(folder: Path, tmp_path: Path) -> None:
     log, clip = tmp_path / "watch.jsonl", folder / "clip.mp4"
-    options = [f"--checkpoint={folder / 'colours.ckpt'}", f"--log={log}", "--every_frame=true"]
+    options = [f"--checkpoint={folder / 'colors.ckpt'}", f"--log={log}", "--every_frame=true"]
     command(["watch", str(clip), *options])
     labels = lines_of(log, "label")
     first, last = (datetime.fromisoformat(labels[place]["wall"]) for place in (0, -1))
     assert (last - first).total_seconds() < 3.4, "as fast as it can"
-    offline = Classifier.load_from_checkpoint(folder / "colours.ckpt").detect(clip)
+    offline = Classifier.load_from_checkpoint(folder / "colors.ckpt").detect(clip)
     assert [line["label"] for line in labels] == offline.labels
     assert [line["stream"] for line in labels] == pytest.approx(offline.seconds)
     expected = offline.scores.exp()
@@ -97,8 +97,8 @@ def test_the_labels_of_a_file_are_those_of_detect(folder: Path, tmp_path: Path) 
 
 def test_a_file_at_its_own_pace_loses_nothing_to_a_quick_detector(folder: Path, tmp_path: Path) -> None:
     log, clip = tmp_path / "watch.jsonl", folder / "clip.mp4"
-    main(str(clip), checkpoint=folder / "colours.ckpt", log=log, min_seconds=0.5)
-    offline = Classifier.load_from_checkpoint(folder / "colours.ckpt").detect(clip)
+    main(str(clip), checkpoint=folder / "colors.ckpt", log=log, min_seconds=0.5)
+    offline = Classifier.load_from_checkpoint(folder / "colors.ckpt").detect(clip)
     labels = lines_of(log, "label")
     likeliest = [line["likeliest"] for line in labels]
     by_time = dict(zip(offline.seconds, offline.labels, strict=True))
@@ -110,7 +110,7 @@ def test_a_file_at_its_own_pace_loses_nothing_to_a_quick_detector(folder: Path, 
 
 def test_a_slow_detector_drops_frames_and_stays_in_time(folder: Path, tmp_path: Path) -> None:
     log = tmp_path / "watch.jsonl"
-    main(str(folder / "clip.mp4"), checkpoint=folder / "colours.ckpt", log=log, encoder=SlowEncoder())
+    main(str(folder / "clip.mp4"), checkpoint=folder / "colors.ckpt", log=log, encoder=SlowEncoder())
     labels = lines_of(log, "label")
     assert 4 <= len(labels) <= 14
     assert len(labels) + labels[-1]["drops"] == 35
@@ -134,7 +134,7 @@ def test_a_camera_that_goes_away_is_found_again_and_its_password_is_kept(
         when(lambda: labels_in(log) > 10, cut)
         main(
             f"http://admin:hunter2@127.0.0.1:{server.port}/live?key=hunter2",
-            checkpoint=folder / "colours.ckpt",
+            checkpoint=folder / "colors.ckpt",
             log=log,
             gap_seconds=1.0,
             timeout_seconds=5.0,
@@ -159,7 +159,7 @@ def test_ctrl_c_ends_it_with_a_whole_log(number: signal.Signals, folder: Path, t
     log = tmp_path / "watch.jsonl"
     before = signal.getsignal(number)
     when(lambda: labels_in(log) >= 3, lambda: os.kill(os.getpid(), number))
-    main(str(folder / "clip.mp4"), checkpoint=folder / "colours.ckpt", log=log)
+    main(str(folder / "clip.mp4"), checkpoint=folder / "colors.ckpt", log=log)
     lines = lines_of(log)
     assert lines[-1]["event"] == "closed"
     assert 3 <= lines[-1]["frames"] < 35
@@ -167,7 +167,7 @@ def test_ctrl_c_ends_it_with_a_whole_log(number: signal.Signals, folder: Path, t
 
 
 def test_a_head_of_ones_own_is_loaded_if_its_package_is_allowed(folder: Path, tmp_path: Path) -> None:
-    schema, content = train_colours(steps=0).schema, dict[str, Any]()
+    schema, content = train_colors(steps=0).schema, dict[str, Any]()
     own = GADClassifier(schema=schema, backbone=TinyBackbone(hidden_size=32, num_layers=1), head=OwnHead)
     own.on_save_checkpoint(content)
     torch.save(content, tmp_path / "own.ckpt")
@@ -184,7 +184,7 @@ def test_a_head_of_ones_own_is_loaded_if_its_package_is_allowed(folder: Path, tm
         ({"source": "no.mp4"}, MissingDataError, "There is no video no.mp4"),
         ({"checkpoint": Path("no.ckpt")}, MissingDataError, "No checkpoint at no.ckpt"),
         ({"checkpoint": Path(__file__)}, CheckpointError, "test_watch.py is damaged"),
-        ({"task": "verbs"}, SettingError, "knows no task 'verbs'.*\n.*set task to one of colour"),
+        ({"task": "verbs"}, SettingError, "knows no task 'verbs'.*\n.*set task to one of color"),
         ({"checkpoint": "http://u:hunter2@127.0.0.1:9/x.ckpt"}, SettingError, r"such as http://\*\*\*@127"),
         ({"device": "http://u:hunter2@127.0.0.1:9"}, SettingError, r"device is 'http://\*\*\*@127"),
         ({"min_seconds": -1.0}, SettingError, "min_seconds must be 0 or more, got -1.0"),
@@ -199,7 +199,7 @@ def test_a_head_of_ones_own_is_loaded_if_its_package_is_allowed(folder: Path, tm
 def test_what_cannot_work_is_said(
     arguments: dict[str, Any], kind: type[Exception], message: str, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    chosen: dict[str, Any] = {"source": str(folder / "clip.mp4"), "checkpoint": folder / "colours.ckpt", **arguments}
+    chosen: dict[str, Any] = {"source": str(folder / "clip.mp4"), "checkpoint": folder / "colors.ckpt", **arguments}
     with pytest.raises(kind, match=message) as caught:
         main(**chosen)
     shown = capfd.readouterr()
@@ -213,7 +213,7 @@ def test_a_source_that_is_given_up_is_an_error_and_a_line(folder: Path, tmp_path
         with pytest.raises(DataError, match="did not come back in 1 attempts"):
             main(
                 f"http://u:hunter2@127.0.0.1:{server.port}/live",
-                checkpoint=folder / "colours.ckpt",
+                checkpoint=folder / "colors.ckpt",
                 log=log,
                 retries=1,
                 wait_seconds=(0.1, 0.1),

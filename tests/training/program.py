@@ -112,7 +112,7 @@ class Observer(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
         """Note the samples."""
-        self.samples.append(list(zip(batch.video.tolist(), batch.ordinal.tolist(), strict=True)))
+        self.samples.append(list(zip(batch.video.tolist(), batch.query_index.tolist(), strict=True)))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -189,14 +189,14 @@ def make_classifier(data: ToyActions, run: Run) -> Classifier:
     if run.causal_lm is not None:
         backbone = CausalLM(**run.causal_lm, **lora)
     warmup = 0.1 if run.schedule == "cosine" else 0.0
-    return run.kind(schema=data.schema, backbone=backbone, answered_share=0.5, schedule=run.schedule, warmup=warmup)
+    return run.kind(schema=data.schema, backbone=backbone, answer_fraction=0.5, schedule=run.schedule, warmup=warmup)
 
 
 def train(run: Run, book: Book | None = None) -> Ending:
     """Train in this process, and log to ``book``."""
     torch.set_num_threads(1)
     batch_size = run.step_samples // run.processes
-    settings = {"window": 6, "stride": 9, "seed": 5, "eval_batch_size": 64, **dict(run.data)}
+    settings = {"short_memory": 6, "stride": 9, "seed": 5, "eval_batch_size": 64, **dict(run.data)}
     data = ToyActions(batch_size=batch_size, num_workers=run.workers, **settings)
     classifier = make_classifier(data, run)
     book, observer = book or Book(), Observer(run)

@@ -1,4 +1,4 @@
-"""Checkpoint files are whole, or recognised as cut short; disks are filled and processes killed for real."""
+"""Checkpoint files are whole, or recognized as cut short; disks are filled and processes killed for real."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import signal
 import subprocess
 import threading
 import time
+import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,14 +22,14 @@ from gad_lightning.errors import CheckpointError, MissingDataError
 from gad_lightning.training.checkpoint_files import WholeCheckpointIO, is_whole, newest_checkpoint
 from tests.training.program import Run, train
 
-CONTENT: dict[str, Any] = {"weights": torch.arange(100_000.0), "step": 7}
+CONTENT: dict[str, Any] = {"state_dict": {"weights": torch.arange(100_000.0)}, "global_step": 7}
 FILES = WholeCheckpointIO()
 
 
-def written(path: Path, step: int, when: int) -> Path:
-    """A checkpoint of a step, written at a time."""
-    FILES.save_checkpoint({**CONTENT, "step": step}, path)
-    os.utime(path, (when, when))
+def written(path: Path, step: int, run: str | None = None) -> Path:
+    """A checkpoint of a step, of a run."""
+    about = {} if run is None else {"exact_resume": {"run": run}}
+    WholeCheckpointIO().save_checkpoint({**CONTENT, **about, "global_step": step}, path)
     return path
 
 
@@ -48,8 +50,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "new" / "x.ckpt"
     FILES.save_checkpoint(CONTENT, path)
     read = FILES.load_checkpoint(path)
-    assert torch.equal(read["weights"], CONTENT["weights"])
-    assert read["step"] == 7
+    assert torch.equal(read["state_dict"]["weights"], CONTENT["state_dict"]["weights"])
+    assert read["global_step"] == 7
     assert [found.name for found in path.parent.iterdir()] == ["x.ckpt"]
     with pytest.raises(MissingDataError, match="No checkpoint at"):
         FILES.load_checkpoint(tmp_path / "none.ckpt")
@@ -58,9 +60,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [cut, zeroed])
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
 def test_the_one_before_a_damaged_one_is_used_and_both_are_named(tmp_path: Path, damage: Any, share: float) -> None:
-    before = written(tmp_path / "a" / "last.ckpt", 10, when=100)
-    written(tmp_path / "a" / "best.ckpt", 11, when=300)
-    newest = written(tmp_path / "b" / "last-00000020.ckpt", 20, when=200)
+    written(tmp_path / "a" / "best.ckpt", 10)
+    before = written(tmp_path / "a" / "last.ckpt", 10)
+    newest = written(tmp_path / "b" / "last-00000020.ckpt", 20)
     assert newest_checkpoint(tmp_path) == newest
     damage(newest, share)
     assert not is_whole(newest)
@@ -69,16 +71,16 @@ def test_the_one_before_a_damaged_one_is_used_and_both_are_named(tmp_path: Path,
 
 
 def test_lightnings_own_word_last_passes_over_a_damaged_one(tmp_path: Path) -> None:
-    written(tmp_path / "last-00000010.ckpt", 10, when=100)
-    newest = written(tmp_path / "last-00000020.ckpt", 20, when=200)
+    written(tmp_path / "last-00000010.ckpt", 10)
+    newest = written(tmp_path / "last-00000020.ckpt", 20)
     cut(newest)
     with pytest.warns(UserWarning, match="Used instead: .*last-00000010.ckpt"):
-        assert FILES.load_checkpoint(newest)["step"] == 10
+        assert FILES.load_checkpoint(newest)["global_step"] == 10
 
 
 def test_one_that_was_asked_for_by_name_is_never_swapped(tmp_path: Path) -> None:
-    written(tmp_path / "last.ckpt", 10, when=100)
-    best = written(tmp_path / "best.ckpt", 20, when=200)
+    written(tmp_path / "last.ckpt", 10)
+    best = written(tmp_path / "best.ckpt", 20)
     cut(best)
     with pytest.raises(CheckpointError, match=r"best\.ckpt is damaged"):
         FILES.load_checkpoint(best)
@@ -86,22 +88,46 @@ def test_one_that_was_asked_for_by_name_is_never_swapped(tmp_path: Path) -> None
 
 def test_nothing_to_go_on_from_is_a_first_start_unless_all_is_damaged(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path / "absent") is None
-    cut(written(tmp_path / "last.ckpt", 10, when=100))
+    cut(written(tmp_path / "last.ckpt", 10))
     with pytest.raises(CheckpointError, match=r"No checkpoint in .* is whole: .*last\.ckpt"):
         newest_checkpoint(tmp_path)
 
 
-class Trap:
-    """Runs code when it is unpickled."""
-
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return (exec, ("raise SystemError('code ran')",))
+SMALL: dict[str, Any] = {"state_dict": {"weights": torch.arange(64.0)}, "global_step": 7}
 
 
-def test_code_in_a_checkpoint_never_runs_even_if_allowed(tmp_path: Path) -> None:
-    torch.save({"trap": Trap()}, tmp_path / "last.ckpt")
-    with pytest.raises(CheckpointError, match="could run code"):
-        FILES.load_checkpoint(tmp_path / "last.ckpt", weights_only=False)
+def test_every_damage_of_the_newest_leads_to_the_one_before(tmp_path: Path) -> None:
+    before, newest = tmp_path / "last-00000010.ckpt", tmp_path / "last-00000020.ckpt"
+    FILES.save_checkpoint(SMALL, before)
+    FILES.save_checkpoint({**SMALL, "global_step": 20}, newest)
+    whole = newest.read_bytes()
+    with zipfile.ZipFile(newest) as archive:
+        start = archive.start_dir
+    used: set[Path | None] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for place in range(start, len(whole)):
+            newest.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
+            found = newest_checkpoint(tmp_path)
+            used.add(found)
+            assert found is not None
+            assert torch.equal(FILES.load_checkpoint(found)["state_dict"]["weights"], SMALL["state_dict"]["weights"])
+    assert used == {before, newest}
+
+
+def test_only_files_of_this_run_are_removed(tmp_path: Path) -> None:
+    own, other, unknown = (written(tmp_path / f"{run}.ckpt", 1, run) for run in ("mine", "theirs", None))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.ckpt").symlink_to(own)
+    files = WholeCheckpointIO()
+    files.save_checkpoint({**CONTENT, "exact_resume": {"run": "mine"}}, tmp_path / "now.ckpt")
+    for path in (other, unknown, tmp_path / "folder", tmp_path / "link.ckpt", tmp_path / "none.ckpt"):
+        files.remove_checkpoint(path)
+    assert len(list(tmp_path.iterdir())) == 6
+    files.remove_checkpoint(own)
+    files.remove_checkpoint(tmp_path / "now.ckpt")
+    assert not own.exists()
+    assert not (tmp_path / "now.ckpt").exists()
 
 
 def save_under_a_limit(path: Path, size: int, answers: Any) -> None:
@@ -116,7 +142,7 @@ def save_under_a_limit(path: Path, size: int, answers: Any) -> None:
 
 @pytest.mark.parametrize("size", [0, 1000, 300_000])
 def test_a_quota_leaves_the_checkpoint_before_whole(tmp_path: Path, size: int) -> None:
-    path = written(tmp_path / "last.ckpt", 3, when=100)
+    path = written(tmp_path / "last.ckpt", 3)
     context = multiprocessing.get_context("fork")
     answers = context.SimpleQueue()
     process = context.Process(target=save_under_a_limit, args=(path, size, answers))
@@ -124,7 +150,7 @@ def test_a_quota_leaves_the_checkpoint_before_whole(tmp_path: Path, size: int) -
     process.join()
     assert process.exitcode == 0
     assert "cannot be written: File too large. Those before it are whole." in answers.get()
-    assert FILES.load_checkpoint(path)["step"] == 3
+    assert FILES.load_checkpoint(path)["global_step"] == 3
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -157,7 +183,7 @@ def save_for_ever(path: Path) -> None:
     step = 0
     while True:
         step += 1
-        FILES.save_checkpoint({"weights": torch.full((2_000_000,), float(step)), "step": step}, path)
+        FILES.save_checkpoint({"weights": torch.full((2_000_000,), float(step)), "global_step": step}, path)
 
 
 def test_a_process_killed_while_it_writes_leaves_a_whole_file(tmp_path: Path) -> None:
@@ -172,6 +198,6 @@ def test_a_process_killed_while_it_writes_leaves_a_whole_file(tmp_path: Path) ->
         process.kill()
         process.join()
         read = FILES.load_checkpoint(path)
-        assert bool((read["weights"] == read["step"]).all())
+        assert bool((read["weights"] == read["global_step"]).all())
     FILES.save_checkpoint(CONTENT, path)
     assert list(tmp_path.iterdir()) == [path], "what killed processes left is not removed"

@@ -25,18 +25,18 @@ model:
   class_path: gad_lightning.GADClassifier
   init_args:
     backbone:
-      class_path: gad_lightning.backbones.causal_lm.CausalLM
+      class_path: gad_lightning.CausalLM
       init_args: {language_model: someone/llama, lora: {r: 4, lora_dropout: 0.1}}
 data:
-  class_path: gad_lightning.data.toy.ToyActions
-  init_args: {num_videos: 16, window: 8, stride: 1, batch_size: 2}
+  class_path: gad_lightning.ToyActions
+  init_args: {num_videos: 16, short_memory: 8, stride: 1, batch_size: 2}
 trainer:
   accelerator: cpu
   max_epochs: 1
   limit_val_batches: 0
   log_every_n_steps: 1
   enable_progress_bar: false
-  callbacks: [{class_path: gad_lightning.training.interruption.Interruption, init_args: {every_steps: 5}}]
+  callbacks: [{class_path: gad_lightning.Interruption, init_args: {every_steps: 5}}]
 """
 SRUN = """#!{python}
 # One process for each task, told what SLURM tells it; ends with the worst exit status.

@@ -65,7 +65,7 @@ def two_heads() -> DataSchema:
 def uneven(step: int) -> Batch:
     """Four samples: of both tasks, of the first alone, of the second alone and unanswered, and of none."""
     asked = batch(random_frames(4, 8, seed=step), [[3, 7], [5], [7], []], torch.tensor([1, 2, 3, 2]))
-    return asked._replace(task=torch.tensor([0, 1, 0, 1]), draw=torch.tensor([0.1, 0.9, 0.2, 0.9]))
+    return asked._replace(task=torch.tensor([0, 1, 0, 1]), uniform=torch.tensor([0.1, 0.9, 0.2, 0.9]))
 
 
 def fit_uneven(rank: int, processes: int, folder: Path) -> None:
@@ -78,7 +78,7 @@ def fit_uneven(rank: int, processes: int, folder: Path) -> None:
         for lora in (None, NO_DROPOUT):
             torch.manual_seed(0)
             backbone = TinyBackbone(hidden_size=16, num_layers=1, num_heads=2, lora=lora)
-            share = {"answered_share": 0.5} if name == "gad" else {}
+            share = {"answer_fraction": 0.5} if name == "gad" else {}
             classifier = kind(backbone=backbone, schema=two_heads(), **share)
             book = Book()
             trainer = Trainer(
@@ -192,7 +192,7 @@ def refuse(rank: int, run: Run, strategy: dict[str, Any], said: Path) -> None:
     [
         ({"data_parallel_size": 1, "tensor_parallel_size": 2}, {}, "set data_parallel_size: 2 and tensor_parallel"),
         ({"save_distributed_checkpoint": True}, {}, "checkpoints of many files"),
-        ({}, {"quantization": "nf4"}, "quantised backbone cannot be spread .* or use strategy: ddp"),
+        ({}, {"quantization": "nf4"}, "quantized backbone cannot be spread .* or use strategy: ddp"),
     ],
 )
 def test_what_cannot_be_spread_is_refused(

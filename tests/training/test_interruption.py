@@ -140,10 +140,11 @@ def test_a_signal_to_one_of_two_processes_stops_both(tmp_path: Path) -> None:
     assert rest[3:] == unstopped[3:]
 
 
-def test_a_new_checkpoint_outlives_those_of_an_older_and_longer_run(tmp_path: Path) -> None:
+def test_checkpoints_of_an_older_and_longer_run_are_left_alone_and_new_ones_outlive_them(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     for step in (5000, 5600):
         (folder / f"last-{step:08d}.ckpt").write_bytes(b"of before")
     train(Run(tmp_path, steps=3, callbacks=(Interruption(every_seconds=None, every_steps=1),)))
-    assert sorted(path.name for path in folder.iterdir()) == ["last-00000001.ckpt", "last-00000002.ckpt"]
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [f"last-{step:08d}.ckpt" for step in (1, 2, 5000, 5600)]

@@ -61,15 +61,15 @@ model:
       init_args: {hidden_size: 16, num_layers: 1, lora: {r: 4, lora_dropout: 0.2}}
     optimizer: {class_path: torch.optim.AdamW, init_args: {lr: 0.01}}
 data:
-  class_path: gad_lightning.data.toy.ToyActions
-  init_args: {num_videos: 16, window: 8, stride: 1, batch_size: 4, num_workers: 1}
+  class_path: gad_lightning.ToyActions
+  init_args: {num_videos: 16, short_memory: 8, stride: 1, batch_size: 4, num_workers: 1}
 trainer:
   accelerator: cpu
   max_epochs: 2
   log_every_n_steps: 1
   enable_progress_bar: false
   enable_model_summary: false
-  callbacks: [{class_path: gad_lightning.training.interruption.Interruption, init_args: {every_steps: 7}}]
+  callbacks: [{class_path: gad_lightning.Interruption, init_args: {every_steps: 7}}]
 """
 
 

@@ -1,4 +1,4 @@
-"""Live sources for tests, on 127.0.0.1: small clips of plain colours, and servers that can be killed."""
+"""Live sources for tests, on 127.0.0.1: small clips of plain colors, and servers that can be killed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ import av
 import numpy as np
 
 FPS = 10
-COLOURS = {"background": (40, 40, 40), "red": (220, 30, 30), "blue": (30, 30, 220)}
+COLORS = {"background": (40, 40, 40), "red": (220, 30, 30), "blue": (30, 30, 220)}
 
 
 def write_scenes(
     path: Path, scenes: Sequence[tuple[str, float]], form: str | None = None, codec: str = "libx264"
 ) -> Path:
-    """Write scenes of one colour each, (name, seconds), at 10 frames a second with a key frame every half second."""
+    """Write scenes of one color each, (name, seconds), at 10 frames a second with a key frame every half second."""
     with av.open(str(path), "w", format=form) as container:
         stream: Any = container.add_stream(codec, rate=FPS, options={"g": "5", "bf": "0"})
         stream.width = stream.height = 64
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for name, seconds in scenes:
             for _ in range(round(seconds * FPS)):
-                picture = np.full((64, 64, 3), COLOURS[name], np.uint8)
+                picture = np.full((64, 64, 3), COLORS[name], np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return path

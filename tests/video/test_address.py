@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from gad_lightning.errors import SettingError
-from gad_lightning.video.address import address_of, redact
+from gad_lightning.redact import redact
+from gad_lightning.video.address import address_of
 
 
 @pytest.mark.parametrize(

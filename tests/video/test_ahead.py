@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
-from gad_lightning.video.ahead import Ahead, ChildDecoder, End, Piece, Task, ThreadDecoder
+from gad_lightning.video.ahead import Ahead, ChildDecoder, DecodeTask, End, Piece, ThreadDecoder
 from gad_lightning.video.base import Picture
 from gad_lightning.video.encoders import Encoder
 from tests.video.clips import number_of, write_clip
@@ -38,9 +38,9 @@ class Trap(Encoder):
         return pictures
 
 
-def task(number: int, path: Path) -> Task:
+def task(number: int, path: Path) -> DecodeTask:
     """All frames of a clip of 5 a second, in pieces of 2."""
-    return Task(number, path, 5.0, None, "keep", 2)
+    return DecodeTask(number, path, 5.0, None, "keep", 2)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_the_manifest_lists_these_videos(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_real_videos_decode_to_the_frames_times_and_colours_of_their_manifest(shared: Path, name: str) -> None:
+def test_real_videos_decode_to_the_frames_times_and_colors_of_their_manifest(shared: Path, name: str) -> None:
     """The manifest was read without rotation, which changes no mean; its times count from 0, ours from frame 0."""
     video, file = stated(shared)[name], VideoFile(shared / "data/videos" / name)
     times = []
@@ -218,4 +218,4 @@ def test_shrunk_pictures_are_those_of_a_box_filter(shared: Path, name: str) -> N
     expected = np.asarray(Image.fromarray(whole).resize((96, 96), Image.Resampling.BOX)).astype(float)
     shrunk = next(read_frames(path, resize=Resize(96))).picture.astype(float)
     assert np.abs(shrunk.mean((0, 1)) - expected.mean((0, 1))).max() < 1
-    assert np.abs(shrunk - expected).mean() < 8  # coloured edges blur: colours are stored at half the size
+    assert np.abs(shrunk - expected).mean() < 8  # colored edges blur: colors are stored at half the size

@@ -19,9 +19,9 @@ from torch import Tensor
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.video.base import Picture
 from gad_lightning.video.encode import REPORT, Settings, encode_video, encode_videos
-from gad_lightning.video.encode_report import read_report
 from gad_lightning.video.encoders import Encoder, SmallEncoder
-from gad_lightning.video.features import FeatureFile
+from gad_lightning.video.encoding.report import read_report
+from gad_lightning.video.features.feature_file import FeatureFile
 from tests.video.clips import write_clip
 
 LENGTHS = {"long": 29, "middle": 20, "short": 1, "tail": 11}

@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.schema import FeatureSpec
-from gad_lightning.video.arrays_on_disk import OPEN_FILES
-from gad_lightning.video.features import FeatureFile, SideBySide, check_features, open_features
-from gad_lightning.video.sidecar import write_sidecar
+from gad_lightning.video.features.arrays_on_disk import OPEN_FILES
+from gad_lightning.video.features.feature_file import FeatureFile, SideBySide, check_features, open_features
+from gad_lightning.video.features.sidecar import write_sidecar
 
 VALUES = torch.arange(40, dtype=torch.float32).reshape(10, 4) / 8  # exact in 16 bits
 ROWS = np.array([7, 2, 2, 9])

@@ -17,8 +17,8 @@ from gad_lightning.errors import DataError, SettingError
 from gad_lightning.parts import rebuild
 from gad_lightning.video.decode import VideoFile
 from gad_lightning.video.encode import Settings, encode_video, encode_videos
-from gad_lightning.video.features import FeatureFile
-from gad_lightning.video.huggingface import HuggingFaceEncoder
+from gad_lightning.video.encoding.huggingface import HuggingFaceEncoder
+from gad_lightning.video.features.feature_file import FeatureFile
 
 SIZES: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 VISION: dict[str, Any] = {**SIZES, "intermediate_size": 64, "image_size": 48, "patch_size": 8}

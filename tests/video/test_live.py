@@ -18,16 +18,16 @@ from gad_lightning.video.base import Frame, Picture, Resize
 from gad_lightning.video.decode import read_frames
 from gad_lightning.video.live import LiveSource, Notice
 from tests.video.rtsp import rtsp_server
-from tests.video.serving import COLOURS, LiveServer, folder_server, live_server, write_scenes
+from tests.video.serving import COLORS, LiveServer, folder_server, live_server, write_scenes
 
 SCENES = [("red", 1.0), ("blue", 1.0)]
 QUICK: dict[str, Any] = {"wait_seconds": (0.1, 0.2), "timeout_seconds": 2.0}
 
 
 def name_of(picture: Picture) -> str:
-    """Which colour a decoded picture is nearest to."""
+    """Which color a decoded picture is nearest to."""
     mean = picture.reshape(-1, 3).mean(0)
-    return min(COLOURS, key=lambda name: float(np.abs(mean - COLOURS[name]).sum()))
+    return min(COLORS, key=lambda name: float(np.abs(mean - COLORS[name]).sum()))
 
 
 def told(source: LiveSource) -> list[Notice]:

@@ -14,8 +14,8 @@ import pytest
 
 from gad_lightning.errors import SettingError
 from gad_lightning.video.base import Picture
-from gad_lightning.video.kitchen import KITCHEN_CLASSES, KITCHEN_GOALS, look_of, write_scripts
-from gad_lightning.video.synthetic import Kitchen, draw_video, render_kitchen, write_video
+from gad_lightning.video.kitchen.kitchen import KITCHEN_CLASSES, KITCHEN_GOALS, look_of, write_scripts
+from gad_lightning.video.kitchen.synthetic import Kitchen, draw_video, render_kitchen, write_video
 
 SMALL = {"num_videos": 4, "fps": 4, "size": 32}
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from gad_lightning.backbones.attention import is_plain
-from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.flex import widen
+from gad_lightning.backbones.kv_cache import KVCache
 from gad_lightning.backbones.last_layer import feed_forward_at
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.packing import pack
@@ -31,6 +31,8 @@ class Backbone(Part, nn.Module):
     window: int
     attention: Literal["sdpa", "flex"] = "sdpa"
     mergeable: bool = True  # whether merge() can be called
+    merged: bool = False  # whether a LoRA is folded into the weights, which can then not be trained
+    quantized: bool = False  # whether the frozen weights are held in 4 or 8 bits
 
     @abstractmethod
     def prepare(self, schema: DataSchema, texts: Sequence[str]) -> None:
@@ -44,6 +46,11 @@ class Backbone(Part, nn.Module):
     @abstractmethod
     def build(self) -> None:
         """Make the rows of the reserved new tokens, the connector and the LoRA; freeze what is not trained."""
+
+    @property
+    def built(self) -> bool:
+        """Whether :meth:`build` was called, and so a classifier has this backbone."""
+        return self.new_tokens.built
 
     @property
     @abstractmethod
@@ -70,9 +77,7 @@ class Backbone(Part, nn.Module):
         """Input vectors: tokens (R, T) and frames (B, F, N, D) -> (R, T, H)."""
 
     @abstractmethod
-    def forward(
-        self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, tokens: Tokens, frames: Tensor, cache: KVCache | None = None, at: Tensor | None = None) -> Tensor:
         """States after the last layer's norm: (R, T, H).
 
         Args:
@@ -83,7 +88,7 @@ class Backbone(Part, nn.Module):
         """
 
     def slot_states(
-        self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
+        self, tokens: Tokens, frames: Tensor, cache: KVCache | None = None, at: Tensor | None = None
     ) -> Tensor:
         """States of the slots, (Q, H); arguments as for :meth:`forward`.
 
@@ -139,6 +144,6 @@ class Backbone(Part, nn.Module):
             tokens = widen(pack(tokens)) if self.attention == "flex" else pack(tokens)
         return tokens.to(next(self.parameters()).device)._replace(plain=plain)
 
-    def make_cache(self, rows: int, room: int) -> KeyValueRows:
+    def make_cache(self, rows: int, room: int) -> KVCache:
         """Empty key/value rows on this backbone's device."""
-        return KeyValueRows(rows, room, next(self.parameters()).device)
+        return KVCache(rows, room, next(self.parameters()).device)

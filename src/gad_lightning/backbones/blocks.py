@@ -16,10 +16,10 @@ SIZE = 64
 
 
 class Block(NamedTuple):
-    """Some neighbouring queries and all keys that any of them sees."""
+    """Some neighboring queries and all keys that any of them sees."""
 
     queries: slice
-    keys: slice | Tensor  # a slice where they are neighbours, which copies nothing
+    keys: slice | Tensor  # a slice where they are neighbors, which copies nothing
     seen: Tensor  # (R, 1, queries, keys) bool
 
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.blocks import dense_mask, use_blocks
-from gad_lightning.backbones.cache import KeyValueRows
 from gad_lightning.backbones.connector import Connector, MLPConnector
 from gad_lightning.backbones.fingerprint import digest
 from gad_lightning.backbones.flex import flex_mask
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
+from gad_lightning.backbones.kv_cache import KVCache
 from gad_lightning.backbones.lora import (
     PAPER_LORA,
     adapter_names,
@@ -31,7 +31,7 @@ from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
 from gad_lightning.errors import SettingError
-from gad_lightning.parts import Part
+from gad_lightning.parts import Part, checked_part
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
 
@@ -52,7 +52,7 @@ class CausalLM(Backbone):
             least 16 numbers, and a CPU has no backward pass for it. ``sdpa`` skips on a CPU, block by block.
 
     Raises:
-        SettingError: if the decoder is to be quantised and trained.
+        SettingError: if the decoder is to be quantized and trained.
 
     Source: Pang et al., ICLR 2026, section 4: Llama-3.2-1B-Instruct, LoRA r 128, alpha 256, dropout 0.05.
     """
@@ -79,7 +79,8 @@ class CausalLM(Backbone):
         self.make_connector = connector
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.revision = revision
-        self.quantization, self.mergeable = quantization, quantization is None
+        self.quantization = quantization
+        self.quantized, self.mergeable = quantization is not None, quantization is None
         self.gradient_checkpointing = gradient_checkpointing
         self.attention = attention
         self.commit: str | None = None
@@ -136,7 +137,8 @@ class CausalLM(Backbone):
         """Make connector, new tokens and LoRA; freeze the rest."""
         embedding, head = self.model.get_input_embeddings().weight, self.model.get_output_embeddings().weight
         self.new_tokens.build(embedding, head)
-        self.connector = self.make_connector(self.width, self.hidden_size)
+        made = self.make_connector(self.width, self.hidden_size)
+        self.connector = checked_part(made, Connector, "backbone.connector")
         if self.lora is not None:
             self.model.requires_grad_(False)
             self.model = add_lora(self.model, self.decoder, self.lora, self.lora_on_head)
@@ -227,9 +229,7 @@ class CausalLM(Backbone):
             return torch.where(shown.unsqueeze(-1), mapped.view_as(vectors), vectors)
         return vectors.masked_scatter(shown.unsqueeze(-1), mapped)
 
-    def forward(
-        self, tokens: Tokens, frames: Tensor, cache: KeyValueRows | None = None, at: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, tokens: Tokens, frames: Tensor, cache: KVCache | None = None, at: Tensor | None = None) -> Tensor:
         """States after the last norm: (R, T, H)."""
         mask: Any = None
         positions, known = None, tokens.places
@@ -263,12 +263,14 @@ class CausalLM(Backbone):
         """Fold the LoRA into the weights; see :meth:`Backbone.merge`.
 
         Raises:
-            SettingError: on a quantised base: the sum would be rounded to 4 or 8 bits again.
+            SettingError: on a quantized base: the sum would be rounded to 4 or 8 bits again.
         """
         if self.quantization is not None:
             raise cannot("a LoRA cannot be merged into it", self.quantization)
+        if self.lora is None:
+            return 0.0
         self.merged, self.lora_layers = True, []
-        return merge_lora(self.model) if self.lora is not None else 0.0
+        return merge_lora(self.model)
 
     def trained_state(self) -> dict[str, Tensor]:
         """Trained weights by name.
@@ -276,7 +278,7 @@ class CausalLM(Backbone):
         Raises:
             SettingError: after :meth:`merge`, when the LoRA is gone into the frozen weights.
         """
-        if self.merged and self.lora is not None:
+        if self.merged:
             raise SettingError(
                 "The LoRA is merged: its weights are no longer apart.", "save the classifier before merging"
             )

@@ -45,7 +45,7 @@ class Family(ABC):
 
 
 class Tower(nn.Module):
-    """A vision tower as :class:`~gad_lightning.video.huggingface.HuggingFaceEncoder` calls one.
+    """A vision tower as :class:`~gad_lightning.HuggingFaceEncoder` calls one.
 
     Args:
         inner: the model's own tower.
@@ -58,7 +58,7 @@ class Tower(nn.Module):
         self.config = SimpleNamespace(patch_size=patch_size)
 
     def forward(self, pixel_values: Tensor) -> SimpleNamespace:
-        """Features of normalised pictures: (B, 3, h, w) -> ``last_hidden_state`` (B, n, D), row by row."""
+        """Features of normalized pictures: (B, 3, h, w) -> ``last_hidden_state`` (B, n, D), row by row."""
         return SimpleNamespace(last_hidden_state=self.see(pixel_values), pooler_output=None)
 
     def see(self, pixels: Tensor) -> Tensor:
@@ -173,7 +173,7 @@ class Qwen(Family):
         return int(config.vision_config.hidden_size) * int(config.vision_config.spatial_merge_size) ** 2
 
     def project(self, projector: nn.Module, features: Tensor) -> Tensor:
-        """Let the merger normalise each patch and merge: (n, D) -> (n, H)."""
+        """Let the merger normalize each patch and merge: (n, D) -> (n, H)."""
         norm: Any = next(module for name, module in projector.named_children() if name in ("ln_q", "norm"))
         mapped: Tensor = projector(features.reshape(-1, norm.weight.shape[0]))
         return mapped

@@ -31,22 +31,22 @@ def snapshot(name: str, revision: str | None = None, refresh: bool = False, weig
         weights: whether it must hold a model's weights.
 
     Raises:
-        MissingDataError: if there is no such folder or model, its licence was not accepted, or nobody answers.
+        MissingDataError: if there is no such folder or model, its license was not accepted, or nobody answers.
     """
     if Path(name).expanduser().is_dir():
         return Path(name).expanduser()
-    if is_path(name):
+    if _is_path(name):
         raise MissingDataError(f"There is no folder {name}.", "check the path of the model")
-    found = None if refresh else cached(name, revision, weights)
-    return found or download(name, revision, refresh, weights)
+    found = None if refresh else _cached(name, revision, weights)
+    return found or _download(name, revision, refresh, weights)
 
 
-def is_path(name: str) -> bool:
+def _is_path(name: str) -> bool:
     """Whether a name can only be meant as a folder."""
     return name.startswith((".", "/", "~", "\\")) or name.count("/") > 1
 
 
-def cached(name: str, revision: str | None, weights: bool) -> Path | None:
+def _cached(name: str, revision: str | None, weights: bool) -> Path | None:
     """The snapshot that the cache has, if it is whole."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
@@ -55,10 +55,10 @@ def cached(name: str, revision: str | None, weights: bool) -> Path | None:
         found = Path(snapshot_download(name, revision=revision, allow_patterns=[*WANTED], local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError):
         return None
-    return found if not weights or has_weights(found) else None
+    return found if not weights or _has_weights(found) else None
 
 
-def has_weights(folder: Path) -> bool:
+def _has_weights(folder: Path) -> bool:
     """Whether a folder holds weights, all parts of them."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
@@ -67,7 +67,7 @@ def has_weights(folder: Path) -> bool:
     return any(folder.glob("*.safetensors"))
 
 
-def download(name: str, revision: str | None, refresh: bool, weights: bool) -> Path:
+def _download(name: str, revision: str | None, refresh: bool, weights: bool) -> Path:
     """Download a snapshot, unless another process has just done so."""
     from filelock import FileLock
     from huggingface_hub import constants, snapshot_download
@@ -78,13 +78,13 @@ def download(name: str, revision: str | None, refresh: bool, weights: bool) -> P
     try:
         locks.mkdir(parents=True, exist_ok=True)
         with FileLock(locks / f"gad-lightning--{name.replace('/', '--')}.lock"):
-            found = None if refresh else cached(name, revision, weights)
+            found = None if refresh else _cached(name, revision, weights)
             return found or Path(snapshot_download(name, revision=revision, allow_patterns=[*WANTED]))
     except (OSError, transport, HFValidationError) as error:
-        raise explain(name, revision, error) from error
+        raise _explain(name, revision, error) from error
 
 
-def explain(name: str, revision: str | None, error: Exception) -> GadError:
+def _explain(name: str, revision: str | None, error: Exception) -> GadError:
     """Say why a model could not be downloaded, and what to do."""
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
@@ -93,13 +93,13 @@ def explain(name: str, revision: str | None, error: Exception) -> GadError:
     log_in = "log in with `hf auth login` (on a cluster: set HF_TOKEN)"
     if isinstance(error, GatedRepoError):
         return MissingDataError(
-            f"The weights of {name} are under a licence that this account has not accepted.",
+            f"The weights of {name} are under a license that this account has not accepted.",
             f"accept it at {page}, then {log_in}",
         )
     if isinstance(error, RepositoryNotFoundError):
         return MissingDataError(
-            f"There is no model {name!r}, or it is private or under a licence and nobody is logged in.",
-            f"check the name; if {page} exists, accept its licence there, then {log_in}",
+            f"There is no model {name!r}, or it is private or under a license and nobody is logged in.",
+            f"check the name; if {page} exists, accept its license there, then {log_in}",
         )
     if isinstance(error, RevisionNotFoundError):
         return MissingDataError(f"{name} has no revision {revision!r}.", f"choose one of {page}/commits")

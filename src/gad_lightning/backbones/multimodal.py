@@ -41,7 +41,7 @@ class MultimodalLM(CausalLM):
     """Starts from LLaVA 1.5, LLaVA-OneVision, Qwen2.5-VL or Qwen3-VL instead of a language model alone.
 
     Features are those of the model's own vision tower, made with
-    :class:`~gad_lightning.backbones.vision_tower.VisionTower`; with all patches of a frame the states equal the
+    :class:`~gad_lightning.VisionTower`; with all patches of a frame the states equal the
     original model's. The Qwen models read one token a frame: for more, their rotary positions are not plain.
 
     The tower and the original projector stay in memory, frozen: see :meth:`~CausalLM.original`.
@@ -91,7 +91,7 @@ class MultimodalLM(CausalLM):
             raise SettingError(
                 f"{name} reads features of its own vision tower, {width} wide; these are of the encoder "
                 f"{features.encoder!r}, {features.width} wide.",
-                "encode the videos with gad_lightning.backbones.vision_tower.VisionTower and the same model",
+                "encode the videos with gad_lightning.VisionTower and the same model",
             )
         if self.family.one_token and features.tokens_per_frame != 1:
             raise SettingError(

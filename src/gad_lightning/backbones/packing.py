@@ -22,7 +22,7 @@ def pack(tokens: Tokens) -> Tokens:
     """
     lengths = (tokens.places.kind != Kind.PAD).sum(1)
     width = tokens.ids.shape[1]
-    row, offset = first_fit(lengths.tolist(), width)
+    row, offset = _first_fit(lengths.tolist(), width)
     rows = max(row, default=-1) + 1
     if rows > WORTH * len(lengths):
         return tokens
@@ -48,11 +48,11 @@ def pack(tokens: Tokens) -> Tokens:
     )
 
 
-def first_fit(lengths: list[int], room: int) -> tuple[list[int], list[int]]:
+def _first_fit(lengths: list[int], room: int) -> tuple[list[int], list[int]]:
     """Give each length, longest first, the first row it fits: rows and offsets.
 
     Example:
-        >>> first_fit([3, 5, 2, 1], 5)
+        >>> _first_fit([3, 5, 2, 1], 5)
         ([1, 0, 1, 2], [0, 0, 3, 0])
     """
     row, offset, used = [0] * len(lengths), [0] * len(lengths), list[int]()

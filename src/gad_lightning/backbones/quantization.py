@@ -10,14 +10,14 @@ from torch import nn
 from gad_lightning.errors import SettingError
 
 Quantization = Literal["nf4", "int8"]
-"""``nf4``: 4-bit normal floats in blocks of 64, scales quantised again; ``int8``: rows of bytes, outliers apart."""
+"""``nf4``: 4-bit normal floats in blocks of 64, scales quantized again; ``int8``: rows of bytes, outliers apart."""
 
 OUTLIER = 6.0
 """Activations beyond this go through the 16-bit path of ``int8`` (the threshold of LLM.int8)."""
 
 
 def check_quantization(how: Quantization | None, lora: object) -> None:
-    """Refuse what bitsandbytes has not, and a quantised decoder without LoRA.
+    """Refuse what bitsandbytes has not, and a quantized decoder without LoRA.
 
     Args:
         how: the backbone's setting.
@@ -34,7 +34,7 @@ def check_quantization(how: Quantization | None, lora: object) -> None:
         )
     if lora is None:
         raise SettingError(
-            f"backbone.lora is null and backbone.quantization is {how!r}: quantised weights have no gradient, so "
+            f"backbone.lora is null and backbone.quantization is {how!r}: quantized weights have no gradient, so "
             "nothing of the decoder could be trained.",
             "give backbone.lora, or set backbone.quantization to null",
         )
@@ -59,7 +59,7 @@ def quantize(decoder: nn.Module, how: Quantization, compute_dtype: torch.dtype) 
 
 
 def quantized(layer: nn.Linear, how: Quantization, compute_dtype: torch.dtype) -> nn.Module:
-    """Make the quantised copy of one linear layer; its bias keeps its format."""
+    """Make the quantized copy of one linear layer; its bias keeps its format."""
     from bitsandbytes import nn as bnb
 
     device, bias = layer.weight.device, layer.bias is not None
@@ -84,8 +84,8 @@ def mark_quantized(model: nn.Module, how: Quantization) -> None:
 
 
 def cannot(what: str, how: Quantization) -> SettingError:
-    """The error for something that a quantised base cannot do; it works on the same checkpoint without quantisation."""
+    """The error for something that a quantized base cannot do; it works on the same checkpoint without quantization."""
     return SettingError(
         f"backbone.quantization is {how!r}, and {what}.",
-        "set backbone.quantization to null in the config; the checkpoint's LoRA fits the unquantised base too",
+        "set backbone.quantization to null in the config; the checkpoint's LoRA fits the unquantized base too",
     )

@@ -8,18 +8,18 @@ import torch
 from gad_lightning.backbones.families import Family, family_of
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.video.base import Picture
-from gad_lightning.video.huggingface import HuggingFaceEncoder
+from gad_lightning.video.encoding.huggingface import HuggingFaceEncoder
 
 
 class VisionTower(HuggingFaceEncoder):
-    """Makes the features that :class:`~gad_lightning.backbones.multimodal.MultimodalLM` reads.
+    """Makes the features that :class:`~gad_lightning.MultimodalLM` reads.
 
     A feature is what the model's projector is given: the states of the layer (or layers) it reads, the class token left
     out. ``tokens`` says how a frame's patches are pooled, always before the projector: ``"pooled"`` is their mean,
     ``"grid3x3"`` averages them in a 3 x 3 grid; a grid as fine as the patches keeps them all (24x24 for LLaVA 1.5).
     Frames are read whole: no tiles. The whole checkpoint is read, and all but the tower let go.
 
-    Args: as :class:`~gad_lightning.video.huggingface.HuggingFaceEncoder`.
+    Args: as :class:`~gad_lightning.HuggingFaceEncoder`.
     """
 
     @property

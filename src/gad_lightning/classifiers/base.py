@@ -1,14 +1,12 @@
-"""What the three classifiers share: steps, metrics, optimiser, reading of a batch."""
+"""What the three classifiers share: steps, metrics, optimizer, reading of a batch."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
 import torch
 from lightning import LightningModule
 from lightning.pytorch.callbacks import Callback
@@ -17,22 +15,40 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.classifiers.detection import Detection, detect
+from gad_lightning.classifiers.detection import Detecting
 from gad_lightning.classifiers.evaluation import Evaluation
+from gad_lightning.classifiers.exact_features import ExactFeatures
 from gad_lightning.classifiers.schedule import PaperAdamW, warm_up
-from gad_lightning.classifiers.sharding import SpreadsBlocks
+from gad_lightning.classifiers.sharded_blocks import ShardedBlocks
 from gad_lightning.classifiers.sharing import Shareable
+from gad_lightning.classifiers.standardization import Standardization
+from gad_lightning.classifiers.turns import Turns
 from gad_lightning.errors import SettingError
+from gad_lightning.prompts.layout import Branches, Text
 from gad_lightning.prompts.prompt import Prompt
-from gad_lightning.readouts.base import OpenBranches
+from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
 from gad_lightning.training.distribution import average
 from gad_lightning.training.exact_resume import ExactResume
-from gad_lightning.types import IGNORED, Batch, Loss, Predictions, Tokens
+from gad_lightning.training.run_folder import RunFolder
+from gad_lightning.types import Batch, Loss, Predictions, Tokens
 
 
-class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
-    """Base: a subclass gives ``losses(batch)`` and ``scores(batch)``, and nothing else differs.
+class _EmptyModule(LightningModule):
+    """A module before any constructor runs, so that a subclass may set modules before it calls Classifier's."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        made = super().__new__(cls)
+        LightningModule.__init__(made)
+        return made
+
+
+class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
+    """Base: a subclass gives ``losses(batch)``, ``scores(batch)`` and ``score_branches``.
+
+    A subclass's constructor may set modules before or after it calls this one. After it, the language model is loaded,
+    ``self.backbone.hidden_size`` is known, and new tokens can be reserved through ``self.backbone.vocabulary``. When
+    all constructors are done, :meth:`complete` makes the rows of the new tokens, the connector and the LoRA.
 
     Args:
         backbone: language model and connector.
@@ -43,7 +59,7 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         background_weight: weight of background queries in the loss, at least 0.
         optimizer: factory ``parameters -> Optimizer``.
         schedule: learning rate after the warm-up: cosine to 0, or constant.
-        warmup: share of all steps over which the learning rate rises from 0, in [0, 1).
+        warmup: fraction of all steps over which the learning rate rises from 0, in [0, 1).
 
     Raises:
         SettingError: if a setting cannot work with the backbone or the schema.
@@ -51,8 +67,8 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
 
     opener: ClassVar[str]
     unrecorded = ("optimizer",)
-    mean: Tensor
-    std: Tensor
+    backbone: Backbone
+    background: Tensor
 
     def __init__(
         self,
@@ -66,7 +82,6 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         schedule: Literal["cosine", "constant"] = "cosine",
         warmup: float = 0.1,
     ) -> None:
-        super().__init__()
         if (schema is None) == (class_names is None):
             raise SettingError("A classifier needs either a schema or class_names.", "give one of the two")
         self.schema = schema if schema is not None else schema_of(class_names or [], features=features)
@@ -76,7 +91,7 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
             )
         self.background_weight = background_weight
         self.make_optimizer, self.schedule, self.warmup = optimizer, schedule, warmup
-        if getattr(getattr(backbone, "new_tokens", None), "built", False):
+        if backbone.built:
             raise SettingError("This backbone is part of another classifier, which would lose it.", "make one for each")
         self.backbone = backbone
         self.prompt = deepcopy(prompt) if prompt else Prompt()  # it is prepared for this classifier alone
@@ -84,36 +99,39 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         classes = [name for labels in self.schema.label_sets for name in labels.names]
         backbone.prepare(self.schema, [*self.prompt.texts(self.schema, opener), *classes, *self.schema.goals])
         self.prompt.prepare(self.schema, backbone.vocabulary, opener)
-        self.prepare()
-        backbone.build()
         self.evaluation = Evaluation(self.schema)
-        self.check_positions()
-        spec = self.schema.features
-        mean = (0.0,) * spec.width if spec.mean is None else spec.mean
-        std = (1.0,) * spec.width if spec.std is None else spec.std
-        self.register_buffer("mean", torch.tensor(mean), persistent=False)
-        self.register_buffer("std", torch.tensor(std), persistent=False)
+        self.standardize = Standardization(self.schema.features)
+        self.turns = Turns()
         background = [-1 if task.labels.background is None else task.labels.background for task in self.schema.tasks]
         self.background = torch.tensor(background)
 
-    @abstractmethod
-    def prepare(self) -> None:
-        """Make what the subclass needs, after the backbone is prepared and before it is built."""
+    def complete(self) -> None:
+        """Build the backbone, once all tokens are reserved.
+
+        Raises:
+            SettingError: if positions or attention span of the language model are too few, or a part is no part.
+        """
+        self.backbone.build()
+        windows = self.schema.windows
+        frames = windows.frames if windows.mode == "window" else windows.frames - 1 + windows.chunk
+        longest = max(self.prompt.trunk_length(frames, task) for task in range(len(self.schema.tasks)))
+        self.check_positions(longest + self.longest_branch)
+        self.spec()  # what a checkpoint could not describe is refused now, not when the first one is saved
 
     @abstractmethod
     def losses(self, batch: Batch) -> dict[str, Loss]:
-        """Weighted losses of a batch by name; their sum is minimised."""
+        """Weighted losses of a batch by name; their sum is minimized, and each is logged as ``train/<name>``."""
 
     @abstractmethod
     def scores(self, batch: Batch) -> Predictions:
         """Class scores of a batch; nothing is rendered but openers."""
 
     @abstractmethod
-    def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
+    def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Scores and logits, (Q, C) each, of branches that are open on a cache (a live stream's)."""
 
     def room(self, branches: int) -> int:
-        """Room in a row that ``judge`` needs for what it reads on that many branches."""
+        """Room in a row of a cache for what :meth:`score_branches` writes on that many branches."""
         return 0
 
     @property
@@ -121,32 +139,29 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         """Most tokens a branch can have."""
         return len(self.prompt.opener_ids)
 
-    def check_positions(self) -> None:
-        """Refuse a backbone whose positions or own sliding window cannot hold prompt, window, chunk and answer.
+    def check_positions(self, needed: int) -> None:
+        """Refuse a language model whose positions or own sliding window are fewer than ``needed``.
 
         Raises:
             SettingError: naming both numbers.
         """
-        windows = self.schema.windows
-        frames = windows.frames if windows.mode == "window" else windows.frames - 1 + windows.chunk
-        needed = max(self.prompt.trunk_length(frames, task) for task in range(len(self.schema.tasks)))
-        needed += self.longest_branch
         for what, limit in (
             ("max_positions", self.backbone.max_positions),
             ("own window", self.backbone.attention_span),
         ):
             if limit is not None and needed > limit:
                 raise SettingError(
-                    f"Prompt, {frames} frames of {self.prompt.group} tokens and an answer need {needed} positions; the "
+                    f"Prompt, frames ({self.prompt.group} tokens each) and an answer need {needed} positions; the "
                     f"language model's {what} is {limit}.",
-                    "make data.window, data.long_memory or data.chunk smaller, or take another language model",
+                    "make data.short_memory, data.long_memory or data.chunk smaller, let the context write less, or "
+                    "take another language model",
                 )
 
     def forward(self, frames: Tensor, frame_counts: Tensor | None = None, task: int = 0) -> Tensor:
         """Say what happens at the last frame of each sample.
 
         Args:
-            frames: (B, F, N, D), or (B, F, D) where N is 1; as the features are, not standardised.
+            frames: (B, F, N, D), or (B, F, D) where N is 1; as the features are, not standardized.
             frame_counts: (B,) frames of each sample; all F by default.
             task: index into the schema's tasks.
 
@@ -155,56 +170,27 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         """
         frames = frames.unsqueeze(2) if frames.dim() == 3 else frames
         counts = torch.full((len(frames),), frames.shape[1]) if frame_counts is None else frame_counts.cpu()
-        return self.scores(self.last_frame_batch(frames.to(self.device), counts, task)).scores
+        return self.scores(Batch.at_last_frames(frames.to(self.device), counts, task)).scores
 
-    def detect(self, video: str | Path | np.ndarray | Tensor, fps: float | None = None, **how: Any) -> Detection:
-        """Label every frame of one video, as ``gad-lightning predict`` would.
+    def render(self, batch: Batch, answers: Text | None = None, beside: Sequence[Text] = ()) -> Tokens:
+        """Lay a batch out as tokens, on the CPU.
 
         Args:
-            video: path of a video file, which is decoded and encoded; or features, (F, D) or (F, N, D), as an array or
-                the path of a .npy file, not standardised.
-            fps: rate of features given, to be checked against the classifier's.
-            **how: ``task`` (index), ``batch_size``, ``encoder`` (for video files; needed if it is not the built-in).
-
-        Returns:
-            Labels, times, scores of every frame, and the segments.
+            batch: what is asked.
+            answers: text after each query's opener.
+            beside: texts on further branches of the queries, which neither see the slot nor are seen by it.
 
         Raises:
-            MissingDataError, DataError, SettingError: if the video cannot be read or is of another kind.
+            SettingError: if a text is longer than its context states, and than the language model can hold.
         """
-        return detect(self, video, fps, **how)
+        branches, room = self.branches(batch, answers, beside), batch.frames.shape[1]
+        tokens = self.prompt.lay_out(batch.frame_counts, room, self.sample_task(batch), branches)
+        self.check_positions(int(tokens.places.position.max()) + 1)
+        return tokens
 
-    @staticmethod
-    def last_frame_batch(frames: Tensor, counts: Tensor, task: int = 0) -> Batch:
-        """Ask at the last frame of each sample: frames (B, F, N, D), counts (B,)."""
-        size = len(frames)
-        zeros, every = torch.zeros(size, dtype=torch.int64), torch.arange(size)
-        return Batch(
-            frames=frames,
-            frame_counts=counts,
-            first_frame=zeros,
-            goal=zeros - 1,
-            segments=torch.zeros(size, 0, 3, dtype=torch.int64),
-            sample=every,
-            anchor=counts - 1,
-            moment=counts - 1,
-            horizon=zeros,
-            task=zeros + task,
-            label=torch.full_like(zeros, IGNORED),
-            video=every,
-            ordinal=zeros,
-            draw=torch.ones(size),
-        )
-
-    def render(
-        self,
-        batch: Batch,
-        answers: tuple[Tensor, Tensor] | None = None,
-        apart: Sequence[tuple[Tensor, Tensor]] = (),
-    ) -> Tokens:
-        """Lay a batch out as tokens, on the CPU; see :meth:`Prompt.render`."""
-        asked = (batch.sample, batch.anchor, self.sample_task(batch))
-        return self.prompt.render(batch.frame_counts, batch.frames.shape[1], *asked, answers, apart=apart)
+    def branches(self, batch: Batch, answers: Text | None = None, beside: Sequence[Text] = ()) -> Branches:
+        """Openers and texts that hang off the frames of a batch; arguments as for :meth:`render`."""
+        return self.prompt.branches(batch.sample, batch.anchor, answers, beside)
 
     def sample_task(self, batch: Batch) -> Tensor:
         """Task whose prompt each sample has: that of its queries, (B,)."""
@@ -213,7 +199,7 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
         return chosen
 
     def frames(self, batch: Batch) -> Tensor:
-        """Check and standardise the frames of a batch: (B, F, N, D).
+        """Check and standardize the frames of a batch: (B, F, N, D).
 
         Raises:
             SettingError: if they have another width or token count than the classifier was made for.
@@ -225,13 +211,8 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
                 f"({spec.tokens_per_frame}, {spec.width}) of the encoder {spec.encoder!r}.",
                 "encode with that encoder, or give features=FeatureSpec(width=..., tokens_per_frame=...)",
             )
-        return self.standardise(batch.frames)
-
-    def standardise(self, frames: Tensor) -> Tensor:
-        """Give features (..., D) the training split's zero mean and unit spread."""
-        exact = torch.promote_types(self.mean.dtype, torch.float32)
-        scaled: Tensor = (frames.to(exact) - self.mean) / self.std
-        return scaled
+        standardized: Tensor = self.standardize(batch.frames)
+        return standardized
 
     def average(self, loss: Loss) -> Tensor:
         """Divide a loss by its count over all processes, so that their averaged gradients are those of one process."""
@@ -246,7 +227,7 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
 
     def on_fit_start(self) -> None:
         """Train with dropout also where the classifier came from a checkpoint; refuse one whose LoRA is merged."""
-        if getattr(self.backbone, "merged", False) and getattr(self.backbone, "lora", None) is not None:
+        if self.backbone.merged:
             raise SettingError("The LoRA is merged into the weights.", "train before merging, or load it again")
         if not self.training:
             self.train()
@@ -280,11 +261,12 @@ class Classifier(Shareable, SpreadsBlocks, LightningModule):  # type: ignore[mis
 
     def configure_callbacks(self) -> list[Callback]:
         """Bring along what makes a stopped run go on exactly, unless the trainer has it."""
-        trainer: Any = self.trainer  # whose callbacks are not declared
-        return [] if any(isinstance(own, ExactResume) for own in trainer.callbacks) else [ExactResume()]
+        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
+        needed: tuple[type[Callback], ...] = (ExactResume, RunFolder)
+        return [kind() for kind in needed if not any(isinstance(own, kind) for own in callbacks)]
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Optimise what is trained, with warm-up and schedule in steps.
+        """Optimize what is trained, with warm-up and schedule in steps.
 
         Raises:
             SettingError: if the run has no end, by which the schedule is stretched.

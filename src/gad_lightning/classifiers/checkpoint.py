@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -9,22 +10,24 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from gad_lightning.classifiers.standardization import Standardization
 from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import ALLOWED_PACKAGES, Part, describe, find_class, rebuild
-from gad_lightning.schema import DataSchema
+from gad_lightning.redact import redact
+from gad_lightning.schema import DataSchema, FeatureSpec
 from gad_lightning.training.checkpoint_files import read_checkpoint as read_checkpoint  # offered here too
-from gad_lightning.video.address import redact
 
 KEY = "gad_lightning"
 FORMAT = 1
 
 
-class SavesTrainedWeights(Part):
+class TrainedWeights(Part):
     """Mixin of the classifiers: small checkpoints, rebuilt without a config, refused where they do not fit."""
 
     strict_loading = False  # the frozen weights are not in the checkpoint; we check the trained ones ourselves
     backbone: Any
     schema: DataSchema
+    standardize: Standardization
 
     def settings(self) -> dict[str, Any]:
         """Arguments to record: the schema in place of its shorthand."""
@@ -41,7 +44,7 @@ class SavesTrainedWeights(Part):
         trained = {name: weight.detach() for name, weight in self.trained_state().items()}
         whole = checkpoint.get("state_dict", trained)  # of all processes, in the first one; elsewhere it can be empty
         checkpoint["state_dict"] = {name: whole[name] for name in trained if whole}
-        checkpoint[KEY] = {**self.about(), "trained": shapes_of(trained)}
+        checkpoint[KEY] = {**self.about(), "trained": _shapes_of(trained)}
 
     def about(self) -> dict[str, Any]:
         """What makes the classifier again, but for its weights: plain data."""
@@ -68,8 +71,8 @@ class SavesTrainedWeights(Part):
                 "set backbone.language_model (and revision) to the one in the config.yaml beside the checkpoint",
             )
         # a sharding strategy has read the weights already, and leaves their names only
-        wanted = shapes_of(self.trained_state())
-        found = shapes_of(checkpoint["state_dict"]) if "state_dict" in checkpoint else about.get("trained", wanted)
+        wanted = _shapes_of(self.trained_state())
+        found = _shapes_of(checkpoint["state_dict"]) if "state_dict" in checkpoint else about.get("trained", wanted)
         missing = [name for name in wanted if found.get(name) != wanted[name]]
         unknown = [name for name in found if name not in wanted]
         if missing or unknown:
@@ -78,6 +81,11 @@ class SavesTrainedWeights(Part):
                 f"others, first {(missing or unknown)[0]!r}. It was probably saved with another head or LoRA.",
                 "pass the config.yaml that lies next to the checkpoint",
             )
+
+    def take_statistics(self, features: FeatureSpec) -> None:
+        """Standardize by the mean and spread of ``features``, and record them; by 0 and 1 where it has none."""
+        self.schema = self.schema._replace(features=features)
+        self.standardize.take(features)
 
     def check_schema(self, stored: DataSchema) -> None:
         """Compare label sets, goals and features with a checkpoint's.
@@ -99,12 +107,20 @@ class SavesTrainedWeights(Part):
                 f"The checkpoint has label sets of {stored_sizes} classes, this classifier of {sizes}.",
                 "use the class list it was trained with",
             )
-        if self.schema.features != stored.features:
+        features = self.schema.features
+        if features._replace(mean=None, std=None) != stored.features._replace(mean=None, std=None):
             raise CheckpointError(
                 f"The checkpoint was trained on other features: encoder {stored.features.encoder!r}, "
-                f"{stored.features.fps} fps, width {stored.features.width}, or other statistics.",
-                "encode with that encoder, and keep the training split that the statistics are of",
+                f"{stored.features.fps} fps, width {stored.features.width}.",
+                "encode with that encoder and at that rate",
             )
+        if features != stored.features:
+            warnings.warn(
+                "The checkpoint's mean and spread of the features are kept: those of the training videos here differ "
+                "(other videos, or an earlier rule).",
+                stacklevel=2,
+            )
+            self.take_statistics(stored.features)
 
     @classmethod
     def load_from_checkpoint(
@@ -155,7 +171,7 @@ class SavesTrainedWeights(Part):
         return made
 
 
-def shapes_of(weights: Mapping[str, Tensor]) -> dict[str, list[int]]:
+def _shapes_of(weights: Mapping[str, Tensor]) -> dict[str, list[int]]:
     """Shapes by name, as plain data."""
     return {name: list(weight.shape) for name, weight in weights.items()}
 

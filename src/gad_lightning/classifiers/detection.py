@@ -1,28 +1,28 @@
-"""From one video to its labelled timeline, without a Trainer."""
+"""From one video to its labeled timeline, without a Trainer."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from lightning import LightningModule
 from torch import Tensor
 
+from gad_lightning.classifiers.turns import Turns
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.plans import Chunks, EveryQuery
-from gad_lightning.data.records import FrameSource, VideoRecord, timeline
+from gad_lightning.data.records import FeatureSource, VideoRecord, timeline
 from gad_lightning.data.sampling import BatchKey
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.schema import FeatureSpec
-from gad_lightning.segments import cut
-from gad_lightning.types import Batch
+from gad_lightning.schema import DataSchema, FeatureSpec, Windows
+from gad_lightning.segments import cut_each
+from gad_lightning.types import Batch, Predictions, chosen_classes, joined_names
 from gad_lightning.video.encoders import Encoder, SmallEncoder
-
-if TYPE_CHECKING:
-    from gad_lightning.classifiers.base import Classifier
 
 
 class Stretch(NamedTuple):
@@ -37,61 +37,94 @@ class Stretch(NamedTuple):
 class Detection(NamedTuple):
     """What a classifier sees in one video."""
 
-    labels: list[str]  # F class names, one a frame
+    labels: list[str]  # F class names, one a frame; several, joined by "; ", or none, where several can be true at once
     seconds: list[float]  # F times, from 0
     scores: Tensor  # (F, C) log-probabilities
-    segments: list[Stretch]  # runs of one label, background left out
+    segments: list[Stretch]  # runs of one label, background left out; those of different labels may overlap
 
 
-@torch.inference_mode()
-def detect(
-    classifier: Classifier,
-    video: str | Path | np.ndarray | Tensor,
-    fps: float | None = None,
-    task: int = 0,
-    batch_size: int = 16,
-    encoder: Encoder | None = None,
-) -> Detection:
-    """Label every frame of a video as ``gad-lightning predict`` would; see :meth:`Classifier.detect`."""
-    spec, asked = classifier.schema.features, classifier.schema.tasks[task]
-    frames = open_frames(video, fps, spec, encoder)
-    record = VideoRecord("video", frames)
-    classes = asked.labels
-    laid = timeline(record, classes)
+class Detecting(LightningModule):
+    """Mixin of the classifiers: labels every frame of a video."""
+
+    schema: DataSchema
+    turns: Turns
+
+    @abstractmethod
+    def scores(self, batch: Batch) -> Predictions:
+        """Class scores of a batch."""
+
+    @torch.inference_mode()
+    def detect(
+        self,
+        video: str | Path | np.ndarray | Tensor,
+        fps: float | None = None,
+        task: int = 0,
+        batch_size: int = 16,
+        encoder: Encoder | None = None,
+    ) -> Detection:
+        """Label every frame of one video, as ``gad-lightning predict`` would. Threads may call this side by side.
+
+        Args:
+            video: path of a video file, which is decoded and encoded; or features, (F, D) or (F, N, D), as an array or
+                the path of a .npy file, not standardized.
+            fps: rate of features given, to be checked against the classifier's.
+            task: what is asked, index into the schema's tasks.
+            batch_size: windows, or chunks in one pass, that are scored together.
+            encoder: for video files; needed if the classifier's is not the built-in one.
+
+        Returns:
+            Labels, times, scores of every frame, and the segments.
+
+        Raises:
+            MissingDataError, DataError, SettingError: if the video cannot be read or is of another kind.
+        """
+        spec, classes = self.schema.features, self.schema.tasks[task].labels
+        frames = _open_frames(video, fps, spec, encoder)
+        dataset = _dataset_of(VideoRecord("video", frames), self.schema, task)
+        scored = [self._score_in_evaluation(batch) for batch in _batches(dataset, batch_size, self.device)]
+        order = torch.cat([part.query_index for part in scored]).argsort()
+        scores = torch.cat([part.scores.cpu() for part in scored])[order, : len(classes.names)]
+        chosen = chosen_classes(scores, classes)
+        skip = [index for index in (classes.background, classes.ignore) if index is not None]
+        segments = [
+            Stretch(classes.names[label], start / spec.fps, end / spec.fps, float(scores[start:end, label].mean()))
+            for label, start, end in cut_each(chosen, skip)
+        ]
+        names = [joined_names(row, classes) for row in chosen]
+        return Detection(names, [frame / spec.fps for frame in range(len(scores))], scores, segments)
+
+    def _score_in_evaluation(self, batch: Batch) -> Predictions:
+        """Score a batch without dropout; every module is then as it was before, in training or not."""
+        with self.turns:
+            training = [module for module in self.modules() if module.training]
+            self.eval()
+            try:
+                return self.scores(batch)
+            finally:
+                for module in training:
+                    module.training = True
+
+
+def _dataset_of(record: VideoRecord, schema: DataSchema, task: int) -> WindowDataset:
+    """Windows or chunks that ask ``task`` at every frame of a video."""
+    laid = timeline(record, schema.tasks[task].labels)
     queries = laid.queries._replace(task=np.full_like(laid.queries.task, task))
-    windows = classifier.schema.windows
+    windows: Windows = schema.windows
     one_pass = windows.mode == "one_pass"
-    plans = Chunks([queries], 0, [frames.num_frames], windows.chunk) if one_pass else EveryQuery([queries], 0)
-    dataset = WindowDataset([record], [laid._replace(queries=queries)], plans, windows)
-    training = classifier.training
-    classifier.eval()
-    scored = [classifier.scores(batch) for batch in batches(dataset, batch_size, classifier.device)]
-    classifier.train(training)
-    order = torch.cat([part.ordinal for part in scored]).argsort()
-    scores = torch.cat([part.scores.cpu() for part in scored])[order, : len(classes.names)]
-    labels = scores.argmax(1)
-    skip = [index for index in (classes.background, classes.ignore) if index is not None]
-    segments = [
-        Stretch(classes.names[label], start / spec.fps, end / spec.fps, float(scores[start:end, label].mean()))
-        for label, start, end in cut(labels, skip)
-    ]
-    return Detection(
-        [classes.names[label] for label in labels.tolist()],
-        [i / spec.fps for i in range(len(labels))],
-        scores,
-        segments,
-    )
+    counts = [record.frames.num_frames]
+    plans = Chunks([queries], 0, counts, windows.chunk) if one_pass else EveryQuery([queries], 0)
+    return WindowDataset([record], [laid._replace(queries=queries)], plans, windows)
 
 
-def batches(dataset: WindowDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
+def _batches(dataset: WindowDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
     """All samples of a data set in order, frames on ``device``."""
     for start in range(0, len(dataset), batch_size):
         yield dataset[BatchKey(0, tuple(range(start, min(start + batch_size, len(dataset)))))].to(device)
 
 
-def open_frames(
+def _open_frames(
     video: str | Path | np.ndarray | Tensor, fps: float | None, spec: FeatureSpec, encoder: Encoder | None
-) -> FrameSource:
+) -> FeatureSource:
     """Frames of a video in memory: features as given or from a .npy file, or encoded from a video file.
 
     Raises:
@@ -108,9 +141,9 @@ def open_frames(
             "encode the video again at that rate",
         )
     if isinstance(video, str | Path):
-        from gad_lightning.video.features import FeatureFile
+        from gad_lightning.video.features.feature_file import FeatureFile
 
-        source: FrameSource = FeatureFile(Path(video))
+        source: FeatureSource = FeatureFile(Path(video))
         array = source.rows(np.arange(source.num_frames))
     else:
         given = video.detach().float().cpu() if isinstance(video, Tensor) else video  # numpy knows no GPU, no bfloat16

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
-from gad_lightning.heads.base import ClassifierHead
+from gad_lightning.heads.base import ClassifierHead, first_head, make_heads
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss, query_weights
 from gad_lightning.objectives.base import Objective
 from gad_lightning.parts import Part
-from gad_lightning.readouts.base import OpenBranches
+from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import LabelSet
 from gad_lightning.types import Batch, Loss, Predictions
 
@@ -39,52 +41,57 @@ class DiscriminativeClassifier(Classifier):
         objectives: list[Objective] | None = None,
         **shared: Any,
     ) -> None:
-        self.make_head, self.given = head, objectives or []
         super().__init__(**shared)
+        self.heads = make_heads(head, "model.head", self.backbone.hidden_size, self.schema.label_sets)
+        self.objectives = nn.ModuleList(objectives or [])
 
-    def prepare(self) -> None:
-        """Make the heads and prepare the objectives."""
-        size = self.backbone.hidden_size
-        self.heads = nn.ModuleList(self.make_head(size, labels) for labels in self.schema.label_sets)
-        self.objectives = nn.ModuleList(self.given)
-        for objective in self.given:
+    def complete(self) -> None:
+        """Prepare the objectives, then build the backbone."""
+        for objective in self._objectives:
             objective.prepare(self.schema, self.backbone, self.prompt.answer_prefix)
-        writing = [objective for objective in self.given if objective.writer() is not None]
-        if len(writing) > 1:
+        names = [type(objective).__name__ for objective in self._objectives if objective.writes]
+        if len(names) > 1:
             raise SettingError(
-                f"{len(writing)} objectives want to write an answer; a branch has room for one.", "keep one of them"
+                f"{len(names)} objectives want to write an answer ({', '.join(names)}), and a query has room for one.",
+                "keep one of them in model.objectives",
             )
-        self.writing = writing[0] if writing else None
+        super().complete()
+
+    @property
+    def _objectives(self) -> list[Objective]:
+        """The training losses beside the class loss."""
+        return [objective for objective in self.objectives if isinstance(objective, Objective)]
+
+    @property
+    def writing(self) -> Objective | None:
+        """The objective that writes an answer, if there is one."""
+        return next((objective for objective in self._objectives if objective.writes), None)
 
     def made(self) -> dict[str, tuple[Part, int]]:
         """The head, of whatever class the factory makes."""
-        head = self.heads[0]
-        assert isinstance(head, ClassifierHead), "heads holds what the factory made"
-        return {"head": (head, 2)}
+        return {"head": (first_head(self.heads), 2)}
 
     @property
     def longest_branch(self) -> int:
         """Opener and answer."""
-        return super().longest_branch + max((objective.longest for objective in self.given), default=0)
+        return super().longest_branch + max((objective.longest for objective in self._objectives), default=0)
 
     def losses(self, batch: Batch) -> dict[str, Loss]:
-        """Class loss at the slot, and every objective's."""
-        text = None if self.writing is None else self.writing.text(batch)
-        apart = [found for objective in self.given if (found := objective.apart(batch)) is not None]
-        tokens = self.backbone.place(self.render(batch, text, apart), packed=True)
+        """Class loss at the slot as ``classification``, and every objective's under its own name."""
+        after = [text for objective in self._objectives if (text := objective.text(batch)) is not None]
+        beside = [text for objective in self._objectives if (text := objective.text_beside(batch)) is not None]
+        tokens = self.backbone.place(self.render(batch, after[0] if after else None, beside), packed=True)
         states = self.backbone(tokens, self.frames(batch))
         weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
         logits = self.classify(tokens.at_slots(states), batch.task)
         chosen = class_loss(logits, batch.label.to(logits.device), weight.to(logits.device))
         if self.writing is None:
             # a head that is trained but writes nothing has no gradient, which distributed training would wait for
-            chosen = chosen._replace(total=chosen.total + self.backbone.token_logits(states[0, :0]).sum())
+            chosen = replace(chosen, sum=chosen.sum + self.backbone.token_logits(states[0, :0]).sum())
         losses = {"classification": chosen}
-        for objective in self.given:
+        for objective in self._objectives:
             loss: Loss = objective(batch, tokens, states, self.backbone)
-            name = type(objective).__name__
-            alike = sum(known.split()[0] == name for known in losses)
-            losses[f"{name} {alike + 1}" if alike else name] = loss._replace(total=objective.weight * loss.total)
+            losses[_free_name(objective.name, losses)] = loss.scaled(objective.weight)
         return losses
 
     def classify(self, states: Tensor, task: Tensor) -> Tensor:
@@ -103,16 +110,32 @@ class DiscriminativeClassifier(Classifier):
 
     def scores(self, batch: Batch) -> Predictions:
         """Head at the slot; no objective, no language-model head, no answer."""
-        tokens = self.backbone.place(self.render(batch), packed=True)
-        slots = self.backbone.slot_states(tokens, self.frames(batch))
-        scores, logits = self.score(slots, batch.task)
-        return Predictions(batch.video, batch.ordinal, batch.task, batch.moment, batch.label, scores, logits, slots)
+        with self.turns:
+            tokens = self.backbone.place(self.render(batch), packed=True)
+            slots = self.backbone.slot_states(tokens, self.frames(batch))
+            scores, logits = self.score(slots, batch.task)
+        return Predictions(batch.video, batch.query_index, batch.task, batch.frame, batch.label, scores, logits, slots)
 
     def score(self, slots: Tensor, task: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities and logits of slot states, (Q, C) float32 each."""
+        """Log-probabilities and logits of slot states, (Q, C) float32; of each class by itself if ``multi_label``."""
         logits = self.classify(slots, task).float()
-        return logits.log_softmax(1).masked_fill(logits == torch.finfo(logits.dtype).min, -torch.inf), logits
+        scores = logits.log_softmax(1)
+        several = torch.tensor([asked.labels.multi_label for asked in self.schema.tasks])[task]
+        if bool(several.any()):
+            scores = torch.where(several.unsqueeze(1).to(logits.device), logsigmoid(logits), scores)
+        return scores.masked_fill(logits == torch.finfo(logits.dtype).min, -torch.inf), logits
 
-    def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
+    def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Head at the slots; nothing is written."""
-        return self.score(branches.slots, task)
+        return self.score(branches.slot_states, task)
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """Name of a loss, numbered from 2 on where several objectives have one name.
+
+    Example:
+        >>> _free_name("previous_action", ["classification", "previous_action"])
+        'previous_action_2'
+    """
+    names = [name, *(f"{name}_{number}" for number in range(2, len(taken) + 2))]
+    return next(free for free in names if free not in taken)

@@ -48,7 +48,7 @@ class Evaluation(nn.Module):
                 continue
             size = len(self.schema.tasks[number].labels.names)
             preds = predictions.scores[asked.to(predictions.scores.device), :size].argmax(1)
-            frame = predictions.moment if self.schema.tasks[number].per_frame else predictions.ordinal
+            frame = predictions.frame if self.schema.tasks[number].per_frame else predictions.query_index
             for metric in metrics.values():
                 columns = (preds, target[asked], predictions.video[asked], frame[asked])
                 metric.update(*(column.to(metric.device) for column in columns))

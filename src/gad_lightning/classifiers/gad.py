@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any, Literal
-
-import torch
-from torch import Tensor
+from typing import Any
 
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.objectives.base import Objective
 from gad_lightning.objectives.write_answer import WriteAnswer
-from gad_lightning.objectives.write_apart import WriteApart
-from gad_lightning.objectives.write_before import WriteBefore
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.prompts.labels.base import LabelTokens
-from gad_lightning.readouts.base import OpenBranches
-from gad_lightning.readouts.nearest import write_freely
-from gad_lightning.types import Batch, Predictions
-
-Order = Literal["discriminative_first", "parallel", "generative_first"]
-ORDERS: dict[str, type[WriteAnswer]] = {
-    "discriminative_first": WriteAnswer,
-    "parallel": WriteApart,
-    "generative_first": WriteBefore,
-}
-CONTEXT_OPENER = "<context_first>"
-"""The learned vector with which the context begins if the slot comes after it."""
 
 
 class GADClassifier(DiscriminativeClassifier):
-    """Reads the class off the slot, and in training also writes label and context after it.
+    """Reads the class off the slot, the state of [CLS]; in training it also writes label and context after it.
 
-    Scoring is inherited: at test nothing is generated, so GAD costs what :class:`DiscriminativeClassifier` costs. The
-    order ``generative_first`` alone writes the context at test too.
+    The loss is ``class loss + generation_weight * token loss``. The text sees the slot, and the slot does not see the
+    text, so the text can be left out at test: scoring is inherited, nothing is generated, and GAD costs what
+    :class:`DiscriminativeClassifier` costs.
 
     Args:
-        context: what is written beside the label; nothing by default.
+        context: what is written beside the label, such as :class:`PreviousActions`; nothing by default.
         labels: how a class is written; in words by default.
         generation_weight: lambda, weight of the token loss beside the class loss of weight 1.
-        answered_share: share of the queries whose answer is rendered in training, in (0, 1]; by default one in eight in
-            one pass, all in windows.
-        order: ``discriminative_first``: the text after the slot (the paper's best); ``parallel``: text and slot do not
-            see one another; ``generative_first``: the slot after the context, see
-            :class:`~gad_lightning.objectives.write_before.WriteBefore`.
-        objectives: further training losses beside that.
+        answer_fraction: fraction of the queries whose answer is written in training, in (0, 1]; by default one in
+            eight in one pass, all in windows.
+        objectives: further training losses.
         **discriminative: see :class:`DiscriminativeClassifier`.
 
     Source: Pang et al., ICLR 2026, generation-assisted discriminative classifier; lambda 1.
@@ -55,72 +35,9 @@ class GADClassifier(DiscriminativeClassifier):
         context: AuxiliaryContext | None = None,
         labels: LabelTokens | None = None,
         generation_weight: float = 1.0,
-        answered_share: float | None = None,
-        order: Order = "discriminative_first",
+        answer_fraction: float | None = None,
         objectives: list[Objective] | None = None,
         **discriminative: Any,
     ) -> None:
-        self.order = order
-        self.warned = order != "generative_first"
-        write = ORDERS[order](context, labels, answered_share, generation_weight)
+        write = WriteAnswer(context, labels, answer_fraction, generation_weight)
         super().__init__(objectives=[write, *(objectives or [])], **discriminative)
-
-    def prepare(self) -> None:
-        """Let branches begin with the context if the slot comes after it."""
-        if self.order == "generative_first":
-            slot = self.opener if self.prompt.opener is None else self.prompt.opener
-            self.prompt.prepare(self.schema, self.backbone.vocabulary, CONTEXT_OPENER, closing=slot)
-        super().prepare()
-
-    def room(self, branches: int) -> int:
-        """Room for what is written at test."""
-        return branches * self.written_length
-
-    @property
-    def written_length(self) -> int:
-        """Tokens of context, end and slot that are written at test on a branch; none if the slot comes first."""
-        return 0 if self.prompt.closing_ids is None else self.context_length + 1 + len(self.prompt.closing_ids)
-
-    @property
-    def context_length(self) -> int:
-        """Most tokens of a context."""
-        assert self.writing is not None, "GAD writes"
-        return self.writing.longest
-
-    @property
-    def longest_branch(self) -> int:
-        """Opener and answer, and the slot after it."""
-        return max(super().longest_branch, len(self.prompt.opener_ids) + self.written_length)
-
-    def scores(self, batch: Batch) -> Predictions:
-        """Head at the slot; nothing is written, unless the slot comes after the context."""
-        if self.order != "generative_first":
-            return super().scores(batch)
-        with torch.no_grad():
-            tokens, frames, task = self.render(batch), self.frames(batch), self.sample_task(batch)
-            branches = OpenBranches.read(self.backbone, self.prompt, tokens, frames, batch, task, self.room)
-            scores, logits = self.judge(branches, batch.task)
-        asked = (batch.video, batch.ordinal, batch.task, batch.moment, batch.label)
-        return Predictions(*asked, scores, logits, branches.slots)
-
-    def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
-        """Head at the slots, which are first put after the written contexts if that is the order."""
-        if self.order == "generative_first" and len(branches):
-            self.write_contexts(branches)
-        return super().judge(branches, task)
-
-    @torch.no_grad()
-    def write_contexts(self, branches: OpenBranches) -> None:
-        """Write greedily on every branch until the end token, then the slot: ``branches.slots`` are its states."""
-        if not self.warned:
-            warnings.warn("generative_first writes its context at test: one forward pass a token.", stacklevel=2)
-            self.warned = True
-        end, closing = self.backbone.vocabulary.end, self.prompt.closing_ids
-        assert closing is not None, "prepare() gave the slot's opener"
-        texts, _ = write_freely(branches, end, self.context_length)
-        left = [
-            torch.tensor([*text[written:], end, *closing.tolist()])
-            for text, written in zip(texts, branches.written.tolist(), strict=True)
-        ]
-        ids = torch.nn.utils.rnn.pad_sequence(left, batch_first=True, padding_value=-1)
-        branches.slots = branches.write(torch.arange(len(branches)), ids)

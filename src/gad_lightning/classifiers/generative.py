@@ -12,11 +12,11 @@ from gad_lightning.losses import query_weights
 from gad_lightning.objectives.write_answer import written_loss
 from gad_lightning.prompts.answers import AnswerWriter, stack
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
-from gad_lightning.prompts.contexts.nothing import Nothing
+from gad_lightning.prompts.contexts.no_context import NoContext
 from gad_lightning.prompts.labels.base import LabelTokens
-from gad_lightning.prompts.labels.words import Words
-from gad_lightning.readouts.base import OpenBranches, Readout
-from gad_lightning.readouts.trie import Trie
+from gad_lightning.prompts.labels.words import WordLabels
+from gad_lightning.readouts.base import BranchDecoder, Readout
+from gad_lightning.readouts.trie import TrieReadout
 from gad_lightning.types import IGNORED, Batch, Loss, Predictions, first_class
 
 
@@ -26,8 +26,9 @@ class GenerativeClassifier(Classifier):
     Args:
         labels: how a class is written; in words by default.
         context: what is written after the label in training; nothing by default.
-        readout: how scores are found at test; greedy among the class names by default, :class:`Nearest` is the paper's.
-        answered_share: share of the queries that are answered, and so trained on, in (0, 1].
+        readout: how scores are found at test: greedy among the class names by default;
+            :class:`NearestReadout` is the paper's.
+        answer_fraction: fraction of the queries that are answered, and so trained on, in (0, 1].
         **shared: see :class:`Classifier`.
 
     Source: Pang et al., ICLR 2026, generative classifier.
@@ -40,16 +41,14 @@ class GenerativeClassifier(Classifier):
         labels: LabelTokens | None = None,
         context: AuxiliaryContext | None = None,
         readout: Readout | None = None,
-        answered_share: float = 1.0,
+        answer_fraction: float = 1.0,
         **shared: Any,
     ) -> None:
-        self.labels, self.context, self.readout = labels or Words(), context or Nothing(), readout or Trie()
-        self.answered_share = answered_share
         super().__init__(**shared)
-
-    def prepare(self) -> None:
-        """Encode the classes."""
-        self.writer = AnswerWriter(self.schema, self.labels, self.context, self.backbone.vocabulary)
+        self.readout = readout or TrieReadout()
+        self.answer_fraction = answer_fraction
+        vocabulary = self.backbone.vocabulary
+        self.writer = AnswerWriter(self.schema, labels or WordLabels(), context or NoContext(), vocabulary)
 
     def room(self, branches: int) -> int:
         """Room for what the readout writes."""
@@ -62,7 +61,7 @@ class GenerativeClassifier(Classifier):
 
     def losses(self, batch: Batch) -> dict[str, Loss]:
         """Token loss of the answers; queries without one are not laid out at all, openers make rows long."""
-        batch = batch.asking((batch.draw < self.answered_share) & (first_class(batch.label) != IGNORED))
+        batch = batch.asking((batch.uniform < self.answer_fraction) & (first_class(batch.label) != IGNORED))
         answers = stack(self.writer.answers(batch, torch.ones(len(batch.label), dtype=torch.bool)))
         tokens = self.backbone.place(self.render(batch, answers), packed=True)
         states = self.backbone(tokens, self.frames(batch))
@@ -72,22 +71,15 @@ class GenerativeClassifier(Classifier):
     @torch.no_grad()
     def scores(self, batch: Batch) -> Predictions:
         """Let the readout write on the open branches."""
-        branches = OpenBranches.read(
-            self.backbone,
-            self.prompt,
-            self.render(batch),
-            self.frames(batch),
-            batch,
-            self.sample_task(batch),
-            self.room,
-        )
-        scores, _ = self.judge(branches, batch.task)
-        return Predictions(
-            batch.video, batch.ordinal, batch.task, batch.moment, batch.label, scores, scores, branches.slots
-        )
+        with self.turns:
+            tokens, frames, task = self.render(batch), self.frames(batch), self.sample_task(batch)
+            branches = BranchDecoder.prefill(self.backbone, self.prompt, tokens, frames, batch, task, self.room)
+            scores, logits = self.score_branches(branches, batch.task)
+        asked = (batch.video, batch.query_index, batch.task, batch.frame, batch.label)
+        return Predictions(*asked, scores, logits, branches.slot_states)
 
     @torch.no_grad()
-    def judge(self, branches: OpenBranches, task: Tensor) -> tuple[Tensor, Tensor]:
+    def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Let the readout write."""
         scores = self.readout.scores(branches, self.writer, task)
         return scores, scores

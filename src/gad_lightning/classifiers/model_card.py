@@ -1,4 +1,4 @@
-"""The card of a shared classifier: what it is of, what it may be used for, and what its licences ask."""
+"""The card of a shared classifier: what it is of, what it may be used for, and what its licenses ask."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class CardFacts(NamedTuple):
     """What only the person who shares a classifier knows."""
 
     data: str = ""  # what it was trained on
-    data_licence: str = ""
+    data_license: str = ""
     intended_use: str = ""
     results: Mapping[str, Mapping[str, float]] = {}  # per class name, values by name; see class_results
     measured_on: str = ""  # what the results are of
 
 
-class Licence(NamedTuple):
-    """The licence of a family of base models."""
+class License(NamedTuple):
+    """The license of a family of base models."""
 
     begins: str  # names on the hub begin so
     tag: str  # as the hub writes it
@@ -33,14 +33,14 @@ class Licence(NamedTuple):
     duties: tuple[str, ...]
 
 
-def llama(product: str, tag: str, begins: str, built_with: str, name_begins: str) -> Licence:
-    """The duties are those of section 1.b of the Llama community licences."""
-    return Licence(
+def _llama(product: str, tag: str, begins: str, built_with: str, name_begins: str) -> License:
+    """The duties are those of section 1.b of the Llama community licenses."""
+    return License(
         begins,
         tag,
         f"{product} Community License",
         (
-            "give a copy of the licence along with the model",
+            "give a copy of the license along with the model",
             f'show "Built with {built_with}" prominently where the model is offered',
             f'begin the name of the model with "{name_begins}"',
             f'keep the notice "{product} is licensed under the {product} Community License, '
@@ -50,15 +50,15 @@ def llama(product: str, tag: str, begins: str, built_with: str, name_begins: str
     )
 
 
-LICENCES = (
-    llama("Llama 3.2", "llama3.2", "meta-llama/Llama-3.2-", "Llama", "Llama"),
-    llama("Llama 3.1", "llama3.1", "meta-llama/Llama-3.1-", "Llama", "Llama"),
-    llama("Meta Llama 3", "llama3", "meta-llama/Meta-Llama-3-", "Meta Llama 3", "Llama 3"),
-    Licence(
+LICENSES = (
+    _llama("Llama 3.2", "llama3.2", "meta-llama/Llama-3.2-", "Llama", "Llama"),
+    _llama("Llama 3.1", "llama3.1", "meta-llama/Llama-3.1-", "Llama", "Llama"),
+    _llama("Meta Llama 3", "llama3", "meta-llama/Meta-Llama-3-", "Meta Llama 3", "Llama 3"),
+    License(
         "Qwen/Qwen3-",
         "apache-2.0",
         "Apache License 2.0",
-        ("give a copy of the licence along with the model", "say what was changed (here: weights were added)"),
+        ("give a copy of the license along with the model", "say what was changed (here: weights were added)"),
     ),
 )
 """Base models whose duties are known; for others the card says to look them up."""
@@ -76,15 +76,15 @@ def model_card(classifier: Any, facts: CardFacts) -> str:
     """
     base = getattr(classifier.backbone, "language_model", type(classifier.backbone).__name__)
     revision = getattr(classifier.backbone, "commit", None)
-    licence = next((known for known in LICENCES if base.startswith(known.begins)), None)
+    license = next((known for known in LICENSES if base.startswith(known.begins)), None)
     features, kind = classifier.schema.features, type(classifier).__name__
     header: dict[str, Any] = {"library_name": "gad-lightning", "pipeline_tag": "video-classification"}
     if base.count("/") == 1 and not base.startswith((".", "~", "/")):
         header["base_model"] = base
-    if licence:
-        header["license"] = licence.tag
+    if license:
+        header["license"] = license.tag
     front = "".join(f"{key}: {json.dumps(value)}\n" for key, value in header.items())
-    duties = [f"- {duty}" for duty in licence.duties] if licence else ["- not known here: look them up and add them"]
+    duties = [f"- {duty}" for duty in license.duties] if license else ["- not known here: look them up and add them"]
     return "\n".join(
         [
             f"---\n{front}---\n",
@@ -96,22 +96,22 @@ def model_card(classifier: Any, facts: CardFacts) -> str:
             "```\n",
             f"Frames: encoder `{features.encoder}`, {features.fps:g} a second, {features.tokens_per_frame} tokens of "
             f"width {features.width}.\n",
-            f"## Intended use\n\n{stated(facts.intended_use)}\n",
+            f"## Intended use\n\n{_stated(facts.intended_use)}\n",
             f"## Base model\n\n`{base}`, revision {f'`{revision}`' if revision else 'not on the hub'}, "
-            f"{licence.name if licence else 'licence not known here'}. Whoever passes this model on must:\n",
+            f"{license.name if license else 'license not known here'}. Whoever passes this model on must:\n",
             *duties,
-            f"\n## Training data\n\n{stated(facts.data)}\n\nLicence of the data: {stated(facts.data_licence)}\n",
-            *class_tables(classifier.schema.label_sets, facts),
+            f"\n## Training data\n\n{_stated(facts.data)}\n\nLicense of the data: {_stated(facts.data_license)}\n",
+            *_class_tables(classifier.schema.label_sets, facts),
         ]
     )
 
 
-def stated(text: str) -> str:
+def _stated(text: str) -> str:
     """The text, or that there is none."""
     return text or "not stated"
 
 
-def class_tables(label_sets: Sequence[LabelSet], facts: CardFacts) -> list[str]:
+def _class_tables(label_sets: Sequence[LabelSet], facts: CardFacts) -> list[str]:
     """A table a label set, one row a class; classes without a result have a dash.
 
     Raises:
@@ -133,7 +133,7 @@ def class_tables(label_sets: Sequence[LabelSet], facts: CardFacts) -> list[str]:
     return lines
 
 
-def class_results(predictions: Predictions, labels: LabelSet, task: int = 0) -> dict[str, dict[str, float]]:
+def _class_results(predictions: Predictions, labels: LabelSet, task: int = 0) -> dict[str, dict[str, float]]:
     """Precision, recall, F1 and count of each class, by frame or by clip: all in [0, 1] but the count.
 
     Args:
@@ -144,7 +144,7 @@ def class_results(predictions: Predictions, labels: LabelSet, task: int = 0) -> 
     Example:
         >>> none, score = torch.zeros(3, dtype=torch.int64), torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
         >>> rows = Predictions(none, none, none, none, torch.tensor([0, 0, 1]), score, score, score)
-        >>> class_results(rows, LabelSet(("background", "stir")))["stir"]
+        >>> _class_results(rows, LabelSet(("background", "stir")))["stir"]
         {'precision': 0.5, 'recall': 1.0, 'F1': 0.6666666666666666, 'count': 1.0}
     """
     asked = predictions.task == task

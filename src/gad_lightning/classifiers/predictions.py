@@ -17,12 +17,12 @@ from lightning.pytorch.utilities import rank_zero_info
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.schema import DataSchema
 from gad_lightning.segments import cut_runs
 from gad_lightning.types import IGNORED, Predictions, first_class
-from gad_lightning.video.atomic import make_folder, written_whole
 
 Row = dict[str, str | int | float | None]
 FRAME_COLUMNS = ("video", "task", "frame", "seconds", "label", "score", "truth")
@@ -32,12 +32,12 @@ SEGMENT_COLUMNS = ("video", "task", "start_frame", "end_frame", "start_seconds",
 
 
 class Columns(NamedTuple):
-    """What is kept of Q predictions, int64 but for the score; (video, ordinal) is the key of a row."""
+    """What is kept of Q predictions, int64 but for the score; (video, query_index) is the key of a row."""
 
     video: NDArray[Any]  # (Q,) global number
-    ordinal: NDArray[Any]  # (Q,) number of the query within its video
+    query_index: NDArray[Any]  # (Q,) number of the query within its video
     task: NDArray[Any]  # (Q,)
-    moment: NDArray[Any]  # (Q,) frame of the video
+    frame: NDArray[Any]  # (Q,) frame of the video
     label: NDArray[Any]  # (Q,) best class
     score: NDArray[Any]  # (Q,) its probability, in [0, 1]
     truth: NDArray[Any]  # (Q,) true class, the first of several, or IGNORED
@@ -48,10 +48,10 @@ class PredictionWriter(Callback):
 
     ``about.json`` beside them names the classes of every task in order.
 
-    Each process writes a part, and the first one joins them by (video, ordinal), so that rows which a sampler repeats
-    count once; the processes must see one file system. A segment is a run of one label, background and ignored classes
-    left out, half-open in frames and in seconds; its score is the mean of its frames'. Tasks that are asked once a
-    clip have frames only, at the clip's last frame.
+    Each process writes a part, and the first one joins them by (video, query_index), so that rows which a sampler
+    repeats count once; the processes must see one file system. A segment is a run of one label, background and ignored
+    classes left out, half-open in frames and in seconds; its score is the mean of its frames'. Tasks that are asked
+    once a clip have frames only, at the clip's last frame.
 
     Args:
         folder: where to write; ``predictions`` in the folder of the run if None.
@@ -106,9 +106,9 @@ def columns_of(predictions: Predictions) -> Columns:
     scores, labels = predictions.scores.max(1)
     columns: list[Tensor] = [
         predictions.video,
-        predictions.ordinal,
+        predictions.query_index,
         predictions.task,
-        predictions.moment,
+        predictions.frame,
         labels,
         scores.float().exp(),
         first_class(predictions.target),
@@ -117,7 +117,7 @@ def columns_of(predictions: Predictions) -> Columns:
 
 
 def joined(parts: Sequence[Columns]) -> Columns:
-    """Join parts, each (video, ordinal) once, ordered by it.
+    """Join parts, each (video, query_index) once, ordered by it.
 
     Example:
         >>> part = Columns(*(np.array(column) for column in ([1, 0, 1], [0, 0, 0], *[[0, 0, 0]] * 5)))
@@ -127,14 +127,14 @@ def joined(parts: Sequence[Columns]) -> Columns:
     if not parts:
         return Columns(*(np.zeros(0, np.float32 if name == "score" else np.int64) for name in Columns._fields))
     whole = Columns(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    _, first = np.unique(np.stack([whole.video, whole.ordinal]), axis=1, return_index=True)
+    _, first = np.unique(np.stack([whole.video, whole.query_index]), axis=1, return_index=True)
     return Columns(*(column[first] for column in whole))
 
 
 def save_part(target: Path, parts: Sequence[Columns]) -> None:
     """Write what one process predicted."""
     make_folder(target.parent)
-    with written_whole(target) as unfinished, unfinished.open("wb") as file:
+    with atomic_write(target) as unfinished, unfinished.open("wb") as file:
         np.savez(file, **joined(parts)._asdict())
 
 
@@ -161,8 +161,8 @@ def write_predictions(folder: Path, columns: Columns, schema: DataSchema, names:
         schema: gives class and task names and fps.
         names: of the videos by global number; the numbers themselves if None.
     """
-    write_rows(folder, "frames", FRAME_COLUMNS, frame_rows(columns, schema, names))
-    write_rows(folder, "segments", SEGMENT_COLUMNS, segment_rows(columns, schema, names))
+    _write_rows(folder, "frames", FRAME_COLUMNS, frame_rows(columns, schema, names))
+    _write_rows(folder, "segments", SEGMENT_COLUMNS, segment_rows(columns, schema, names))
 
 
 def write_about(path: Path, classifier: str, schema: DataSchema) -> None:
@@ -177,7 +177,7 @@ def write_about(path: Path, classifier: str, schema: DataSchema) -> None:
         for task in schema.tasks
     ]
     about = {"classifier": classifier, "fps": schema.features.fps, "tasks": tasks}
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -187,7 +187,7 @@ def frame_rows(columns: Columns, schema: DataSchema, names: Sequence[str] | None
     for video, _, task, moment, label, score, truth in zip(*(column.tolist() for column in columns), strict=True):
         asked = schema.tasks[task]
         known = None if truth == IGNORED else asked.labels.names[truth]
-        where = (name_of(video, names), asked.name, moment, seconds(moment, schema))
+        where = (_name_of(video, names), asked.name, moment, _seconds(moment, schema))
         rows.append(dict(zip(FRAME_COLUMNS, (*where, asked.labels.names[label], round(score, 6), known), strict=True)))
     return rows
 
@@ -200,36 +200,36 @@ def segment_rows(columns: Columns, schema: DataSchema, names: Sequence[str] | No
         if not asked.per_frame:
             continue
         chosen = np.flatnonzero((columns.video == video) & (columns.task == task))
-        order = chosen[np.argsort(columns.moment[chosen], kind="stable")]
-        moment, score = columns.moment[order], columns.score[order]
+        order = chosen[np.argsort(columns.frame[chosen], kind="stable")]
+        moment, score = columns.frame[order], columns.score[order]
         gaps = torch.from_numpy(np.diff(moment, prepend=moment[0] - 1) != 1)
         runs = cut_runs(torch.from_numpy(columns.label[order]), gaps)
         for label, first, last in zip(*(part.tolist() for part in runs), strict=True):
             if label in (asked.labels.background, asked.labels.ignore):
                 continue
             start, end = int(moment[first]), int(moment[last - 1]) + 1
-            where = (name_of(video, names), asked.name, start, end, seconds(start, schema), seconds(end, schema))
+            where = (_name_of(video, names), asked.name, start, end, _seconds(start, schema), _seconds(end, schema))
             what = (asked.labels.names[label], round(float(score[first:last].mean()), 6))
             rows.append(dict(zip(SEGMENT_COLUMNS, (*where, *what), strict=True)))
     return rows
 
 
-def name_of(video: int, names: Sequence[str] | None) -> str:
+def _name_of(video: int, names: Sequence[str] | None) -> str:
     """Name of a video."""
     return str(video) if names is None else names[video]
 
 
-def seconds(frame: int, schema: DataSchema) -> float:
+def _seconds(frame: int, schema: DataSchema) -> float:
     """Time of a frame, to the millisecond."""
     return round(frame / schema.features.fps, 3)
 
 
-def write_rows(folder: Path, name: str, header: Sequence[str], rows: Sequence[Row]) -> None:
+def _write_rows(folder: Path, name: str, header: Sequence[str], rows: Sequence[Row]) -> None:
     """Write ``name.csv`` and ``name.json`` (a list of objects, one a line); None is an empty cell or null."""
-    with written_whole(folder / f"{name}.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(folder / f"{name}.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, header, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    with written_whole(folder / f"{name}.json") as part:
+    with atomic_write(folder / f"{name}.json") as part:
         part.write_text(f"[\n{lines}\n]\n" if rows else "[]\n", encoding="utf-8")

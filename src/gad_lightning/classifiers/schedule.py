@@ -50,7 +50,7 @@ def warm_up(optimizer: Optimizer, steps: int, share: float, then: Then) -> Lambd
 
     Args:
         optimizer: whose learning rates are scaled.
-        steps: optimiser steps of the whole run, at least 1.
+        steps: optimizer steps of the whole run, at least 1.
         share: of the steps, in [0, 1).
         then: what follows.
 

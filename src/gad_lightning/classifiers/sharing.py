@@ -14,21 +14,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from gad_lightning.atomic import make_folder
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.hub import snapshot, upload
-from gad_lightning.classifiers.checkpoint import KEY, SavesTrainedWeights, read_checkpoint
-from gad_lightning.classifiers.inherit import Inherited, inherit
+from gad_lightning.classifiers.checkpoint import KEY, TrainedWeights, read_checkpoint
 from gad_lightning.classifiers.model_card import CardFacts, model_card
+from gad_lightning.classifiers.warm_start import WarmStart, warm_start
 from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
-from gad_lightning.video.address import redact
-from gad_lightning.video.atomic import make_folder
+from gad_lightning.redact import redact
 
 DESCRIPTION, CARD = "gad_lightning.json", "README.md"
 WEIGHTS, ADAPTER = "classifier.safetensors", "adapter_model.safetensors"
 
 
-class Shareable(SavesTrainedWeights):
+class Shareable(TrainedWeights):
     """Mixin of the classifiers: written to a folder or the hub, read from there, and begun from another's weights."""
 
     def save_pretrained(self, folder: str | Path, facts: CardFacts | None = None) -> Path:
@@ -38,7 +38,7 @@ class Shareable(SavesTrainedWeights):
 
         Args:
             folder: made if it is not there; files of these names are replaced.
-            facts: what the model card says of data, licence and use.
+            facts: what the model card says of data, license and use.
 
         Raises:
             SettingError: if the LoRA is merged, or the folder cannot be written.
@@ -80,7 +80,7 @@ class Shareable(SavesTrainedWeights):
             MissingDataError: if there is no such folder or repository.
             CheckpointError: if it is damaged, or describes a classifier of another class than this one.
         """
-        content = read_shared(snapshot(str(name_or_folder), revision, weights=False))
+        content = _read_shared(snapshot(str(name_or_folder), revision, weights=False))
         return cls.made_again(content, str(name_or_folder), map_location, allowed)
 
     def push_to_hub(self, repository: str, facts: CardFacts, private: bool = True) -> str:
@@ -88,7 +88,7 @@ class Shareable(SavesTrainedWeights):
 
         Args:
             repository: ``owner/name``; made if it is not there.
-            facts: for the model card; the data's licence and the intended use must be given.
+            facts: for the model card; the data's license and the intended use must be given.
             private: whether a repository made here is seen by its owner only.
 
         Returns:
@@ -97,7 +97,7 @@ class Shareable(SavesTrainedWeights):
         Raises:
             SettingError: if a fact is missing, nobody is logged in, or the hub refuses.
         """
-        for what in ("data_licence", "intended_use"):
+        for what in ("data_license", "intended_use"):
             if not getattr(facts, what):
                 raise SettingError(
                     f"The model card has no {what}, and what is shared needs one.", f"pass CardFacts({what}=...)"
@@ -105,7 +105,7 @@ class Shareable(SavesTrainedWeights):
         with tempfile.TemporaryDirectory() as folder:
             return upload(self.save_pretrained(folder, facts), repository, private)
 
-    def init_from(self, source: str | Path, revision: str | None = None) -> Inherited:
+    def init_from(self, source: str | Path, revision: str | None = None) -> WarmStart:
         """Begin from another classifier's weights: LoRA and connector as they are, head rows by class name.
 
         Args:
@@ -120,11 +120,11 @@ class Shareable(SavesTrainedWeights):
             CheckpointError: if it has another base, LoRA or kind of features.
         """
         is_file = "://" in str(source) or Path(source).is_file() or Path(source).suffix == ".ckpt"
-        content = read_checkpoint(source) if is_file else read_shared(snapshot(str(source), revision, weights=False))
-        return inherit(self, content, redact(str(source)))
+        content = read_checkpoint(source) if is_file else _read_shared(snapshot(str(source), revision, weights=False))
+        return warm_start(self, content, redact(str(source)))
 
 
-def read_shared(folder: Path) -> dict[str, Any]:
+def _read_shared(folder: Path) -> dict[str, Any]:
     """Read a folder as the content of a checkpoint.
 
     Raises:
@@ -139,8 +139,8 @@ def read_shared(folder: Path) -> dict[str, Any]:
     try:
         about = json.loads(description.read_text(encoding="utf-8"))
         names: dict[str, str] = about.pop("adapter")
-        state = read_tensors(folder / WEIGHTS)
-        adapter = read_tensors(folder / ADAPTER) if names else {}
+        state = _read_tensors(folder / WEIGHTS)
+        adapter = _read_tensors(folder / ADAPTER) if names else {}
         state |= {ours: adapter[peft] for ours, peft in names.items()}
     except (ValueError, KeyError, AttributeError) as error:
         raise CheckpointError(
@@ -149,7 +149,7 @@ def read_shared(folder: Path) -> dict[str, Any]:
     return {KEY: about, "state_dict": state}
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def _read_tensors(path: Path) -> dict[str, Tensor]:
     """Read a file of tensors to the CPU.
 
     Raises:

@@ -24,22 +24,22 @@ def changed(before: Path, now: str) -> list[str]:
     Returns:
         Lines such as ``data.batch_size: 4 -> 8``, sorted; what is not set on one side is null.
     """
-    old, new = (flat(yaml.safe_load(text)) for text in (before.read_text(encoding="utf-8"), now))
+    old, new = (_flat(yaml.safe_load(text)) for text in (before.read_text(encoding="utf-8"), now))
     names = sorted(name for name in {*old, *new} if name.partition(".")[0] in ("model", "data", "trainer"))
-    return [f"{name}: {word(old, name)} -> {word(new, name)}" for name in names if old.get(name) != new.get(name)]
+    return [f"{name}: {_word(old, name)} -> {_word(new, name)}" for name in names if old.get(name) != new.get(name)]
 
 
-def word(settings: Mapping[str, Any], name: str) -> str:
+def _word(settings: Mapping[str, Any], name: str) -> str:
     """A value as YAML writes it."""
     value = settings.get(name)
     return "null" if value is None else str(value)
 
 
-def flat(settings: Any, name: str = "") -> dict[str, Any]:
+def _flat(settings: Any, name: str = "") -> dict[str, Any]:
     """Values by dotted name; a list is a value.
 
     Example:
-        >>> flat({"data": {"root": "videos", "windows": {"frames": 8}}})
+        >>> _flat({"data": {"root": "videos", "windows": {"frames": 8}}})
         {'data.root': 'videos', 'data.windows.frames': 8}
     """
     if not isinstance(settings, dict) or not settings:
@@ -47,5 +47,5 @@ def flat(settings: Any, name: str = "") -> dict[str, Any]:
     return {
         key: value
         for inner, part in settings.items()
-        for key, value in flat(part, f"{name}.{inner}" if name else str(inner)).items()
+        for key, value in _flat(part, f"{name}.{inner}" if name else str(inner)).items()
     }

@@ -49,7 +49,7 @@ def check_accelerator(accelerator: object) -> None:
     )
 
 
-def found_in(error: BaseException, kind: type[Kind]) -> Kind | None:
+def _found_in(error: BaseException, kind: type[Kind]) -> Kind | None:
     """First exception of a kind among ``error`` and what caused it; parsers wrap what a constructor raised."""
     seen: BaseException | None = error
     while seen is not None:
@@ -66,7 +66,7 @@ def plain_errors() -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:  # all of them are raised again
         for kind in (GadError, KeyboardInterrupt):
-            cause = found_in(error, kind)
+            cause = _found_in(error, kind)
             if cause is not None and cause is not error:
                 raise cause from None
         raise

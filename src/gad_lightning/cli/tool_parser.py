@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from jsonargparse import ArgumentParser
 
-from gad_lightning.video.address import redact
+from gad_lightning.redact import redact
 
 
 class ToolParser(ArgumentParser):  # type: ignore[misc]  # jsonargparse is read without its annotations

@@ -32,24 +32,25 @@ def run_tool(name: str, args: Sequence[str]) -> None:
 
     Args:
         name: one of :func:`find_tools`.
-        args: what stands after the name; see :func:`gathered`.
+        args: what stands after the name; see :func:`_gathered`.
     """
     from jsonargparse import auto_cli
 
+    from gad_lightning.cli.loading import PARSER_MODE
     from gad_lightning.cli.tool_parser import ToolParser
 
     main = import_module(f"gad_lightning.tools.{name}").main
     # configs of runs are read as runs read them: with ${oc.env:...}
     prog = f"gad-lightning {name.replace('_', '-')}"
-    auto_cli(main, args=gathered(main, args), prog=prog, parser_mode="omegaconf", parser_class=ToolParser)
+    auto_cli(main, args=_gathered(main, args), prog=prog, parser_mode=PARSER_MODE, parser_class=ToolParser)
 
 
-def gathered(main: Callable[..., None], words: Sequence[str]) -> list[str]:
+def _gathered(main: Callable[..., None], words: Sequence[str]) -> list[str]:
     """Make the words before the first option one list, if the first argument of a tool is a required list.
 
     Example:
         >>> def main(files: list[str], number: int = 1) -> None: ...
-        >>> gathered(main, ["a.yaml", "b.yaml", "--number=2"])
+        >>> _gathered(main, ["a.yaml", "b.yaml", "--number=2"])
         ['["a.yaml", "b.yaml"]', '--number=2']
     """
     first = next(iter(inspect.signature(main).parameters.values()), None)

@@ -14,17 +14,18 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
+from gad_lightning.atomic import make_folder
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.predictions import PredictionWriter
 from gad_lightning.cli.changed import changed, config_beside
 from gad_lightning.cli.guards import check_accelerator
+from gad_lightning.cli.loading import PARSER_MODE
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import MissingDataError, SettingError
+from gad_lightning.redact import redact
 from gad_lightning.schema import DataSchema
 from gad_lightning.training.checkpoint_files import WholeCheckpointIO, newest_checkpoint
 from gad_lightning.training.interruption import Interruption
-from gad_lightning.video.address import redact
-from gad_lightning.video.atomic import make_folder
 
 DEFAULTS = {"default_root_dir": "runs", "use_distributed_sampler": False, "log_every_n_steps": 10}
 TRAINER_REMEDY = "change the settings under `trainer`"
@@ -49,7 +50,7 @@ def run_trainer(args: Sequence[str]) -> None:
             subclass_mode_data=True,
             args=list(args),
             parser_class=Parser,
-            parser_kwargs={"prog": "gad-lightning", "parser_mode": "omegaconf"},
+            parser_kwargs={"prog": "gad-lightning", "parser_mode": PARSER_MODE},
             trainer_defaults=DEFAULTS,
             seed_everything_default=0,
             auto_configure_optimizers=False,

@@ -12,7 +12,7 @@ from gad_lightning.schema import FeatureSpec
 
 
 class ArrayFrames:
-    """A :class:`~gad_lightning.data.records.FrameSource` over an array.
+    """A :class:`~gad_lightning.FeatureSource` over an array.
 
     Args:
         array: (F, D) or (F, N, D) numbers.

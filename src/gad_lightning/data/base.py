@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -22,15 +22,16 @@ from gad_lightning.data.sampling import EpochSampler
 from gad_lightning.data.splits import group_of, hold_out
 from gad_lightning.data.statistics import feature_statistics
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Mode, Task, Windows, check_names
+from gad_lightning.parts import AcceptsEarlierNames
+from gad_lightning.schema import SEPARATOR, DataSchema, FeatureSpec, LabelSet, Mode, Task, Windows, check_names
 from gad_lightning.types import IGNORED, Batch
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
-class ActionDataModule(LightningDataModule, ABC):
-    """Loads labelled videos for any of the classifiers; a data set says only what its classes and records are.
+class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
+    """Loads labeled videos for any of the classifiers; a data set says only what its classes and records are.
 
     Nothing is read before :attr:`schema` is asked for or a loader is made, and ``fit`` never asks for the records of
     the test split.
@@ -38,23 +39,27 @@ class ActionDataModule(LightningDataModule, ABC):
     Args:
         mode: ``window`` shows each query a window of its own (the paper); ``one_pass`` cuts videos into chunks and
             asks at every frame of a chunk.
-        window: short memory of a query, in frames: the last ones up to its own.
+        short_memory: the last frames that a query sees, its own counted.
         long_memory: frames before those that it sees too.
         short_stride: keep every n-th frame of the short memory, the newest always.
         long_stride: keep every n-th frame of the long memory.
-        stride: in ``window`` mode, frames between the training queries of a video; ``window`` if None.
+        stride: in ``window`` mode, frames between the training queries of a video; ``short_memory`` if None.
         chunk: in ``one_pass`` mode, new frames of a chunk.
         sampling: how training windows are chosen: ``uniform`` gives every frame the same chance,
             ``published`` is the paper's rule.
         background_limit: in ``window`` mode, thin background queries in training to this many times the number of
             those of the most frequent other class; None keeps all.
-        multi_label: where frames have several labels, ask for all of them; otherwise for the one of lowest index.
+        multi_label: ask for all labels of a frame, each by itself, yes or no. Where a single label is wanted
+            nevertheless, it is the true class of lowest index, and the predicted class of highest probability.
         batch_size: most training samples (windows or chunks) of a batch in one process.
         eval_batch_size: the same for validation, test and prediction; ``batch_size`` if None.
         num_workers: loader processes.
         seed: of order and offsets in training, with the epoch.
-        val_share: share of the training videos held out for validation, by whole groups, if there is no ``val`` split.
-        standardise: put mean and spread of the training features into the schema.
+        val_fraction: fraction of the training videos held out for validation, by whole groups, if there is no
+            ``val`` split.
+        standardize: put mean and spread of the training features into the schema, of each feature by itself. A constant
+            feature is not scaled, one of two values becomes 0 and 1, and one that is zero in at least half of the
+            values keeps its zeros and is divided by the root mean square of the others: a one-hot one stays as it is.
         predict_split: videos that ``predict`` runs on.
     """
 
@@ -66,7 +71,7 @@ class ActionDataModule(LightningDataModule, ABC):
     def __init__(
         self,
         mode: Mode = "window",
-        window: int = 32,
+        short_memory: int = 32,
         long_memory: int = 0,
         short_stride: int = 1,
         long_stride: int = 1,
@@ -79,13 +84,13 @@ class ActionDataModule(LightningDataModule, ABC):
         eval_batch_size: int | None = None,
         num_workers: int = 0,
         seed: int = 0,
-        val_share: float = 0.1,
-        standardise: bool = True,
+        val_fraction: float = 0.1,
+        standardize: bool = True,
         predict_split: Split = "test",
     ) -> None:
         super().__init__()
-        self.windows = Windows(mode, window, long_memory, short_stride, long_stride, chunk)
-        self.stride = window if stride is None else stride
+        self.windows = Windows(mode, short_memory, long_memory, short_stride, long_stride, chunk)
+        self.stride = short_memory if stride is None else stride
         self.sampling = sampling
         self.background_limit = background_limit
         self.multi_label = multi_label
@@ -93,8 +98,8 @@ class ActionDataModule(LightningDataModule, ABC):
         self.eval_batch_size = batch_size if eval_batch_size is None else eval_batch_size
         self.num_workers = num_workers
         self.seed = seed
-        self.val_share = val_share
-        self.standardise = standardise
+        self.val_fraction = val_fraction
+        self.standardize = standardize
         self.predict_split = predict_split
         self.allow_zero_length_dataloader_with_multiple_devices = True  # evaluation repeats no sample to fill a rank
         self._listed: dict[Split, list[VideoRecord]] = {}
@@ -119,7 +124,12 @@ class ActionDataModule(LightningDataModule, ABC):
         """What is asked; by default one task over ``class_names``."""
         names = check_names(self.class_names, "class_names")
         background, ignored = (names.index(name) if name in names else None for name in (self.background, self.ignored))
-        return (Task("action", LabelSet(names, background, ignored)),)
+        if self.multi_label and (joined := next((name for name in names if SEPARATOR in name), None)) is not None:
+            raise DataError(
+                f"The class {joined!r} has a {SEPARATOR!r}, which stands between several labels of a frame.",
+                "rename it, or leave data.multi_label out",
+            )
+        return (Task("action", LabelSet(names, background, ignored, self.multi_label)),)
 
     @cached_property
     def schema(self) -> DataSchema:
@@ -133,14 +143,14 @@ class ActionDataModule(LightningDataModule, ABC):
 
     @cached_property
     def features(self) -> FeatureSpec:
-        """Origin and shape of the frames, with the statistics of the training videos if ``standardise``."""
+        """Origin and shape of the frames, with the statistics of the training videos if ``standardize``."""
         training = self.videos("train")
         videos = training or self.videos("val") or self.videos("test")
         if not videos:
             raise self._empty("train")
         spec = videos[0].frames.spec
         check_same_kind(videos, spec)
-        if not self.standardise or not training:
+        if not self.standardize or not training:
             return spec
         mean, std = feature_statistics([record.frames for record in training])
         return spec._replace(mean=mean, std=std)
@@ -149,7 +159,7 @@ class ActionDataModule(LightningDataModule, ABC):
     def held_out(self) -> list[str]:
         """Groups of training videos that validation uses because there is no ``val`` split; stored in checkpoints."""
         training = self.listed("train")
-        return [] if self.listed("val") or not training else hold_out(training, self.val_share)
+        return [] if self.listed("val") or not training else hold_out(training, self.val_fraction)
 
     def listed(self, split: Split) -> list[VideoRecord]:
         """The records of a split before the hold-out, asked for once; names checked to be distinct."""
@@ -193,16 +203,17 @@ class ActionDataModule(LightningDataModule, ABC):
             raise self._empty(split)
         classes = self.schema.tasks[0].labels
         check_same_kind(videos, self.schema.features)
-        timelines = [timeline(record, classes, self.multi_label) for record in videos]
+        timelines = [timeline(record, classes) for record in videos]
         if training:
             warn_of_absent(timelines, classes)
-        if self.multi_label and all(laid.queries.label.ndim == 1 for laid in timelines):
+        single = [record.name for record, laid in zip(videos, timelines, strict=True) if laid.queries.label.ndim == 1]
+        if self.multi_label and (single or not classes.multi_label):
             raise SettingError(
                 f"data.multi_label is set, and {type(self).__name__} has one label a frame.", "leave it out"
             )
         if training and all((laid.queries.label == IGNORED).all() for laid in timelines):
             raise DataError(
-                f"No frame of the {len(videos)} {split} videos is labelled: there is nothing to train on.",
+                f"No frame of the {len(videos)} {split} videos is labeled: there is nothing to train on.",
                 "correct the segments, the classes or the splits",
             )
         plans = self._plans(videos, [laid.queries for laid in timelines], training)
@@ -258,7 +269,7 @@ class ActionDataModule(LightningDataModule, ABC):
             dataset,
             batch_size=None,  # a key of the sampler names a whole batch
             sampler=EpochSampler(dataset, batch_size, processes, rank),
-            collate_fn=as_is,
+            collate_fn=_as_is,
             num_workers=self.num_workers,
             worker_init_fn=outlive_signals,
             generator=torch.Generator(),  # its own: the run's random numbers do not depend on the number of workers
@@ -281,6 +292,6 @@ class ActionDataModule(LightningDataModule, ABC):
             )
 
 
-def as_is(batch: Any) -> Any:
+def _as_is(batch: Any) -> Any:
     """Leave a batch as the data set made it."""
     return batch

@@ -13,7 +13,7 @@ from gad_lightning.data.records import Timeline, VideoRecord
 from gad_lightning.data.windows import check_windows
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.schema import FeatureSpec, LabelSet
-from gad_lightning.video.features import check_features
+from gad_lightning.video.features.feature_file import check_features
 
 if TYPE_CHECKING:
     from gad_lightning.data.base import ActionDataModule
@@ -31,9 +31,9 @@ def check_settings(data: ActionDataModule) -> None:
             raise SettingError(f"data.{name} must be at least 1, got {getattr(data, name)}.", f"raise data.{name}")
     if data.num_workers < 0:
         raise SettingError(f"data.num_workers cannot be negative, got {data.num_workers}.", "set it to 0 or more")
-    if not 0 <= data.val_share < 1:
+    if not 0 <= data.val_fraction < 1:
         raise SettingError(
-            f"data.val_share is a share of the training videos in [0, 1), got {data.val_share}.", "0.1 is usual"
+            f"data.val_fraction is a share of the training videos in [0, 1), got {data.val_fraction}.", "0.1 is usual"
         )
     if data.background_limit is not None and data.background_limit <= 0:
         raise SettingError(

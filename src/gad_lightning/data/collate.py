@@ -21,13 +21,13 @@ class Sample(NamedTuple):
     goal: int
     segments: IntArray  # (S, 3) of the whole video
     anchor: IntArray  # (Q,) frame within the sample
-    moment: IntArray  # (Q,)
+    frame: IntArray  # (Q,)
     horizon: IntArray  # (Q,)
     task: IntArray  # (Q,)
     label: Labels  # (Q,) or (Q, C)
     video: IntArray  # (Q,)
-    ordinal: IntArray  # (Q,)
-    draw: FloatArray  # (Q,)
+    query_index: IntArray  # (Q,)
+    uniform: FloatArray  # (Q,)
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

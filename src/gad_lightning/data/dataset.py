@@ -92,13 +92,13 @@ class WindowDataset(Dataset[Batch]):
             goal=self.records[video].goal,
             segments=self.timelines[video].segments,
             anchor=place,
-            moment=anchor,
+            frame=anchor,
             horizon=queries.horizon[rows],
             task=queries.task[rows],
             label=queries.label[rows],
             video=owner,
-            ordinal=rows,
-            draw=draws(self.seed, epoch, Stream.ANSWER, owner, rows).astype(np.float32),
+            query_index=rows,
+            uniform=draws(self.seed, epoch, Stream.ANSWER, owner, rows).astype(np.float32),
         )
 
     def frames_of(self, video: int, row: int, start: int, end: int) -> IntArray:

@@ -11,15 +11,15 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
+from gad_lightning.atomic import make_folder
 from gad_lightning.errors import DataError, MissingDataError, SettingError
-from gad_lightning.video.arrays_on_disk import READERS
-from gad_lightning.video.atomic import make_folder
 from gad_lightning.video.encode import encode_videos
-from gad_lightning.video.encode_run import Settings
 from gad_lightning.video.encoders import Encoder, SmallEncoder
-from gad_lightning.video.features import FeatureFile
-from gad_lightning.video.sidecar import read_sidecar
-from gad_lightning.video.video_files import VIDEO_ENDINGS
+from gad_lightning.video.encoding.run import Settings
+from gad_lightning.video.encoding.video_files import VIDEO_ENDINGS
+from gad_lightning.video.features.arrays_on_disk import READERS
+from gad_lightning.video.features.feature_file import FeatureFile
+from gad_lightning.video.features.sidecar import read_sidecar
 
 FPS = 4.0
 """Frames a second that videos are encoded at where nothing else is said."""

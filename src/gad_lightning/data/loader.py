@@ -32,10 +32,10 @@ def outlive_signals(worker: int) -> None:
     """
     if hasattr(signal, "sigwaitinfo"):
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
-        Thread(target=obey, args=(os.getppid(),), daemon=True).start()
+        Thread(target=_obey, args=(os.getppid(),), daemon=True).start()
 
 
-def obey(parent: int) -> None:
+def _obey(parent: int) -> None:
     """Take the signals of this process one by one, and end it if the process ``parent`` asks for that."""
     while True:
         received = signal.sigwaitinfo([signal.SIGTERM, signal.SIGUSR1])

@@ -11,16 +11,14 @@ from typing import Any
 
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.data.feature_store import FeatureStore
-from gad_lightning.data.records import FrameSource, VideoRecord
-from gad_lightning.data.tables import SegmentRow, VideoRow, read_segments, read_videos
+from gad_lightning.data.overlaps import overlaps
+from gad_lightning.data.records import FeatureSource, VideoRecord
+from gad_lightning.data.tables import IGNORE, SegmentRow, VideoRow, read_segments, read_videos
 from gad_lightning.errors import DataError
 from gad_lightning.schema import check_names
 from gad_lightning.segments import Segment, frames_between
 from gad_lightning.types import IGNORED
 from gad_lightning.video.encoders import Encoder
-
-IGNORE = "ignore"
-"""The label of stretches that enter neither loss nor metrics."""
 
 
 class OwnVideos(ActionDataModule):
@@ -29,15 +27,17 @@ class OwnVideos(ActionDataModule):
     .. code-block:: text
 
         root/
-          segments.csv           video,start,end,label     seconds; one labelled stretch a row
+          segments.csv           video,start,end,label     seconds; one labeled stretch a row
           videos.csv             video,split,goal,group    optional; a video without a row in segments.csv is background
           features/<video>.npy   (F, D) or (F, N, D)       and/or
           videos/<video>.mp4     or any other ending; encoded once into root/encoded/
 
     Without ``videos.csv`` all videos are for training; with it, every video must be listed, and an empty split means
     ``train``. Frame ``i`` is at ``i / fps`` seconds and has the label of the segment with ``start <= i / fps < end``.
-    Where segments overlap, the one that starts later wins; of two that start together, the later row. The label
-    ``ignore`` marks stretches that are not scored. A segment may end up to one frame after its video, no more.
+    With ``multi_label`` a frame has the labels of all its segments. Without it, where two labels overlap, the segment
+    that starts later counts (of two that start together, the later row), and a warning names the rows. The label
+    ``ignore`` marks stretches that are not scored; of it and another label the one that starts later counts. A segment
+    may end up to one frame after its video, no more.
 
     Args:
         root: the folder.
@@ -78,7 +78,7 @@ class OwnVideos(ActionDataModule):
 
     @property
     def segments_file(self) -> Path:
-        """The CSV of labelled stretches."""
+        """The CSV of labeled stretches."""
         return self.home / "segments.csv"
 
     @cached_property
@@ -133,7 +133,7 @@ class OwnVideos(ActionDataModule):
         chosen = {name: row for name, row in rows.items() if row.split == split}
         sources = self.store.open(list(chosen))
         goals = {goal: index for index, goal in enumerate(self.goals)}
-        return [
+        records = [
             VideoRecord(
                 name,
                 sources[name],
@@ -143,9 +143,31 @@ class OwnVideos(ActionDataModule):
             )
             for name, row in chosen.items()
         ]
+        if not self.multi_label:
+            self._warn_of_overlaps(records)
+        return records
 
-    def segments(self, video: str, frames: FrameSource) -> list[Segment]:
-        """The labelled stretches of one video in frames, in the order in which later ones win.
+    def _warn_of_overlaps(self, records: Sequence[VideoRecord]) -> None:
+        """Say which frames lie in segments of two labels, of which one is left out."""
+        shared = {record.name: overlaps(record.segments, record.frames.num_frames) > 1 for record in records}
+        found = [record for record in records if shared[record.name].any()]
+        if not found:
+            return
+        name, frame = found[0].name, int(shared[found[0].name].argmax())
+        rows = zip(self.segment_rows[name], found[0].segments, strict=True)
+        here = {segment.label: row for row, segment in rows if segment.start <= frame < segment.end}
+        first, second, *_ = (row for label, row in here.items() if label != IGNORED)
+        count = sum(int(frames.sum()) for frames in shared.values())
+        warnings.warn(
+            f"{count} frames of {len(found)} videos lie in segments of two labels, and the segment that starts later "
+            f"counts; first {first.label!r} and {second.label!r} of {name!r} "
+            f"({self.segments_file}, lines {first.line} and {second.line}). Set data.multi_label to true to keep all "
+            "labels, or correct the rows.",
+            stacklevel=2,
+        )
+
+    def segments(self, video: str, frames: FeatureSource) -> list[Segment]:
+        """The labeled stretches of one video in frames, in the order in which later ones win.
 
         Raises:
             DataError: if a label is no class, or a segment ends more than a frame after the video.

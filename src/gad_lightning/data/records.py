@@ -1,4 +1,4 @@
-"""What a data set says of one video: where its frames are, what is labelled, what is asked."""
+"""What a data set says of one video: where its frames are, what is labeled, what is asked."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gad_lightning.data.overlaps import multi_hot
 from gad_lightning.data.windows import IntArray
 from gad_lightning.errors import DataError
 from gad_lightning.schema import FeatureSpec, LabelSet
@@ -20,7 +21,7 @@ FloatArray = NDArray[np.float32]
 Labels = NDArray[np.int64] | NDArray[np.float32]
 
 
-class FrameSource(Protocol):
+class FeatureSource(Protocol):
     """The feature frames of one video, read by number. Making one reads nothing; it survives pickling to a worker."""
 
     @property
@@ -67,8 +68,9 @@ class VideoRecord:
     Args:
         name: unique within the data set.
         frames: where its feature frames are read from.
-        segments: labelled stretches in frames; where they overlap, later ones of the list win. A label of
-            :data:`~gad_lightning.types.IGNORED` marks frames that enter neither loss nor metrics.
+        segments: labeled stretches in frames; where they overlap, later ones of the list win, or all count where the
+            label set is ``multi_label``. A label of :data:`~gad_lightning.IGNORED` marks frames that enter neither loss
+            nor metrics.
         labels: (F,) class indices or (F, C) 0/1 instead of painting ``segments``.
         goal: index into the schema's goals, -1 if unknown.
         group: videos of one group (a person, a kitchen) are never split between training and validation; its own name
@@ -77,7 +79,7 @@ class VideoRecord:
     """
 
     name: str
-    frames: FrameSource
+    frames: FeatureSource
     segments: Sequence[Segment] = ()
     labels: Labels | None = None
     goal: int = -1
@@ -86,30 +88,39 @@ class VideoRecord:
 
 
 class Timeline(NamedTuple):
-    """The labels of one video, ready for training: what :func:`timeline` makes of a record."""
+    """The labels of one video, ready for training: what is made of a :class:`VideoRecord`."""
 
     queries: Queries
     segments: IntArray  # (S, 3) label, start, end; in time order, not overlapping, without background and ignored ones
 
 
-def timeline(record: VideoRecord, classes: LabelSet, multi_label: bool = False) -> Timeline:
+def timeline(record: VideoRecord, classes: LabelSet) -> Timeline:
     """Lay the annotations of a video out on its frames.
+
+    Where ``classes.multi_label`` is set, labels are multi-hot rows, and overlapping segments all count. Where a single
+    label is wanted nevertheless (a text to write, the actions before), it is the class of lowest index.
 
     Args:
         record: the video.
         classes: label set of the first task, which segments and frame labels count in.
-        multi_label: keep (F, C) labels as multi-hot rows; otherwise a frame has the lowest of its classes.
 
     Raises:
         DataError: if labels and features differ in length, or a label is no class.
     """
     num_frames = record.frames.num_frames
     fill = IGNORED if classes.background is None else classes.background
-    flat = _flat(record.segments, num_frames)
-    if record.labels is None:
-        labels: Labels = paint(flat, num_frames, fill).numpy()
+    if not classes.multi_label:
+        flat = _flat(record.segments, num_frames)
     else:
-        labels = _given(record, num_frames, fill, multi_label)
+        order = sorted(record.segments, key=lambda segment: (segment.label != IGNORED, -segment.label))
+        flat = _flat(order, num_frames)
+    if record.labels is not None:
+        labels = _given(record, num_frames, fill, classes.multi_label)
+    elif not classes.multi_label:
+        labels = paint(flat, num_frames, fill).numpy()
+    else:
+        _check_classes(record, [segment.label for segment in record.segments], len(classes.names))
+        labels = multi_hot(record.segments, num_frames, len(classes.names), classes.background)
     labels = _without_ignored(labels, classes.ignore)
     _check_range(record, labels, len(classes.names))
     skip = {fill, IGNORED, classes.ignore}
@@ -119,7 +130,7 @@ def timeline(record: VideoRecord, classes: LabelSet, multi_label: bool = False) 
 
 
 def _flat(segments: Sequence[Segment], num_frames: int) -> list[Segment]:
-    """Make segments disjoint, a later one of the list winning; two neighbours of one class stay two."""
+    """Make segments disjoint, a later one of the list winning; two neighbors of one class stay two."""
     numbered = [Segment(number, start, end) for number, (_, start, end) in enumerate(segments)]
     return [Segment(segments[number].label, *span) for number, *span in cut(paint(numbered, num_frames, -1), skip=[-1])]
 
@@ -148,16 +159,21 @@ def _without_ignored(labels: Labels, ignore: int | None) -> Labels:
 
 
 def _check_range(record: VideoRecord, labels: Labels, num_classes: int) -> None:
-    if labels.ndim == 2:
-        wrong = labels.shape[1] != num_classes
-        value = labels.shape[1]
-    else:
-        out = labels[((labels < 0) | (labels >= num_classes)) & (labels != IGNORED)]
-        wrong, value = len(out) > 0, int(out[0]) if len(out) else 0
-    if wrong:
-        what = "columns of labels" if labels.ndim == 2 else "as a label"
+    if labels.ndim == 1:
+        _check_classes(record, labels, num_classes)
+    elif labels.shape[1] != num_classes:
         raise DataError(
-            f"Video {record.name!r} has {value} {what}, and there are {num_classes} classes.",
+            f"Video {record.name!r} has {labels.shape[1]} columns of labels, and there are {num_classes} classes.",
+            "use the class list that the annotations were made with",
+        )
+
+
+def _check_classes(record: VideoRecord, labels: Labels | Sequence[int], num_classes: int) -> None:
+    found = np.asarray(labels, dtype=np.int64)
+    wrong = found[((found < 0) | (found >= num_classes)) & (found != IGNORED)]
+    if len(wrong):
+        raise DataError(
+            f"Video {record.name!r} has {wrong[0]} as a label, and there are {num_classes} classes.",
             "use the class list that the annotations were made with",
         )
 

@@ -34,7 +34,7 @@ def hold_out(records: Sequence[VideoRecord], share: float) -> list[str]:
         raise SettingError(
             f"All {len(records)} training videos belong to one group, {next(iter(sizes), '')!r}, so none can be held "
             "out for validation.",
-            "give a val split or more groups in videos.csv, or set data.val_share to 0",
+            "give a val split or more groups in videos.csv, or set data.val_fraction to 0",
         )
     held: list[str] = []
     for group in sorted(sizes, key=_hash)[:-1]:

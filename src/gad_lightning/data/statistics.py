@@ -14,25 +14,45 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from gad_lightning.data.records import FrameSource
+from gad_lightning.atomic import atomic_write
+from gad_lightning.data.records import FeatureSource
 from gad_lightning.errors import DataError
-from gad_lightning.video.atomic import written_whole
 
 ROWS_AT_ONCE = 1024  # float32 sums of a block this short are exact to 1e-6; blocks are added in float64
-SMALLEST_STD = 1e-3
-"""Floor of a feature's spread, as a share of the root mean square spread of all: one that never varied in training
-must not blow up what it does later."""
+SPARSE = 0.5
+"""A feature that is exactly zero in at least this share of the training values is sparse."""
+ROUNDING = 1e-6
+"""A spread below this share of the mean is float32 rounding: the feature never varied."""
+RULE = 2
+"""Version of the rule of :class:`Statistics`; statistics kept by an earlier one are computed again."""
 
 
 class Statistics(NamedTuple):
-    """Per feature, over all frames and tokens of the training videos; each D floats."""
+    """What features are standardized by, ``(x - mean) / std``, each D floats. Every feature has its own rule.
+
+    * Ordinary: mean and standard deviation over all frames and tokens of the training videos.
+    * Sparse (zero in at least half of the values): ``mean`` is 0, so that zeros stay zeros, and ``std`` is the root
+      mean square of the other values. A one-hot feature stays as it is.
+    * Two values only: the lower becomes 0, the higher 1. A feature of zeros and ones stays as it is.
+    * Constant: ``std`` is 1. What it does later is neither shrunk nor blown up.
+
+    So no value becomes huge because it is rare, and the unit of one feature never changes another feature.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]  # above zero
 
 
-def feature_statistics(sources: Sequence[FrameSource]) -> Statistics:
-    """Mean and standard deviation of every feature, or what was computed before for the same files.
+class Kinds(NamedTuple):
+    """How many of the D features are not ordinary, see :class:`Statistics`; no feature counts twice."""
+
+    constant: int
+    two_valued: int
+    sparse: int
+
+
+def feature_statistics(sources: Sequence[FeatureSource]) -> Statistics:
+    """Statistics of every feature, or what was computed before for the same files.
 
     The result lies beside the first file, under a name made of the files' names, sizes, times and first and last
     bytes; several processes that ask at once compute it once. Frames in memory are never cached, and a folder that
@@ -50,39 +70,106 @@ def feature_statistics(sources: Sequence[FrameSource]) -> Statistics:
             warnings.warn(f"{paths[0].parent} cannot be written to, so feature statistics are not kept.", stacklevel=2)
         return measure(sources)
     read = [path for source in sources for path in getattr(source, "paths", [source.path])]
-    cache = paths[0].parent / f"statistics-{fingerprint(read)}.json"
+    cache = paths[0].parent / f"statistics-{RULE}-{fingerprint(read)}.json"
     if not cache.is_file():
         with FileLock(cache.with_name(".lock")):
             if not cache.is_file():
-                with written_whole(cache) as part:
-                    part.write_text(json.dumps(measure(sources)._asdict()))
-    kept = json.loads(cache.read_text())
+                with atomic_write(cache) as part:
+                    part.write_text(json.dumps(measure(sources)._asdict()), encoding="utf-8")
+    kept = json.loads(cache.read_text(encoding="utf-8"))
     return Statistics(tuple(kept["mean"]), tuple(kept["std"]))
 
 
-def measure(sources: Sequence[FrameSource]) -> Statistics:
-    """Compute the statistics from the frames: one pass, in float64 across blocks."""
-    shift = sources[0].rows(np.arange(min(ROWS_AT_ONCE, sources[0].num_frames))).mean((0, 1))
-    total, squares, count = np.zeros(len(shift)), np.zeros(len(shift)), 0
+def measure(sources: Sequence[FeatureSource]) -> Statistics:
+    """Compute the statistics from all frames of at least one video: one pass, in float64 across blocks."""
+    return _sums(sources, most=None).statistics()
+
+
+def kinds(sources: Sequence[FeatureSource], most: int | None = 64) -> Kinds:
+    """Count the features that are not ordinary.
+
+    Args:
+        sources: videos, at least one.
+        most: frames looked at of each video, spread evenly over it; None looks at all.
+    """
+    return _sums(sources, most).kinds()
+
+
+class _Sums:
+    """Running sums of every feature (D columns)."""
+
+    def __init__(self, first: NDArray[np.float32]) -> None:
+        self.shift = first.mean((0, 1)).astype(np.float64)  # near the mean, so that squares lose no digits
+        self.total, self.squares = np.zeros_like(self.shift), np.zeros_like(self.shift)
+        self.zeros, self.count = np.zeros(len(self.shift), dtype=np.int64), 0
+        self.low, self.high = (bound.astype(np.float64) for bound in (first.min((0, 1)), first.max((0, 1))))
+        self.few = np.ones(len(self.shift), dtype=np.bool_)  # columns that have had no value but low and high
+
+    def add(self, rows: NDArray[np.float32]) -> None:
+        """Add values: (n, D)."""
+        shifted = rows - self.shift.astype(np.float32)
+        self.total += shifted.sum(0)
+        self.squares += np.einsum("ij,ij->j", shifted, shifted)  # no copy of the squares: 8 x faster
+        self.zeros += np.count_nonzero(rows == 0, axis=0)
+        self.count += len(rows)
+        columns = np.flatnonzero(self.few)
+        if len(columns):
+            self._bound(columns, rows[:, columns])
+
+    def _bound(self, columns: NDArray[np.intp], rows: NDArray[np.float32]) -> None:
+        """Widen the bounds of the columns that have had two values at most, and drop those that have a third one."""
+        low, high = rows.min(0), rows.max(0)
+        old_low, old_high = self.low[columns], self.high[columns]
+        self.low[columns], self.high[columns] = np.minimum(low, old_low), np.maximum(high, old_high)
+        few = ((rows == low) | (rows == high)).all(0)
+        for bound in (low, high, old_low, old_high):
+            few &= (bound == self.low[columns]) | (bound == self.high[columns])
+        self.few[columns] = few
+
+    def statistics(self) -> Statistics:
+        """What all values make together."""
+        mean, std = self._moments()
+        constant, two_valued, sparse = self._kinds()
+        filled = np.maximum(self.count - self.zeros, 1)
+        size = np.sqrt((std**2 + mean**2) * (self.count / filled))
+        mean = np.select([two_valued, sparse], [self.low, np.zeros_like(mean)], mean)
+        std = np.select([constant, two_valued, sparse], [np.ones_like(std), self.high - self.low, size], std)
+        return Statistics(tuple(mean.tolist()), tuple(std.tolist()))
+
+    def kinds(self) -> Kinds:
+        """How many columns are of which kind."""
+        return Kinds(*(int(chosen.sum()) for chosen in self._kinds()))
+
+    def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        mean = self.total / self.count
+        std = np.sqrt(np.maximum(self.squares / self.count - mean**2, 0.0))
+        return mean + self.shift, std
+
+    def _kinds(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+        mean, std = self._moments()
+        constant = (self.few & (self.low == self.high)) | (std <= ROUNDING * np.abs(mean))
+        two_valued = self.few & ~constant
+        sparse = (self.zeros >= SPARSE * self.count) & ~constant & ~two_valued
+        return constant, two_valued, sparse
+
+
+def _sums(sources: Sequence[FeatureSource], most: int | None) -> _Sums:
+    """Add up videos: all frames, or up to ``most`` of each."""
+    sums = _Sums(sources[0].rows(np.arange(min(ROWS_AT_ONCE, sources[0].num_frames))))
     for source in sources:
-        for start in range(0, source.num_frames, ROWS_AT_ONCE):
-            block = source.rows(np.arange(start, min(start + ROWS_AT_ONCE, source.num_frames)))
-            rows = block.reshape(-1, block.shape[-1]) - shift
-            total += rows.sum(0)
-            squares += np.einsum("ij,ij->j", rows, rows)  # no copy of the squares: 8 x faster than (rows * rows).sum
-            count += len(rows)
-        if not np.isfinite(squares).all():
+        frames = np.arange(source.num_frames)
+        if most is not None and len(frames) > most:
+            frames = np.unique(np.linspace(0, len(frames) - 1, most).astype(np.int64))
+        for start in range(0, len(frames), ROWS_AT_ONCE):
+            block = source.rows(frames[start : start + ROWS_AT_ONCE])
+            sums.add(block.reshape(-1, block.shape[-1]))
+        if not np.isfinite(sums.squares).all():
             raise DataError(
-                f"The features of {source.path or 'a video'} hold values that are too large.", "encode again"
+                f"The features of {source.path or 'a video'} hold values too large to be squared in float32 "
+                "(above 1e19).",
+                "scale that feature, or encode again",
             )
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    return Statistics(tuple((mean + shift).tolist()), tuple(_floored(std).tolist()))
-
-
-def _floored(std: NDArray[np.float64]) -> NDArray[np.float64]:
-    overall = float(np.sqrt((std**2).mean()))
-    return np.maximum(std, SMALLEST_STD * overall) if overall > 0 else np.ones_like(std)
+    return sums
 
 
 def fingerprint(paths: Sequence[Path]) -> str:

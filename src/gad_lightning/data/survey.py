@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from gad_lightning.data.base import ActionDataModule, Split
+from gad_lightning.data.benchmarks.actions import BenchmarkActions
+from gad_lightning.data.benchmarks.videos import BenchmarkVideos, UnseenFrames
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.overlaps import overlaps
 from gad_lightning.data.records import Timeline, VideoRecord
-from gad_lightning.data.released import ReleasedVideos, UnseenFrames
-from gad_lightning.data.released_actions import ReleasedActions
 from gad_lightning.data.windows import IntArray
 from gad_lightning.errors import GadError
 from gad_lightning.schema import LabelSet
@@ -45,9 +45,9 @@ def survey(data: ActionDataModule, samples: WindowDataset) -> Survey:
     for record, laid in zip(samples.records, samples.timelines, strict=True):
         frames += record.frames.num_frames
         hours += record.frames.num_frames / record.frames.spec.fps / 3600
-        segments += segments_per_class(record, laid, classes)
+        segments += _segments_per_class(record, laid, classes)
         questions += np.bincount(laid.queries.task, minlength=len(questions))
-        several += int((classes_per_frame(data, record) > 1).sum())
+        several += int((_classes_per_frame(data, record) > 1).sum())
         labels = laid.queries.label if laid.queries.label.ndim == 1 else laid.queries.label.argmax(1)
         ignored = (laid.queries.label if laid.queries.label.ndim == 1 else laid.queries.label[:, 0]) == IGNORED
         unscored += int(ignored.sum())
@@ -57,16 +57,16 @@ def survey(data: ActionDataModule, samples: WindowDataset) -> Survey:
     return Survey(len(samples.records), frames, hours, segments, questions, *shares)
 
 
-def segments_per_class(record: VideoRecord, laid: Timeline, classes: LabelSet) -> IntArray:
-    """Annotated segments of every class in one video: (C,); where only frames are labelled, their runs."""
+def _segments_per_class(record: VideoRecord, laid: Timeline, classes: LabelSet) -> IntArray:
+    """Annotated segments of every class in one video: (C,); where only frames are labeled, their runs."""
     labels = np.array([segment.label for segment in record.segments] or laid.segments[:, 0], dtype=np.int64)
     skipped = [IGNORED if index is None else index for index in (classes.background, classes.ignore)]
     return np.bincount(labels[(labels >= 0) & ~np.isin(labels, skipped)], minlength=len(classes.names))
 
 
-def classes_per_frame(data: ActionDataModule, record: VideoRecord) -> IntArray:
+def _classes_per_frame(data: ActionDataModule, record: VideoRecord) -> IntArray:
     """How many classes each frame of a video shows, the background not counted: (F,)."""
-    if isinstance(data, ReleasedActions):
+    if isinstance(data, BenchmarkActions):
         return data.classes_per_frame(record)
     background = data.tasks[0].labels.background
     if record.labels is not None and record.labels.ndim == 2:
@@ -81,7 +81,7 @@ def mismatches(data: ActionDataModule, split: Split) -> Iterator[str]:
     """Say what of features and annotations does not fit together but stops no run."""
     records = data.videos(split)
     seen = [record for record in records if not isinstance(record.frames, UnseenFrames)]
-    found = [compare_length(data, record) for record in seen] if isinstance(data, ReleasedVideos) else []
+    found = [_compare_length(data, record) for record in seen] if isinstance(data, BenchmarkVideos) else []
     unlike = [text for text in found if text]
     if unlike:
         yield f"the features of {len(unlike)} videos are not as long as the annotations say, first {unlike[0]}"
@@ -94,9 +94,9 @@ def mismatches(data: ActionDataModule, split: Split) -> Iterator[str]:
         yield f"{short} segments fall between two frames and are lost"
 
 
-def compare_length(data: ReleasedVideos, record: VideoRecord) -> str:
+def _compare_length(data: BenchmarkVideos, record: VideoRecord) -> str:
     """Say that features are longer or shorter than the video; nothing where they fit, or the files do not say."""
-    if isinstance(data, ReleasedActions) and record.name not in data.known:
+    if isinstance(data, BenchmarkActions) and record.name not in data.known:
         return ""
     length, stated = record.frames.num_frames / record.frames.spec.fps, data.seconds(record.name)
     slack = SLACK_SECONDS + SLACK_SHARE * stated

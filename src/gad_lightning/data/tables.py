@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from gad_lightning.errors import DataError, MissingDataError
 
+IGNORE = "ignore"
+"""The label of stretches that enter neither loss nor metrics."""
 SPLIT_NAMES = ("train", "val", "test")
 
 
 class SegmentRow(NamedTuple):
-    """One labelled stretch of ``segments.csv``."""
+    """One labeled stretch of ``segments.csv``."""
 
     video: str
     start: float  # seconds

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from gad_lightning.atomic import make_folder
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.data.own import OwnVideos
 from gad_lightning.data.records import VideoRecord
 from gad_lightning.segments import Segment
-from gad_lightning.video.atomic import make_folder
-from gad_lightning.video.synthetic import KITCHEN_CLASSES, KITCHEN_GOALS, render_kitchen
+from gad_lightning.video.kitchen.synthetic import KITCHEN_CLASSES, KITCHEN_GOALS, render_kitchen
 
 RECIPES = {
     "make tea": ("pour water", "add tea", "add sugar", "stir tea"),
@@ -96,7 +96,7 @@ class KitchenVideos(OwnVideos):
         root: folder for the videos, their CSV files and their features.
         num_videos: at least 4, of about 40 s each.
         kitchen_seed: everything drawn is a pure function of it; ``seed`` only orders the training.
-        **own: ``fps``, ``encoder`` and all of :class:`~gad_lightning.data.base.ActionDataModule`.
+        **own: ``fps``, ``encoder`` and all of :class:`~gad_lightning.ActionDataModule`.
     """
 
     def __init__(

@@ -115,7 +115,7 @@ def check_windows(windows: Windows, stride: int) -> None:
         SettingError: naming the setting and its value.
     """
     sizes = {
-        "window": windows.short,
+        "short_memory": windows.short,
         "chunk": windows.chunk,
         "short_stride": windows.short_stride,
         "long_stride": windows.long_stride,

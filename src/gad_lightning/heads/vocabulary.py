@@ -9,7 +9,7 @@ from gad_lightning.schema import LabelSet
 
 
 class VocabularyHead(ClassifierHead):
-    """One output row a class and no bias: what a generative classifier with :class:`Single` label tokens learns.
+    """One output row a class and no bias: what a generative classifier with :class:`SingleTokenLabels` learns.
 
     With the same opener and rows it gives the same scores as that classifier's readouts.
 

@@ -25,7 +25,7 @@ from gad_lightning.metrics.functional.labels import check_keys, check_score_rows
 
 
 class Top1(LabelMetric):
-    """Share of frames that are labelled right, in [0, 1]; ``nan`` when no frame is scored.
+    """Share of frames that are labeled right, in [0, 1]; ``nan`` when no frame is scored.
 
     Background frames count like any other; frames whose truth is ignored are left out. The frames that a
     distributed sampler repeats are counted once.
@@ -35,7 +35,7 @@ class Top1(LabelMetric):
         background: class index that ``details()`` tells apart from the foreground, or None.
         average: ``"micro"`` over frames, or ``"macro"``: the mean over the classes that occur in the truth.
         ignore_index: label whose true frames are left out, or None.
-        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.metrics.frame_metric.FrameMetric`.
+        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.FrameMetric`.
 
     Raises:
         SettingError: if a setting is out of its range.
@@ -87,7 +87,7 @@ class TopK(FrameMetric):
         k: how many classes may be named.
         average: ``"micro"`` over frames, or ``"macro"``: the mean over the classes that occur in the truth.
         ignore_index: label whose true frames are left out, or None.
-        **frames: ``gaps``, see :class:`~gad_lightning.metrics.frame_metric.FrameMetric`.
+        **frames: ``gaps``, see :class:`~gad_lightning.FrameMetric`.
 
     Raises:
         SettingError: if a setting is out of its range.

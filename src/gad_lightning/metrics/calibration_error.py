@@ -29,7 +29,7 @@ class CalibrationError(FrameMetric):
         num_classes: number of classes ``C``, background included.
         num_bins: number of bins.
         ignore_index: label whose true frames are left out, or None.
-        **frames: ``gaps``, see :class:`~gad_lightning.metrics.frame_metric.FrameMetric`.
+        **frames: ``gaps``, see :class:`~gad_lightning.FrameMetric`.
 
     Raises:
         SettingError: if a setting is out of its range.

@@ -26,7 +26,7 @@ class DetectionMetric(LabelMetric):
         fps: frames a second.
         background: class index that is no action, or None.
         ignore_index: label whose true frames are not scored, or None; they end a segment.
-        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.metrics.frame_metric.FrameMetric`.
+        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.FrameMetric`.
 
     Raises:
         SettingError: if a setting is out of its range.
@@ -61,7 +61,7 @@ class DetectionMetric(LabelMetric):
 
 
 class DetectionDelay(DetectionMetric):
-    """Mean seconds from the first frame of a true segment to its first frame that is labelled right, 0 or more.
+    """Mean seconds from the first frame of a true segment to its first frame that is labeled right, 0 or more.
 
     Only segments that are found count; ``nan`` when none is. ``details()`` has the share that never is ("missed") and
     the false alarms an hour. A label that was right before the segment began and stays has delay 0. The
@@ -72,7 +72,7 @@ class DetectionDelay(DetectionMetric):
         fps: frames a second.
         background: class index that is no action, or None.
         ignore_index: label whose true frames are not scored, or None; they end a segment.
-        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.metrics.frame_metric.FrameMetric`.
+        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.FrameMetric`.
 
     Raises:
         SettingError: if a setting is out of its range.
@@ -93,7 +93,7 @@ class DetectionDelay(DetectionMetric):
 class FalseAlarmsPerHour(DetectionMetric):
     """Predicted segments without one right frame, per hour of scored video, 0 or more; ``nan`` without such video.
 
-    Each predicted segment is an alarm. It is false if none of its frames is labelled right, unless the truth of
+    Each predicted segment is an alarm. It is false if none of its frames is labeled right, unless the truth of
     all of them is ignored.
 
     Args:
@@ -101,7 +101,7 @@ class FalseAlarmsPerHour(DetectionMetric):
         fps: frames a second.
         background: class index that is no action, or None.
         ignore_index: label whose true frames are not scored, or None.
-        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.metrics.frame_metric.FrameMetric`.
+        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.FrameMetric`.
 
     Raises:
         SettingError: if a setting is out of its range.

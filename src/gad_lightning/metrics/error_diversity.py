@@ -24,7 +24,7 @@ class ErrorDiversity(LabelMetric):
         background: None counts every class; else frames that are background in truth or prediction are left out.
         ignore_index: label whose true frames are left out, or None.
         at_errors: None, or the number of errors a class that models are compared at.
-        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.metrics.frame_metric.FrameMetric`.
+        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.FrameMetric`.
 
     Raises:
         SettingError: if a setting is out of its range.

@@ -31,7 +31,7 @@ class FrameMAP(FrameMetric):
             has ``{5: 8}``, CliffDiving is Diving.
         smooth_frames: odd number of frames over which the largest score is taken, within a video; 1 for none.
         ignored_frames: ``"drop"``, or ``"keep"`` to leave out only the class.
-        **frames: ``gaps``, see :class:`~gad_lightning.metrics.frame_metric.FrameMetric`.
+        **frames: ``gaps``, see :class:`~gad_lightning.FrameMetric`.
 
     Raises:
         SettingError: if a setting is out of its range.

@@ -25,12 +25,12 @@ class PointF1(LabelMetric):
         tolerance_seconds: largest distance that counts as a match, inclusive, 0 or more.
         fps: frames a second.
         background: class index that is no action, or None.
-        average: ``"micro"``, ``"macro"`` or ``"macro_all"``, as in :class:`~gad_lightning.metrics.SegmentF1`.
+        average: ``"micro"``, ``"macro"`` or ``"macro_all"``, as in :class:`~gad_lightning.SegmentF1`.
         reference: ``"start"``; ``"middle"`` of the segment as published, half a frame early for a segment that
             reaches the end of its video; or ``"true_middle"``, the same for all segments.
         ignore_index: label that acts as a second background, or None.
-        class_counts: (C,) how often each class occurs in training, as in :class:`~gad_lightning.metrics.SegmentF1`.
-        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.metrics.frame_metric.FrameMetric`.
+        class_counts: (C,) how often each class occurs in training, as in :class:`~gad_lightning.SegmentF1`.
+        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.FrameMetric`.
 
     Raises:
         SettingError: if a setting is out of its range.

@@ -30,7 +30,7 @@ class SegmentF1(LabelMetric):
             segment in two, and a prediction over it is not cut, as published.
         class_counts: (C,) how often each class occurs in training, for ``details()["bands"]``: micro scores over the
             classes seen more than 100 times ("many"), 20 to 100 ("medium"), 1 to 19 ("few") and never ("unseen").
-        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.metrics.frame_metric.FrameMetric`.
+        **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.FrameMetric`.
 
     Raises:
         SettingError: if a setting is out of its range.

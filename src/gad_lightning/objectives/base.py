@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.parts import Part
-from gad_lightning.prompts.answers import AnswerWriter, stack
+from gad_lightning.prompts.layout import Text
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Batch, Loss, Tokens
 
 
 class Objective(Part, nn.Module):
-    """A training-only loss: ``(batch, tokens, states) -> Loss``.
+    """A training loss beside the class loss; prediction never runs it. A subclass gives :meth:`forward`.
 
     Args:
         weight: of this loss beside the class loss of weight 1.
     """
+
+    name: ClassVar[str] = "objective"
+    """Under which the loss is logged, as ``train/<name>``."""
+    writes: ClassVar[bool] = False
+    """Whether the language model learns to write this objective's text. One objective of a classifier may."""
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
         self.weight = weight
 
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
-        """Reserve new tokens or make layers of one's own; called once, before the backbone is built.
+        """Reserve new tokens or make layers; called once, before the backbone is built. By default nothing is done.
 
         Args:
             schema: classes, tasks, goals.
@@ -31,32 +39,20 @@ class Objective(Part, nn.Module):
             prefix: fixed text before a written answer.
         """
 
-    def writer(self) -> AnswerWriter | None:
-        """What this objective learns to write, if anything; at most one objective may."""
-        return None
-
     @property
     def longest(self) -> int:
-        """Most tokens of a text of this objective: what positions are kept free for."""
-        writer = self.writer()
-        return 0 if writer is None else writer.longest
+        """Most tokens of a text of this objective; the classifier keeps positions free for them."""
+        return 0
 
-    def wanted(self, batch: Batch) -> Tensor:
-        """Which queries get an answer: (Q,) bool on the CPU."""
-        return batch.draw < 0
-
-    def text(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
-        """What stands after each opener: ids (Q, L), -1 after the end, and which are targets (Q, L).
-
-        By default the answers of :meth:`writer` to the queries that are :meth:`wanted`.
-        """
-        writer = self.writer()
-        return None if writer is None else stack(writer.answers(batch, self.wanted(batch)))
-
-    def apart(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
-        """Like :meth:`text`, on branches of their own that neither see the slots nor are seen by them."""
+    def text(self, batch: Batch) -> Text | None:
+        """Text after each query's opener, on the branch of the slot; None for none."""
         return None
 
+    def text_beside(self, batch: Batch) -> Text | None:
+        """Text on one more branch of each query, which neither sees the slot nor is seen by it; None for none."""
+        return None
+
+    @abstractmethod
     def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
         """Compute the loss.
 
@@ -66,4 +62,3 @@ class Objective(Part, nn.Module):
             states: (R, T, H) of the tokens.
             backbone: for ``token_logits``.
         """
-        raise NotImplementedError

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
-from gad_lightning.heads.base import ClassifierHead
+from gad_lightning.heads.base import ClassifierHead, first_head, make_heads
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss
 from gad_lightning.objectives.base import Objective
 from gad_lightning.parts import Part
-from gad_lightning.prompts.answers import moments
+from gad_lightning.prompts.answers import context_queries
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
-from gad_lightning.prompts.contexts.previous import Previous
+from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.layout import Text
 from gad_lightning.schema import DataSchema, LabelSet
 from gad_lightning.types import IGNORED, Batch, Loss, Tokens
 
 OPENER = "<previous>"
 """The learned vector that is this head's own slot."""
 NOTHING = "nothing before"
-"""The class, after all others, of moments that nothing comes before."""
+"""The class, after all others, of queries that nothing comes before."""
 
 
 class PreviousActionHead(Objective):
@@ -43,6 +45,8 @@ class PreviousActionHead(Objective):
     Source: Pang et al., ICLR 2026, ablation "auxiliary discriminative head".
     """
 
+    name: ClassVar[str] = "previous_action"
+
     def __init__(
         self,
         own_slot: bool = False,
@@ -51,33 +55,30 @@ class PreviousActionHead(Objective):
         weight: float = 1.0,
     ) -> None:
         super().__init__(weight)
-        self.own_slot, self.context, self.make_head = own_slot, context or Previous(), head
+        self.own_slot, self.context, self.make_head = own_slot, context or PreviousActions(), head
 
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
         """Make the heads and reserve the slot."""
         self.schema = schema
-        self.heads = nn.ModuleList(
-            self.make_head(backbone.hidden_size, LabelSet((*labels.names, NOTHING))) for labels in schema.label_sets
-        )
+        told = [LabelSet((*labels.names, NOTHING)) for labels in schema.label_sets]
+        self.heads = make_heads(self.make_head, "PreviousActionHead.head", backbone.hidden_size, told)
         self.opener = backbone.vocabulary.new_token(OPENER) if self.own_slot else None
 
     def made(self) -> dict[str, tuple[Part, int]]:
         """The head, of whatever class the factory makes."""
-        head = self.heads[0]
-        assert isinstance(head, ClassifierHead), "heads holds what the factory made"
-        return {"head": (head, 2)}
+        return {"head": (first_head(self.heads), 2)}
 
     @property
     def longest(self) -> int:
         """The slot."""
         return int(self.own_slot)
 
-    def apart(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
-        """A branch with the slot alone, which nothing is written on."""
+    def text_beside(self, batch: Batch) -> Text | None:
+        """The slot alone, if it is a slot of its own; nothing is written after it."""
         if self.opener is None:
             return None
         ids = torch.full((len(batch.label), 1), self.opener)
-        return ids, torch.zeros_like(ids, dtype=torch.bool)
+        return Text(ids, torch.zeros_like(ids, dtype=torch.bool))
 
     def targets(self, batch: Batch) -> Tensor:
         """What is to be named: (Q,) int64, C for nothing, IGNORED where the query is not scored.
@@ -87,18 +88,18 @@ class PreviousActionHead(Objective):
         """
         every = torch.ones(len(batch.label), dtype=torch.bool)
         named = []
-        for moment, task in zip(moments(batch, self.schema, every), batch.task.tolist(), strict=True):
-            told = [] if moment is None else self.context.context(moment)
+        for query, task in zip(context_queries(batch, self.schema, every), batch.task.tolist(), strict=True):
+            told = [] if query is None else self.context.context(query)
             if told and isinstance(told[0], str):
                 raise SettingError(
                     f"A head names a class, and {type(self.context).__name__} tells {told[0]!r}.",
-                    "give it a context of actions, such as Previous or Next",
+                    "give it a context of actions, such as PreviousActions or NextActions",
                 )
             nothing = len(self.schema.tasks[task].labels.names)
-            named.append(IGNORED if moment is None else told[0] if told else nothing)
+            named.append(IGNORED if query is None else told[0] if told else nothing)
         return torch.tensor(named, dtype=torch.int64)
 
-    def slots(self, tokens: Tokens, states: Tensor) -> Tensor:
+    def slot_states(self, tokens: Tokens, states: Tensor) -> Tensor:
         """States that are read, (Q, H)."""
         if self.opener is None:
             return tokens.at_slots(states)
@@ -109,12 +110,13 @@ class PreviousActionHead(Objective):
 
     def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
         """Compute the cross entropy of each query's own head."""
-        slots, label = self.slots(tokens, states), self.targets(batch).to(states.device)
+        slots, label = self.slot_states(tokens, states), self.targets(batch).to(states.device)
         of_task = torch.tensor(self.schema.head_of_task)[batch.task].to(states.device)
         losses = []
         for index, head in enumerate(self.heads):
             asked = of_task == index  # every head takes part in every step, if only with no rows
             logits = head(slots[asked])
             losses.append(class_loss(logits, label[asked], torch.ones_like(logits[:, 0])))
-        totals, numbers = (torch.stack(part).sum() for part in zip(*losses, strict=True))
-        return Loss(totals, numbers)
+        return Loss(
+            torch.stack([loss.sum for loss in losses]).sum(), torch.stack([loss.count for loss in losses]).sum()
+        )

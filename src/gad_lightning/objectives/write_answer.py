@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -9,26 +11,27 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
 from gad_lightning.losses import token_loss
 from gad_lightning.objectives.base import Objective
-from gad_lightning.prompts.answers import AnswerWriter
+from gad_lightning.prompts.answers import AnswerWriter, stack
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
-from gad_lightning.prompts.contexts.nothing import Nothing
+from gad_lightning.prompts.contexts.no_context import NoContext
 from gad_lightning.prompts.labels.base import LabelTokens
-from gad_lightning.prompts.labels.words import Words
+from gad_lightning.prompts.labels.words import WordLabels
+from gad_lightning.prompts.layout import Text
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import IGNORED, Batch, Loss, Tokens
 
-OF_NEIGHBOURS = 1 / 8
-"""Share of the queries on one trunk that are answered by default."""
+OF_NEIGHBORS = 1 / 8
+"""Fraction of the queries on one trunk that are answered by default."""
 
 
 class WriteAnswer(Objective):
-    """Cross entropy of the answer's tokens; the slot sees nothing of them, they see the slot.
+    """Cross entropy of the answer's tokens. They see the slot; the slot does not see them.
 
     Args:
         context: what is told beside the label; nothing by default.
         labels: how a class is written; in words by default.
-        share: of the queries that are answered, in (0, 1]; by default one in eight of the neighbours that share a trunk
-            in one pass, and all in windows, as published.
+        share: fraction of the queries that are answered, in (0, 1]. By default one in eight of the neighbors that share
+            a trunk in one pass, and all in windows, as published.
         weight: lambda of the paper.
 
     Raises:
@@ -36,6 +39,9 @@ class WriteAnswer(Objective):
 
     Source: Pang et al., ICLR 2026, generation-assisted discrimination.
     """
+
+    name: ClassVar[str] = "generation"
+    writes: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -47,30 +53,35 @@ class WriteAnswer(Objective):
         super().__init__(weight)
         if share is not None and not 0 < share <= 1:
             raise SettingError(f"share is a part of the queries and must lie in (0, 1], got {share}.", "use 1 for all")
-        self.context = context or Nothing()
-        self.labels = labels or Words()
+        self.context = context or NoContext()
+        self.labels = labels or WordLabels()
         self.share = share
 
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
         """Encode the classes."""
-        self.settle(schema)
+        usual = OF_NEIGHBORS if schema.windows.mode == "one_pass" else 1.0
+        self.answer_fraction = usual if self.share is None else self.share
         self.answer_writer = AnswerWriter(schema, self.labels, self.context, backbone.vocabulary, prefix)
 
-    def settle(self, schema: DataSchema) -> None:
-        """Fix the share that is answered."""
-        usual = OF_NEIGHBOURS if schema.windows.mode == "one_pass" else 1.0
-        self.answered = usual if self.share is None else self.share
-
-    def writer(self) -> AnswerWriter | None:
+    def writer(self) -> AnswerWriter:
         """The answers of this objective."""
         return self.answer_writer
 
-    def wanted(self, batch: Batch) -> Tensor:
-        """Queries whose own random number lies below the share."""
-        return batch.draw < self.answered
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest answer."""
+        return self.answer_writer.longest
+
+    def chosen(self, batch: Batch) -> Tensor:
+        """Which queries are answered: those whose own random number lies below the fraction, (Q,) bool."""
+        return batch.uniform < self.answer_fraction
+
+    def text(self, batch: Batch) -> Text | None:
+        """The answers."""
+        return stack(self.answer_writer.answers(batch, self.chosen(batch)))
 
     def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
-        """Compute the head at supervised tokens only."""
+        """Compute the language model's head at the tokens to be learned only."""
         return written_loss(tokens, states, backbone, torch.ones(len(batch.label), device=states.device))
 
 
@@ -80,12 +91,12 @@ def written_loss(tokens: Tokens, states: Tensor, backbone: Backbone, weight: Ten
     supervised = (target != IGNORED).nonzero().squeeze(1)
     # the token after a supervised one belongs to the query, also where the supervised one is the trunk's last
     owner = tokens.query.reshape(-1)[supervised]
-    owner = torch.where(owner < 0, owners_of_trunk(tokens, supervised), owner)
+    owner = torch.where(owner < 0, _owners_of_trunk(tokens, supervised), owner)
     logits = backbone.token_logits(states.reshape(-1, states.shape[-1])[supervised])
     return token_loss(logits, target[supervised], owner, weight)
 
 
-def owners_of_trunk(tokens: Tokens, supervised: Tensor) -> Tensor:
+def _owners_of_trunk(tokens: Tokens, supervised: Tensor) -> Tensor:
     """Query of a branch that begins right after a supervised trunk token: the first of its sample at that frame."""
     row, places = supervised // tokens.ids.shape[1], tokens.places
     frame, sample = places.frame.reshape(-1)[supervised], places.sample.reshape(-1)[supervised]

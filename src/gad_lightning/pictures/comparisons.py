@@ -43,5 +43,5 @@ def draw_scores(scores: Mapping[str, Mapping[str, Sequence[float]]], errors: str
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(range(rows), list(next(iter(scores.values()))))
     panels[0].set_ylim(rows - 0.5, -0.5)
-    figure.supxlabel(f"grey: runs; black: mean and {errors}", fontsize=8)
+    figure.supxlabel(f"gray: runs; black: mean and {errors}", fontsize=8)
     return figure

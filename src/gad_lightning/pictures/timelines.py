@@ -1,4 +1,4 @@
-"""Timelines: truth and predictions under each other, one colour a class."""
+"""Timelines: truth and predictions under each other, one color a class."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from torch import Tensor
 
+from gad_lightning.atomic import atomic_write
 from gad_lightning.errors import SettingError
 from gad_lightning.schema import LabelSet
 from gad_lightning.segments import cut
 from gad_lightning.types import IGNORED
-from gad_lightning.video.atomic import written_whole
 
 Labels = Sequence[int] | Tensor
 BACKGROUND = (0.9, 0.9, 0.9)
@@ -53,22 +53,22 @@ def draw_timelines(videos: Mapping[str, Mapping[str, Labels]], labels: LabelSet,
     ratios = [len(tracks_of) for tracks_of in videos.values()]
     panels = figure.subplots(len(videos), 1, squeeze=False, gridspec_kw={"height_ratios": ratios})
     for panel, (name, tracks_of) in zip(panels[:, 0], videos.items(), strict=True):
-        draw_panel(panel, name, tracks_of, labels, fps)
+        _draw_panel(panel, name, tracks_of, labels, fps)
     panels[-1, 0].set_xlabel("seconds")
-    patches = [Patch(color=colour_of(label, labels), label=labels.names[label]) for label in seen if label != IGNORED]
+    patches = [Patch(color=color_of(label, labels), label=labels.names[label]) for label in seen if label != IGNORED]
     figure.legend(handles=patches, loc="outside lower center", ncols=6, frameon=False, fontsize=8)
     return figure
 
 
-def draw_panel(panel: Axes, name: str, tracks: Mapping[str, Labels], labels: LabelSet, fps: float) -> None:
+def _draw_panel(panel: Axes, name: str, tracks: Mapping[str, Labels], labels: LabelSet, fps: float) -> None:
     """Draw the tracks of one video, the first on top."""
     length = max(len(frames) for frames in tracks.values()) / fps
     for row, frames in enumerate(tracks.values()):
         for label, start, end in cut(torch.as_tensor(frames), skip=[IGNORED]):
-            colour, width, text = colour_of(label, labels), (end - start) / fps, labels.names[label]
-            panel.barh(row, width, left=start / fps, height=0.84, color=colour)
+            color, width, text = color_of(label, labels), (end - start) / fps, labels.names[label]
+            panel.barh(row, width, left=start / fps, height=0.84, color=color)
             if label != labels.background and width / length * WIDTH > 0.065 * len(text):  # inches of small print
-                ink = "black" if 0.3 * colour[0] + 0.6 * colour[1] + 0.1 * colour[2] > 0.5 else "white"  # by brightness
+                ink = "black" if 0.3 * color[0] + 0.6 * color[1] + 0.1 * color[2] > 0.5 else "white"  # by brightness
                 panel.text(start / fps + width / 2, row, text, ha="center", va="center", fontsize=6.5, color=ink)
     panel.set_title(name, loc="left", fontsize=9)
     panel.set_yticks(range(len(tracks)), list(tracks), fontsize=9)
@@ -78,8 +78,8 @@ def draw_panel(panel: Axes, name: str, tracks: Mapping[str, Labels], labels: Lab
     panel.spines[["top", "right", "left"]].set_visible(False)
 
 
-def colour_of(label: int, labels: LabelSet) -> tuple[float, float, float]:
-    """Colour of a class, the same in every picture: grey for the background, else a hue far from its neighbours'."""
+def color_of(label: int, labels: LabelSet) -> tuple[float, float, float]:
+    """Color of a class, the same in every picture: gray for the background, else a hue far from its neighbors'."""
     if label == labels.background:
         return BACKGROUND
     turn = label * 0.618034 % 1  # the golden section: whatever the number of classes, hues spread evenly
@@ -94,5 +94,5 @@ def save_picture(figure: Figure, target: Path, dpi: int = 110) -> None:
         target: such as ``timelines.png``; its folder exists.
         dpi: dots an inch.
     """
-    with written_whole(target) as part:
+    with atomic_write(target) as part:
         figure.savefig(part, format=target.suffix.removeprefix("."), dpi=dpi)

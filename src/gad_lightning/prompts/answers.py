@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from gad_lightning.errors import SettingError
-from gad_lightning.prompts.contexts.base import AuxiliaryContext, Moment
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
 from gad_lightning.prompts.labels.base import LabelTokens
+from gad_lightning.prompts.layout import Text
 from gad_lightning.schema import DataSchema
 from gad_lightning.segments import Segment
 from gad_lightning.types import IGNORED, Batch, Vocabulary, first_class
@@ -69,37 +71,40 @@ class AnswerWriter:
                         "use other label tokens, or class names that the tokenizer tells apart",
                     )
 
+        self.longest_label = max(len(ids) for rows in self.label_ids for ids in rows)
+        self.longest_goal = max((len(vocabulary.encode(f" {name}")) for name in schema.goals), default=0)
+
+    @property
+    def longest_context(self) -> int:
+        """Most tokens of the context, with its commas, as it states itself."""
+        return self.context.longest(self.longest_label, self.longest_goal, len(self.comma))
+
     @property
     def longest(self) -> int:
-        """Tokens of an answer of two labels and a goal: what positions are kept free for."""
-        label = max(len(ids) for rows in self.label_ids for ids in rows)
-        goal = max((len(self.vocabulary.encode(f" {name}")) for name in self.schema.goals), default=0)
-        return len(self.prefix) + 2 * label + goal + 2 * len(self.comma) + 1
+        """Most tokens of an answer: prefix, label, context and end."""
+        label = self.longest_label if self.context.with_label else 0
+        return len(self.prefix) + label + self.longest_context + 1
 
     def label_answers(self, task: int) -> list[list[int]]:
         """Per class of a task, its ids and the end token: what a readout may choose from."""
         return [[*ids, self.vocabulary.end] for ids in self.label_ids[task]]
 
-    def answers(self, batch: Batch, wanted: Tensor, context_only: bool = False) -> list[Answer]:
-        """Answer of every query of a batch; an empty one where not ``wanted`` (Q,) or the label is unknown.
+    def answers(self, batch: Batch, chosen: Tensor) -> list[Answer]:
+        """Answer of every query of a batch; an empty one where it is not ``chosen`` (Q,) or the label is unknown."""
+        return [
+            Answer(NO_ANSWER)
+            if query is None
+            else self.write(self.context.parts(query), task, int(self.context.with_label))
+            for query, task in zip(context_queries(batch, self.schema, chosen), batch.task.tolist(), strict=True)
+        ]
 
-        Args:
-            batch: the queries.
-            wanted: (Q,) bool.
-            context_only: leave the label out, and close answers that tell nothing too.
-        """
-        written = []
-        for moment, task in zip(moments(batch, self.schema, wanted), batch.task.tolist(), strict=True):
-            if moment is None:
-                written.append(Answer(NO_ANSWER))
-            elif context_only:
-                written.append(self.write(self.context.context(moment), task, even_empty=True))
-            else:
-                written.append(self.write(self.context.parts(moment), task, int(self.context.with_label)))
-        return written
+    def write(self, parts: Sequence[int | str], task: int, own: int = 0) -> Answer:
+        """Join the parts of an answer, put the prefix before and the end token after it; no parts are no answer."""
+        ids = self.join(parts, task, own)
+        return Answer([*self.prefix, *ids, self.vocabulary.end], len(self.prefix)) if ids else Answer(NO_ANSWER)
 
-    def write(self, parts: list[int | str], task: int, own: int = 0, even_empty: bool = False) -> Answer:
-        """Join the parts of an answer with commas and close it; no parts are no answer, unless ``even_empty``.
+    def join(self, parts: Sequence[int | str], task: int, own: int = 0) -> list[int]:
+        """Token ids of the parts of an answer, commas between them.
 
         The first ``own`` parts are classes of the task; those of a context are of the first task, as segments are.
         """
@@ -108,20 +113,18 @@ class AnswerWriter:
             ids += self.comma if ids else []
             known = self.label_ids[task if place < own else 0]
             ids += known[part] if isinstance(part, int) else self.vocabulary.encode(f" {part}")
-        if not ids and not even_empty:
-            return Answer(NO_ANSWER)
-        return Answer([*self.prefix, *ids, self.vocabulary.end], len(self.prefix))
+        return ids
 
 
-def moments(batch: Batch, schema: DataSchema, wanted: Tensor) -> list[Moment | None]:
-    """Each query as a context sees it, (Q,); None where not ``wanted`` (Q,) or the label is unknown."""
-    columns = (first_class(batch.label), batch.task, batch.moment, batch.sample)
+def context_queries(batch: Batch, schema: DataSchema, chosen: Tensor) -> list[ContextQuery | None]:
+    """Each query as a context sees it, (Q,); None where it is not ``chosen`` (Q,) or the label is unknown."""
+    columns = (first_class(batch.label), batch.task, batch.frame, batch.sample)
     label, task, frame, sample = (part.tolist() for part in columns)
-    goals, wanted_list = batch.goal.tolist(), wanted.tolist()
+    goals = batch.goal.tolist()
     segments: dict[int, list[Segment]] = {}
-    found: list[Moment | None] = []
-    for query, chosen in enumerate(wanted_list):
-        if not chosen or label[query] == IGNORED:
+    found: list[ContextQuery | None] = []
+    for query, asked in enumerate(chosen.tolist()):
+        if not asked or label[query] == IGNORED:
             found.append(None)
             continue
         row = sample[query]
@@ -129,15 +132,15 @@ def moments(batch: Batch, schema: DataSchema, wanted: Tensor) -> list[Moment | N
             segments[row] = [Segment(*part) for part in batch.segments[row].tolist() if part[0] >= 0]
         goal = schema.goals[goals[row]] if goals[row] >= 0 else None
         name = schema.tasks[task[query]].labels.names[label[query]]
-        found.append(Moment(label[query], frame[query], segments[row], goal, name))
+        found.append(ContextQuery(label[query], frame[query], segments[row], goal, name))
     return found
 
 
-def stack(answers: list[Answer]) -> tuple[Tensor, Tensor]:
-    """Pad answers on the right: ids (Q, L) with -1, and whether each is a target (Q, L)."""
+def stack(answers: Sequence[Answer]) -> Text:
+    """Pad answers on the right; all but their templates are targets."""
     longest = max((len(answer.ids) for answer in answers), default=0)
     ids = torch.full((len(answers), longest), -1, dtype=torch.int64)
     for row, answer in zip(ids, answers, strict=True):
         row[: len(answer.ids)] = torch.tensor(answer.ids, dtype=torch.int64)
     template = torch.tensor([answer.template for answer in answers]).reshape(-1, 1)
-    return ids, (ids >= 0) & (torch.arange(longest) >= template)
+    return Text(ids, (ids >= 0) & (torch.arange(longest) >= template))

@@ -33,8 +33,15 @@ class Trunk(NamedTuple):
         return lengths + (frames * self.group - len(self.separator)).clamp(min=0)
 
 
+class Text(NamedTuple):
+    """Tokens for a branch of each of Q queries."""
+
+    ids: Tensor  # (Q, L) int64, -1 after the end
+    target: Tensor  # (Q, L) bool: the token is to be learned
+
+
 class Branches(NamedTuple):
-    """K branches of Q queries, the slots' first, then those that hang off the same frames without one."""
+    """K branches of Q queries: first each query's branch with the slot, then those beside it, without one."""
 
     ids: Tensor  # (K, L), -1 after the end
     supervised: Tensor  # (K, L) bool: the token is a target
@@ -45,10 +52,12 @@ class Branches(NamedTuple):
 
     @property
     def read(self) -> Tensor:
-        """Tokens that are laid out, (K, L) bool: all but the last of an answer, which is only written."""
-        there = self.ids >= 0
-        last = torch.arange(self.ids.shape[1]) == there.sum(1, keepdim=True) - 1
-        return there & ~(last & self.supervised)
+        """Tokens that are laid out, (K, L) bool: all but the last of an answer, which is only written, if no slot."""
+        there, column = self.ids >= 0, torch.arange(self.ids.shape[1])
+        last = column == there.sum(1, keepdim=True) - 1
+        laid = there & ~(last & self.supervised)
+        laid[: len(self.slot)] |= column == self.slot.unsqueeze(1)
+        return laid
 
 
 def empty_tokens(rows: int, width: int) -> Tokens:
@@ -60,11 +69,11 @@ def empty_tokens(rows: int, width: int) -> Tokens:
     return Tokens(torch.zeros_like(none), none.clone(), places, none.clone(), target, none.new_zeros(0))
 
 
-def sum_before(length: Tensor, group: Tensor) -> Tensor:
+def _sum_before(length: Tensor, group: Tensor) -> Tensor:
     """Sum the lengths of the earlier entries of the same group.
 
     Example:
-        >>> sum_before(torch.tensor([2, 3, 4]), torch.tensor([1, 0, 1]))
+        >>> _sum_before(torch.tensor([2, 3, 4]), torch.tensor([1, 0, 1]))
         tensor([0, 0, 2])
     """
     order = torch.argsort(group, stable=True)
@@ -77,26 +86,12 @@ def sum_before(length: Tensor, group: Tensor) -> Tensor:
     return before
 
 
-def join(texts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Stack texts of any lengths, each ids (Q, L) with -1 after the end and targets (Q, L), one below the other."""
+def join(texts: Sequence[Text]) -> Text:
+    """Stack texts of any lengths one below the other."""
     longest = max(ids.shape[1] for ids, _ in texts)
     ids = [torch.nn.functional.pad(ids, (0, longest - ids.shape[1]), value=-1) for ids, _ in texts]
     targets = [torch.nn.functional.pad(target, (0, longest - target.shape[1])) for _, target in texts]
-    return torch.cat(ids), torch.cat(targets)
-
-
-def close(ids: Tensor, supervised: Tensor, closing: Tensor) -> tuple[Tensor, Tensor]:
-    """Put ``closing`` (c,), which is no target, after the end of each row of ids (Q, L) and targets (Q, L).
-
-    Example:
-        >>> ids, supervised = torch.tensor([[5, 6], [7, -1]]), torch.tensor([[False, True], [False, False]])
-        >>> close(ids, supervised, torch.tensor([9]))[0].tolist()
-        [[5, 6, 9], [7, 9, -1]]
-    """
-    every = closing.expand(len(ids), -1)
-    ids, supervised = torch.cat([ids, every], 1), torch.cat([supervised, torch.zeros_like(every, dtype=torch.bool)], 1)
-    order = (ids < 0).int().argsort(dim=1, stable=True)
-    return ids.gather(1, order), supervised.gather(1, order)
+    return Text(torch.cat(ids), torch.cat(targets))
 
 
 def assemble(trunk: Trunk, branches: Branches) -> Tokens:
@@ -105,44 +100,53 @@ def assemble(trunk: Trunk, branches: Branches) -> Tokens:
     first = torch.where(trunk.begin < 0, torch.zeros_like(trunk.begin), trunk.end_of(trunk.begin.clamp(min=0)))
     length = trunk.end_of(trunk.frame_counts) - first
     branch_length = branches.read.sum(1)
-    offset = length[branches.sample] + sum_before(branch_length, branches.sample)
+    offset = length[branches.sample] + _sum_before(branch_length, branches.sample)
     totals = length.scatter_add(0, branches.sample, branch_length)
     tokens = empty_tokens(rows, max(1, int(totals.max())))
-    lay_trunk(tokens, trunk, first, length)
-    slots = lay_branches(tokens, trunk, branches, first, length, offset)
+    _lay_trunk(tokens, trunk, first, length)
+    slots = _lay_branches(tokens, trunk, branches, first, length, offset)
     return tokens._replace(slots=slots)
 
 
-def lay_trunk(tokens: Tokens, trunk: Trunk, first: Tensor, length: Tensor) -> None:
-    """Write prompt and frames into the first columns of each row."""
-    column = torch.arange(int(length.max())).expand(len(length), -1)
-    position = first.unsqueeze(1) + column
-    inside = column < length.unsqueeze(1)
-    in_prompt = inside & (position < trunk.prompt_lengths.unsqueeze(1))
-    separators = len(trunk.separator)
-    offset = position - trunk.prompt_lengths.unsqueeze(1) + separators
-    frame, within = offset // trunk.group, offset % trunk.group
-    in_frame = inside & ~in_prompt
-    width = column.shape[1]
-    sample = torch.arange(len(length)).unsqueeze(1).expand_as(column)
-    nothing = torch.full_like(position, -1)
+def _lay_trunk(tokens: Tokens, trunk: Trunk, first: Tensor, length: Tensor) -> None:
+    """Write prompt and frames into the first columns of each row.
 
-    kind = torch.where(in_prompt, int(Kind.PROMPT), torch.where(in_frame, int(Kind.FRAME), int(Kind.PAD)))
+    Args:
+        tokens: B rows, written to.
+        trunk: prompt and frames.
+        first: (B,) position of the first token that is laid out.
+        length: (B,) tokens that are laid out; W is the largest.
+    """
+    column = torch.arange(int(length.max())).expand(len(length), -1)  # (B, W)
+    position = first.unsqueeze(1) + column  # (B, W)
+    inside = column < length.unsqueeze(1)  # (B, W)
+    in_prompt = inside & (position < trunk.prompt_lengths.unsqueeze(1))  # (B, W)
+    in_frame = inside & ~in_prompt  # (B, W)
+    # a separator stands before every frame but the first: counted from one that would stand there, all frames are alike
+    separators = len(trunk.separator)
+    offset = position - trunk.prompt_lengths.unsqueeze(1) + separators  # (B, W)
+    frame, within = offset // trunk.group, offset % trunk.group  # (B, W) each: the frame, and the token within it
+    width = column.shape[1]
+    sample = torch.arange(len(length)).unsqueeze(1).expand_as(column)  # (B, W)
+    nothing = torch.full_like(position, -1)  # (B, W)
+
+    kind = torch.where(in_prompt, int(Kind.PROMPT), torch.where(in_frame, int(Kind.FRAME), int(Kind.PAD)))  # (B, W)
     tokens.places.kind[:, :width] = kind
     tokens.places.sample[:, :width] = torch.where(inside, sample, nothing)
     tokens.places.frame[:, :width] = torch.where(in_frame, frame, nothing)
     tokens.places.position[:, :width] = torch.where(inside, position, 0)
-    prompt = torch.nn.functional.pad(trunk.prompt_ids, (0, max(0, width - trunk.prompt_ids.shape[1])))
-    text = torch.where(in_prompt, prompt.gather(1, position.clamp(0, prompt.shape[1] - 1)), 0)
+    prompt = torch.nn.functional.pad(trunk.prompt_ids, (0, max(0, width - trunk.prompt_ids.shape[1])))  # (B, >= W)
+    text = torch.where(in_prompt, prompt.gather(1, position.clamp(0, prompt.shape[1] - 1)), 0)  # (B, W)
     if separators:
         text = torch.where(in_frame & (within < separators), trunk.separator[within.clamp(max=separators - 1)], text)
     tokens.ids[:, :width] = text
-    shown = (sample * trunk.room + frame - trunk.begin.clamp(min=0).unsqueeze(1)) * trunk.tokens_per_frame
-    visual = in_frame & (within >= separators)
+    # the frame tensor is (B, room, N, D) and begins with the first frame that is laid out
+    shown = (sample * trunk.room + frame - trunk.begin.clamp(min=0).unsqueeze(1)) * trunk.tokens_per_frame  # (B, W)
+    visual = in_frame & (within >= separators)  # (B, W)
     tokens.visual[:, :width] = torch.where(visual, shown + within - separators, nothing)
 
 
-def lay_branches(
+def _lay_branches(
     tokens: Tokens, trunk: Trunk, branches: Branches, first: Tensor, length: Tensor, offset: Tensor
 ) -> Tensor:
     """Write openers and answers after the trunks; return the slots (Q,)."""
@@ -151,7 +155,7 @@ def lay_branches(
     base = trunk.end_of(anchor + 1, sample)
     where = (sample[branch], offset[branch] + within)
     owner = branches.query[branch]
-    put(tokens, where, branches.ids[branch, within], anchor[branch], branch, owner, base[branch] + within)
+    _put(tokens, where, branches.ids[branch, within], anchor[branch], branch, owner, base[branch] + within)
     last_visual = base - first[sample] - 1
     branch, within = branches.supervised.nonzero(as_tuple=True)
     before = torch.where(within > 0, offset[branch] + within - 1, last_visual[branch])
@@ -164,17 +168,17 @@ def lay_branches(
 def lay_next(rows: int, sample: Tensor, anchor: Tensor, query: Tensor, ids: Tensor, position: Tensor) -> Tokens:
     """Lay out the next tokens (n, L) of n branches that go on at ``position`` (n,); ``slots`` are their last ones."""
     length = (ids >= 0).sum(1)
-    offset = sum_before(length, sample)
+    offset = _sum_before(length, sample)
     width = max(1, int((offset + length).max())) if len(sample) else 1
     tokens = empty_tokens(rows, width)
     branch, within = (ids >= 0).nonzero(as_tuple=True)
     where = (sample[branch], offset[branch] + within)
     number = query[branch]
-    put(tokens, where, ids[branch, within], anchor[branch], number, number, position[branch] + within)
+    _put(tokens, where, ids[branch, within], anchor[branch], number, number, position[branch] + within)
     return tokens._replace(slots=sample * width + offset + length - 1)
 
 
-def put(
+def _put(
     tokens: Tokens,
     where: tuple[Tensor, Tensor],
     ids: Tensor,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
-from gad_lightning.prompts.layout import Branches, Trunk, assemble, close, join, lay_next
+from gad_lightning.prompts.layout import Branches, Text, Trunk, assemble, join, lay_next
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
 
@@ -30,7 +30,7 @@ class Prompt(Part):
         answer_prefix: fixed text before a written answer.
         supervise_prefix: whether fixed text before the answer is a target too, as in the published code.
 
-    Source: the published code's online prompt (PROTOCOL, section 2).
+    Source: the online prompt of the published code of Pang et al., ICLR 2026.
     """
 
     def __init__(
@@ -67,14 +67,13 @@ class Prompt(Part):
             )
         return self.template.format(question=self.question[task])
 
-    def prepare(self, schema: DataSchema, vocabulary: Vocabulary, opener: str, closing: str | None = None) -> None:
+    def prepare(self, schema: DataSchema, vocabulary: Vocabulary, opener: str) -> None:
         """Encode the fixed text and reserve the learned vectors.
 
         Args:
             schema: classes, tasks and features.
             vocabulary: the backbone's.
             opener: with which a branch begins; its last token is the slot.
-            closing: laid out after each answer, so that its last token is the slot instead (generative first).
         """
         begin = [] if vocabulary.begin is None else [vocabulary.begin]
         prompts = [begin + vocabulary.encode(self.text(task.name)) for task in schema.tasks]
@@ -83,8 +82,7 @@ class Prompt(Part):
         self.separator_ids = torch.tensor(
             vocabulary.encode(self.separator) if self.separator else [], dtype=torch.int64
         )
-        self.opener_ids, self.opener_written = encode_opener(opener, vocabulary)
-        self.closing_ids = None if closing is None else encode_opener(closing, vocabulary)[0]
+        self.opener_ids, self.opener_written = _encode_opener(opener, vocabulary)
         self.tokens_per_frame, self.width = schema.features.tokens_per_frame, schema.features.width
 
     def check_alike(self, one: Tensor, other: Tensor) -> None:
@@ -116,62 +114,69 @@ class Prompt(Part):
         sample: Tensor,
         anchor: Tensor,
         task: Tensor,
-        answers: tuple[Tensor, Tensor] | None = None,
+        answers: Text | None = None,
         begin: Tensor | None = None,
-        apart: Sequence[tuple[Tensor, Tensor]] = (),
     ) -> Tokens:
-        """Lay out B samples and Q queries, each with a branch for its slot; all arguments on the CPU.
+        """Lay out B samples and Q queries: :meth:`lay_out` of :meth:`branches`."""
+        return self.lay_out(frame_counts, room, task, self.branches(sample, anchor, answers), begin)
+
+    def lay_out(
+        self, frame_counts: Tensor, room: int, task: Tensor, branches: Branches, begin: Tensor | None = None
+    ) -> Tokens:
+        """Lay out B samples and their branches; all arguments on the CPU.
 
         Args:
             frame_counts: (B,) frames of each sample, those already in a cache included.
             room: F, frames per sample in the tensor that will be embedded.
-            sample: (Q,) the sample of each branch.
-            anchor: (Q,) its frame, counted from the sample's first.
             task: (B,) the task whose prompt each sample has.
-            answers: ids (Q, L) padded with -1, and which of them are targets (Q, L).
+            branches: what hangs off the frames.
             begin: (B,) first frame to lay out: the prompt and the frames before it are in a cache. -1 lays out all.
-            apart: as ``answers``, on further branches of the queries, which neither see a slot nor are seen by one.
 
         Returns:
-            One row a sample: the trunk, the slots' branches in the order of the queries, then the others.
+            One row a sample: the trunk, then its branches in their order.
         """
-        begin = torch.full_like(frame_counts, -1) if begin is None else begin
         trunk = Trunk(
             prompt_ids=self.prompt_ids[task],
             prompt_lengths=self.prompt_lengths[task],
             separator=self.separator_ids,
             tokens_per_frame=self.tokens_per_frame,
             frame_counts=frame_counts,
-            begin=begin,
+            begin=torch.full_like(frame_counts, -1) if begin is None else begin,
             room=room,
         )
-        return assemble(trunk, self.branches(sample, anchor, answers, apart))
+        return assemble(trunk, branches)
 
     def branches(
-        self,
-        sample: Tensor,
-        anchor: Tensor,
-        answers: tuple[Tensor, Tensor] | None,
-        apart: Sequence[tuple[Tensor, Tensor]],
+        self, sample: Tensor, anchor: Tensor, answers: Text | None = None, beside: Sequence[Text] = ()
     ) -> Branches:
-        """Put openers and texts of Q queries together; see :meth:`render`."""
-        ids = self.opener_ids.expand(len(sample), -1)
-        supervised = torch.zeros_like(ids, dtype=torch.bool)
-        slot = torch.full_like(sample, len(self.opener_ids) - 1)
-        if answers is not None:
-            written, target = self.supervise(*answers)
-            before = self.opener_written & target.any(1, keepdim=True) & self.supervise_prefix
-            ids, supervised = torch.cat([ids, written], 1), torch.cat([before, target], 1)
-            if self.closing_ids is not None:
-                ids, supervised = close(ids, supervised, self.closing_ids)
-                slot = (ids >= 0).sum(1) - 1
-        ids, supervised = join([(ids, supervised), *(self.supervise(*text) for text in apart)])
-        every = torch.arange(len(sample)).repeat(1 + len(apart))
-        return Branches(ids, supervised, sample[every], anchor[every], every, slot)
+        """Put openers and texts of Q queries together.
 
-    def supervise(self, written: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Make what stands before a target a target too, if so set."""
-        return written, target | ((written >= 0) & target.any(1, keepdim=True) & self.supervise_prefix)
+        Args:
+            sample: (Q,) the sample of each query.
+            anchor: (Q,) its frame, counted from the sample's first.
+            answers: text after the openers.
+            beside: texts on further branches of the queries, which neither see a slot nor are seen by one.
+
+        Returns:
+            The slots' branches in the order of the queries, then those beside them.
+        """
+        ids = self.opener_ids.expand(len(sample), -1)
+        target = torch.zeros_like(ids, dtype=torch.bool)
+        if answers is not None:
+            written = self._with_prefix(answers)
+            before = self.opener_written & written.target.any(1, keepdim=True) & self.supervise_prefix
+            ids, target = torch.cat([ids, written.ids], 1), torch.cat([before, written.target], 1)
+        ids, target = join([Text(ids, target), *(self._with_prefix(text) for text in beside)])
+        every = torch.arange(len(sample)).repeat(1 + len(beside))
+        slot = torch.full_like(sample, len(self.opener_ids) - 1)
+        return Branches(ids, target, sample[every], anchor[every], every, slot)
+
+    def _with_prefix(self, text: Text) -> Text:
+        """Make the fixed text before a target a target too, if so set."""
+        ids, target = text
+        if self.supervise_prefix:
+            target = target.flip(1).cumsum(1).flip(1) > 0  # (Q, L): up to the last target
+        return Text(ids, target)
 
     def extend(
         self, sample: Tensor, anchor: Tensor, task: Tensor, query: Tensor, ids: Tensor, written: Tensor
@@ -193,7 +198,7 @@ class Prompt(Part):
         return lay_next(len(task), sample, anchor, query, ids, position)
 
 
-def encode_opener(opener: str, vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
+def _encode_opener(opener: str, vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
     """Ids (O,) of an opener, its learned vectors reserved; and which of them can be written (O,)."""
     pieces = [piece for piece in LEARNED.split(opener) if piece]
     encoded = [

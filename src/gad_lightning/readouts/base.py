@@ -9,21 +9,21 @@ import torch
 from torch import Tensor
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.cache import KeyValueRows
+from gad_lightning.backbones.kv_cache import KVCache
 from gad_lightning.parts import Part
 from gad_lightning.prompts.answers import AnswerWriter
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.types import Batch, Tokens
 
 
-class OpenBranches:
+class BranchDecoder:
     """Q branches on shared trunks whose openers have been read, ready to be written on.
 
     Args:
         backbone: the language model.
         prompt: computes positions.
         cache: key/value rows that hold the trunks and openers.
-        slots: (Q, H) states of the openers' last tokens.
+        slot_states: (Q, H) states of the openers' last tokens.
         sample: (Q,) row of each branch, among the chosen rows of the cache.
         anchor: (Q,) its frame.
         sample_task: (B,) task of each row.
@@ -34,21 +34,21 @@ class OpenBranches:
         self,
         backbone: Backbone,
         prompt: Prompt,
-        cache: KeyValueRows,
-        slots: Tensor,
+        cache: KVCache,
+        slot_states: Tensor,
         sample: Tensor,
         anchor: Tensor,
         sample_task: Tensor,
         used: Tensor,
     ) -> None:
-        self.backbone, self.prompt, self.cache, self.slots = backbone, prompt, cache, slots
+        self.backbone, self.prompt, self.cache, self.slot_states = backbone, prompt, cache, slot_states
         self.sample, self.anchor, self.sample_task = sample, anchor, sample_task
         self.used = used.clone()
         self.written = torch.zeros_like(sample)
         self.numbered = len(sample)  # branches that have had a number
 
     @classmethod
-    def read(
+    def prefill(
         cls,
         backbone: Backbone,
         prompt: Prompt,
@@ -57,14 +57,14 @@ class OpenBranches:
         batch: Batch,
         task: Tensor,
         room: Callable[[int], int],
-    ) -> OpenBranches:
+    ) -> BranchDecoder:
         """Read trunks and openers in one pass.
 
         Args:
             backbone: the language model.
             prompt: computes positions.
             tokens: trunks and openers of the batch, on the CPU.
-            frames: (B, F, N, D) standardised.
+            frames: (B, F, N, D) standardized.
             batch: the queries.
             task: (B,) task of each sample.
             room: from the most branches of a row to the room that what is read on them needs.
@@ -81,7 +81,7 @@ class OpenBranches:
         """Q."""
         return len(self.sample)
 
-    def write(self, query: Tensor, ids: Tensor) -> Tensor:
+    def append(self, query: Tensor, ids: Tensor) -> Tensor:
         """Write tokens on some branches and read them.
 
         Args:
@@ -112,7 +112,7 @@ class OpenBranches:
         # all padding of a row lies on one place: one more is kept in every row, and short rows can be full already
         at = self.used.unsqueeze(1) + torch.arange(tokens.ids.shape[1]).minimum(length)
         placed = self.backbone.place(tokens)._replace(plain=False)
-        no_frames = self.slots.new_zeros(0, 0, 0, self.prompt.width)
+        no_frames = self.slot_states.new_zeros(0, 0, 0, self.prompt.width)
         self.cache.end = int(at.max()) + 1  # room is kept for the longest texts: most of it is empty most of the time
         states: Tensor = self.backbone(placed, no_frames, self.cache, at.to(placed.ids.device))
         self.cache.end = None
@@ -131,7 +131,7 @@ class Readout(Part):
         return branches * self.longest(writer)
 
     @abstractmethod
-    def scores(self, branches: OpenBranches, writer: AnswerWriter, task: Tensor) -> Tensor:
+    def scores(self, branches: BranchDecoder, writer: AnswerWriter, task: Tensor) -> Tensor:
         """Score the classes of every query.
 
         Args:

@@ -7,15 +7,15 @@ from torch import Tensor
 
 from gad_lightning.errors import SettingError
 from gad_lightning.prompts.answers import Answer, AnswerWriter, stack
-from gad_lightning.readouts.base import OpenBranches, Readout
+from gad_lightning.readouts.base import BranchDecoder, Readout
 from gad_lightning.types import IGNORED
 
 ROWS = 256
 """Rows of vocabulary logits held at once."""
 
 
-class Likelihood(Readout):
-    """Scores every class by the log-probability of its name and end token, renormalised over the classes.
+class LikelihoodReadout(Readout):
+    """Scores every class by the log-probability of its name and end token, renormalized over the classes.
 
     Nothing is decoded: all names are read on branches of their own. Dear for many classes, and the only readout that
     gives every class a score.
@@ -31,7 +31,7 @@ class Likelihood(Readout):
         """Openers and names of what is read at once."""
         return max(branches, self.at_once) * (self.longest(writer) + OPENER_ROOM)
 
-    def scores(self, branches: OpenBranches, writer: AnswerWriter, task: Tensor) -> Tensor:
+    def scores(self, branches: BranchDecoder, writer: AnswerWriter, task: Tensor) -> Tensor:
         """Read all names on all queries, task by task.
 
         Raises:
@@ -49,7 +49,7 @@ class Likelihood(Readout):
             query = (task == number).nonzero().squeeze(1)
             answers = writer.label_answers(number)
             read = [
-                read_names(branches, query, answers[start : start + size]) for start in range(0, len(answers), size)
+                _read_names(branches, query, answers[start : start + size]) for start in range(0, len(answers), size)
             ]
             result[query, : len(answers)] = torch.cat(read, 1).log_softmax(1)
         return result
@@ -59,7 +59,7 @@ OPENER_ROOM = 16
 """Tokens of an opener that room is kept for."""
 
 
-def read_names(branches: OpenBranches, query: Tensor, names: list[list[int]]) -> Tensor:
+def _read_names(branches: BranchDecoder, query: Tensor, names: list[list[int]]) -> Tensor:
     """Log-probabilities of names (token ids) after the openers of some queries: (n, len(names))."""
     every = query.repeat_interleave(len(names))
     answers = stack([Answer(ids) for ids in names] * len(query))
@@ -67,7 +67,7 @@ def read_names(branches: OpenBranches, query: Tensor, names: list[list[int]]) ->
     tokens = branches.prompt.render(
         rows, 0, branches.sample[every], branches.anchor[every], branches.sample_task, answers, begin=rows
     )
-    states = branches.read_new(tokens, len(every)).reshape(-1, branches.slots.shape[1])
+    states = branches.read_new(tokens, len(every)).reshape(-1, branches.slot_states.shape[1])
     target = tokens.target.reshape(-1)
     supervised = (target != IGNORED).nonzero().squeeze(1)
     total = torch.zeros(len(every))

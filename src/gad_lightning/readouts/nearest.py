@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from gad_lightning.prompts.answers import AnswerWriter
-from gad_lightning.readouts.base import OpenBranches, Readout
+from gad_lightning.readouts.base import BranchDecoder, Readout
 
 ROWS = 256
 """Rows of vocabulary logits held at once."""
 
 
-class Nearest(Readout):
+class NearestReadout(Readout):
     """Writes greedily until the end token and takes the class name at the smallest Levenshtein distance.
 
     Ties go to the alphabetically first name. The score of that class is the log-probability of the text written; all
@@ -31,7 +31,7 @@ class Nearest(Readout):
         """The longest text."""
         return self.max_tokens
 
-    def scores(self, branches: OpenBranches, writer: AnswerWriter, task: Tensor) -> Tensor:
+    def scores(self, branches: BranchDecoder, writer: AnswerWriter, task: Tensor) -> Tensor:
         """Write all queries together."""
         texts, total = write_freely(branches, writer.vocabulary.end, self.max_tokens)
         result = torch.full((len(branches), writer.schema.num_classes), -torch.inf)
@@ -58,11 +58,11 @@ def nearest(text: str, names: tuple[str, ...]) -> int:
     return min(range(len(names)), key=lambda index: (Levenshtein.distance(plain, names[index].lower()), names[index]))
 
 
-def write_freely(branches: OpenBranches, end: int, max_tokens: int) -> tuple[list[list[int]], Tensor]:
+def write_freely(branches: BranchDecoder, end: int, max_tokens: int) -> tuple[list[list[int]], Tensor]:
     """Greedy text of every branch, without the end token, and its log-probability (Q,)."""
     texts: list[list[int]] = [[] for _ in range(len(branches))]
     total = torch.zeros(len(branches))
-    query, states = torch.arange(len(branches)), branches.slots
+    query, states = torch.arange(len(branches)), branches.slot_states
     for step in range(max_tokens):
         best = [branches.backbone.token_logits(rows).log_softmax(1).max(1) for rows in states.split(ROWS)]
         total[query] += torch.cat([part.values for part in best]).float().cpu()
@@ -73,5 +73,5 @@ def write_freely(branches: OpenBranches, end: int, max_tokens: int) -> tuple[lis
             texts[number].append(token)
         if not len(query) or step == max_tokens - 1:
             break
-        states = branches.write(query, ids.unsqueeze(1))
+        states = branches.append(query, ids.unsqueeze(1))
     return texts, total

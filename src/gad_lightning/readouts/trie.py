@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from gad_lightning.prompts.answers import AnswerWriter
-from gad_lightning.readouts.base import OpenBranches, Readout
+from gad_lightning.readouts.base import BranchDecoder, Readout
 
 
 class Edge(NamedTuple):
@@ -20,7 +20,7 @@ class Edge(NamedTuple):
     node: int  # the next decision; -1 if one class is left
 
 
-class Trie(Readout):
+class TrieReadout(Readout):
     """Chooses at every branching of the class names' token tree the likeliest token; forced tokens cost no decision.
 
     The score of the chosen class is the sum of the log-probabilities of its decisions, each over the tokens allowed
@@ -28,12 +28,12 @@ class Trie(Readout):
     token, so "walking" and "walking upstairs" differ.
     """
 
-    def scores(self, branches: OpenBranches, writer: AnswerWriter, task: Tensor) -> Tensor:
+    def scores(self, branches: BranchDecoder, writer: AnswerWriter, task: Tensor) -> Tensor:
         """Decode all queries together, task by task."""
         result = torch.full((len(branches), writer.schema.num_classes), -torch.inf)
         for number in task.unique().tolist():
             query = (task == number).nonzero().squeeze(1)
-            grow(branches, query, decisions(writer.label_answers(number)), result)
+            _grow(branches, query, decisions(writer.label_answers(number)), result)
         return result
 
 
@@ -67,14 +67,14 @@ def decisions(answers: list[list[int]]) -> list[list[Edge]]:
     return nodes
 
 
-def grow(branches: OpenBranches, query: Tensor, nodes: list[list[Edge]], result: Tensor) -> None:
+def _grow(branches: BranchDecoder, query: Tensor, nodes: list[list[Edge]], result: Tensor) -> None:
     """Walk all queries down the tree, one forward pass a level, and write their scores into ``result``."""
     first = pad_sequence([torch.tensor([edge.ids[0] for edge in node]) for node in nodes], True, -1)
     ends = [[(column, edge.classes[0]) for column, edge in enumerate(node) if edge.node < 0] for node in nodes]
     at, total = [0] * len(query), torch.zeros(len(query))
-    states = branches.slots[query.to(branches.slots.device)]
+    states = branches.slot_states[query.to(branches.slot_states.device)]
     while len(query):
-        scores = decide(branches, states, first[at]) + total.unsqueeze(1)
+        scores = _decide(branches, states, first[at]) + total.unsqueeze(1)
         best = scores.argmax(1)
         chosen = [nodes[node][column] for node, column in zip(at, best.tolist(), strict=True)]
         going = [row for row, edge in enumerate(chosen) if edge.node >= 0]
@@ -90,10 +90,10 @@ def grow(branches: OpenBranches, query: Tensor, nodes: list[list[Edge]], result:
         at = [chosen[row].node for row in going]
         longest = max(len(chosen[row].ids) for row in going)
         ids = [chosen[row].ids + [-1] * (longest - len(chosen[row].ids)) for row in going]
-        states = branches.write(query, torch.tensor(ids))
+        states = branches.append(query, torch.tensor(ids))
 
 
-def decide(branches: OpenBranches, states: Tensor, first: Tensor) -> Tensor:
+def _decide(branches: BranchDecoder, states: Tensor, first: Tensor) -> Tensor:
     """Log-probabilities of the tokens ``first`` (n, most), -1 after the end of a row, over a row's own: (n, most)."""
     wanted = first[first >= 0].unique()
     logits = branches.backbone.token_logits(states, wanted.to(states.device)).float().cpu()

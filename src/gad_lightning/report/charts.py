@@ -16,11 +16,11 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 38
 
 
 class Line(NamedTuple):
-    """One curve: points in data units, and the number of its colour."""
+    """One curve: points in data units, and the number of its color."""
 
     name: str
     points: Sequence[tuple[float, float]]
-    colour: int
+    color: int
     dots: bool = False
     dashed: bool = False
 
@@ -44,30 +44,30 @@ class Axes(NamedTuple):
 
 def chart(title: str, axes: Axes, lines: Sequence[Line]) -> Element:
     """Curves on a grid, with a title and the values on hover."""
-    picture = frame(axes, title)
+    picture = _frame(axes, title)
     for line in lines:
         points = [(x, y) for x, y in line.points if math.isfinite(x) and math.isfinite(y)]
         places = [axes.place(x, y) for x, y in points]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        style = f"line c{line.colour % 8}" + (" dashed" if line.dashed else "")
+        style = f"line c{line.color % 8}" + (" dashed" if line.dashed else "")
         picture.append(tag("polyline", tag("title", line.name), points=path, class_=style))
         if line.dots:
             for (x, y), (across, up) in zip(places, points, strict=True):
                 about = tag("title", f"{line.name}: {across:.3g}, {up:.3g}")
-                picture.append(tag("circle", about, cx=x, cy=y, r=3.5, class_=f"dot c{line.colour % 8}"))
+                picture.append(tag("circle", about, cx=x, cy=y, r=3.5, class_=f"dot c{line.color % 8}"))
     return tag("figure", tag("figcaption", title), picture)
 
 
-def frame(axes: Axes, title: str) -> Element:
+def _frame(axes: Axes, title: str) -> Element:
     """Grid, marks and names of the axes."""
     box = f"0 0 {axes.width} {axes.height}"
     picture = tag("svg", viewBox=box, width=axes.width, class_="chart", role="img", aria_label=title)
-    for value in marks(*axes.x):
+    for value in _marks(*axes.x):
         x, bottom = axes.place(value, axes.y[0])
         _, top = axes.place(value, axes.y[1])
         picture.append(tag("line", x1=x, x2=x, y1=top, y2=bottom, class_="grid"))
         picture.append(tag("text", f"{value:g}", x=x, y=bottom + 15, text_anchor="middle"))
-    for value in marks(*axes.y):
+    for value in _marks(*axes.y):
         left, y = axes.place(axes.x[0], value)
         right, _ = axes.place(axes.x[1], value)
         picture.append(tag("line", x1=left, x2=right, y1=y, y2=y, class_="grid"))
@@ -81,11 +81,11 @@ def frame(axes: Axes, title: str) -> Element:
     return picture
 
 
-def marks(low: float, high: float, wanted: int = 5) -> list[float]:
+def _marks(low: float, high: float, wanted: int = 5) -> list[float]:
     """Round numbers from ``low`` to ``high``.
 
     Example:
-        >>> marks(0, 1)
+        >>> _marks(0, 1)
         [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
     if not high > low:
@@ -115,11 +115,11 @@ def scatter(title: str, places: Floats, kinds: Ints, names: Sequence[str]) -> El
     return tag("figure", tag("figcaption", title), picture)
 
 
-def cut_short(name: str, letters: int = 30) -> str:
+def _cut_short(name: str, letters: int = 30) -> str:
     """A name that fits beside a matrix.
 
     Example:
-        >>> cut_short("stir", 3)
+        >>> _cut_short("stir", 3)
         'st...'
     """
     return name if len(name) <= letters else name[: letters - 1] + "..."
@@ -128,7 +128,7 @@ def cut_short(name: str, letters: int = 30) -> str:
 def matrix(title: str, confusion: Ints, names: Sequence[str], chosen: Sequence[int]) -> Element:
     """Confusions of some classes: each row the frames of a true class, darker for a larger share of it."""
     size = min(30, max(16, 420 // max(len(chosen), 1)))
-    shown = {index: cut_short(names[index]) for index in chosen}
+    shown = {index: _cut_short(names[index]) for index in chosen}
     room = 8 + 6 * max(map(len, shown.values()), default=0)
     side = room + size * len(chosen) + 8
     picture = tag(

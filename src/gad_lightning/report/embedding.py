@@ -9,14 +9,14 @@ from gad_lightning.errors import SettingError
 
 
 def tsne(states: Tensor, perplexity: float = 30.0, steps: int = 500, seed: int = 0) -> Tensor:
-    """Lay states out in the plane so that neighbours stay neighbours: (M, H) -> (M, 2) float64.
+    """Lay states out in the plane so that neighbors stay neighbors: (M, H) -> (M, 2) float64.
 
     Exact, so time and memory grow with M squared: some hundred points, not thousands. The start is the first two
     principal components, so that the picture is the same every time.
 
     Args:
-        states: at least 4 rows; standardised before.
-        perplexity: about how many neighbours count, at most (M - 1) / 3.
+        states: at least 4 rows; standardized before.
+        perplexity: about how many neighbors count, at most (M - 1) / 3.
         steps: of gradient descent.
         seed: of the small noise that parts equal states.
 
@@ -28,8 +28,8 @@ def tsne(states: Tensor, perplexity: float = 30.0, steps: int = 500, seed: int =
     count = len(states)
     if count < 4:
         raise SettingError(f"t-SNE needs at least 4 states, got {count}.", "keep more of them")
-    rows = standardised(states.double())
-    near = affinities(torch.cdist(rows, rows).square(), min(perplexity, (count - 1) / 3))
+    rows = standardized(states.double())
+    near = _affinities(torch.cdist(rows, rows).square(), min(perplexity, (count - 1) / 3))
     _, _, axes = torch.linalg.svd(rows, full_matrices=False)
     place: Tensor = rows @ axes[:2].T
     noise = torch.randn(count, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
@@ -47,15 +47,15 @@ def tsne(states: Tensor, perplexity: float = 30.0, steps: int = 500, seed: int =
     return place
 
 
-def standardised(rows: Tensor) -> Tensor:
+def standardized(rows: Tensor) -> Tensor:
     """Mean 0 and spread 1 in every column that varies."""
     spread = rows.std(0)
     scaled: Tensor = (rows - rows.mean(0)) / torch.where(spread > 1e-9, spread, torch.ones_like(spread))
     return scaled
 
 
-def affinities(squares: Tensor, perplexity: float) -> Tensor:
-    """Joint probabilities of being neighbours, (M, M), from squared distances: each row as wide as it must be."""
+def _affinities(squares: Tensor, perplexity: float) -> Tensor:
+    """Joint probabilities of being neighbors, (M, M), from squared distances: each row as wide as it must be."""
     count = len(squares)
     low, high = torch.zeros(count, 1, dtype=squares.dtype), torch.full((count, 1), torch.inf, dtype=squares.dtype)
     width, goal = 1 / squares.mean(1, keepdim=True).clamp(min=1e-12), torch.tensor(perplexity).log()
@@ -70,16 +70,16 @@ def affinities(squares: Tensor, perplexity: float) -> Tensor:
     return (share + share.T) / (2 * count)
 
 
-def purity(states: Tensor, labels: Tensor, neighbours: int = 10) -> float:
-    """Share of the nearest neighbours of a state that have its label, the mean over states, in [0, 1].
+def purity(states: Tensor, labels: Tensor, neighbors: int = 10) -> float:
+    """Share of the nearest neighbors of a state that have its label, the mean over states, in [0, 1].
 
     Example:
-        >>> purity(torch.tensor([[0.0], [0.1], [5.0], [5.1]]), torch.tensor([0, 0, 1, 1]), neighbours=1)
+        >>> purity(torch.tensor([[0.0], [0.1], [5.0], [5.1]]), torch.tensor([0, 0, 1, 1]), neighbors=1)
         1.0
     """
     far = torch.cdist(states.double(), states.double())
     far.fill_diagonal_(torch.inf)
-    nearest = far.topk(min(neighbours, len(states) - 1), largest=False).indices
+    nearest = far.topk(min(neighbors, len(states) - 1), largest=False).indices
     return float((labels[nearest] == labels[:, None]).double().mean())
 
 

@@ -12,7 +12,7 @@ import torch
 
 from gad_lightning.metrics.functional.f1 import BANDS
 from gad_lightning.report.charts import Axes, Line, chart, matrix, reaching, scatter
-from gad_lightning.report.embedding import purity, silhouette, standardised, tsne
+from gad_lightning.report.embedding import purity, silhouette, standardized, tsne
 from gad_lightning.report.markup import Child, number, table, tag
 from gad_lightning.report.merging import Asked
 from gad_lightning.report.runs import Run
@@ -33,30 +33,30 @@ def section(title: str, *children: Element | None) -> Element:
     return tag("section", tag("h2", title), *children)
 
 
-def key(names: Sequence[str]) -> Element | None:
-    """Which colour is which run; nothing for one run alone."""
+def _key(names: Sequence[str]) -> Element | None:
+    """Which color is which run; nothing for one run alone."""
     if len(names) == 1:
         return None
     items = [tag("li", tag("span", name), class_=f"ink c{place % 8}") for place, name in enumerate(names)]
     return tag("ul", *items, class_="key")
 
 
-def bar(share: float, colour: int) -> Element:
+def _bar(share: float, color: int) -> Element:
     """A figure with a bar beside it."""
     width = 0.0 if math.isnan(share) else 60 * share
-    return tag("span", number(share), tag("i", class_=f"bar ink c{colour % 8}", style=f"width:{width:.1f}px"))
+    return tag("span", number(share), tag("i", class_=f"bar ink c{color % 8}", style=f"width:{width:.1f}px"))
 
 
 def classes(asked: Asked, more: str) -> Element:
     """F1 of every class and of rare and frequent ones."""
     heads = ["class", "true segments", *asked.names] if asked.per_frame else ["class", "asked", *asked.names]
-    support, values = class_values(asked)
+    support, values = _class_values(asked)
     order = [index for index in np.argsort(-support, kind="stable").tolist() if index != asked.labels.background]
     rows: list[list[Child]] = [
         [
             asked.labels.names[index],
             number(float(support[index]), 0),
-            *(bar(float(value[index]), place) for place, value in enumerate(values)),
+            *(_bar(float(value[index]), place) for place, value in enumerate(values)),
         ]
         for index in order
         if support[index] or any(value[index] > 0 for value in values)
@@ -65,18 +65,18 @@ def classes(asked: Asked, more: str) -> Element:
     return section(
         f"Classes{more}",
         tag("p", f"{what} of each class, the most frequent in the truth first.", class_="note"),
-        bands(asked),
+        _bands(asked),
         table(heads, rows[:SHOWN], "bars"),
-        folded(f"{len(rows) - SHOWN} more classes", table(heads, rows[SHOWN:], "bars")) if len(rows) > SHOWN else None,
+        _folded(f"{len(rows) - SHOWN} more classes", table(heads, rows[SHOWN:], "bars")) if len(rows) > SHOWN else None,
     )
 
 
-def folded(title: str, part: Element) -> Element:
+def _folded(title: str, part: Element) -> Element:
     """Something that is shown on demand."""
     return tag("details", tag("summary", title), part)
 
 
-def class_values(asked: Asked) -> tuple[np.ndarray, list[np.ndarray]]:
+def _class_values(asked: Asked) -> tuple[np.ndarray, list[np.ndarray]]:
     """How often each class occurs in the truth, and per run its F1 (or recall where clips are asked about)."""
     if asked.per_frame and all(scores.segment is not None for scores in asked.scores):
         details = [scores.segment["per_class"] for scores in asked.scores if scores.segment is not None]
@@ -86,7 +86,7 @@ def class_values(asked: Asked) -> tuple[np.ndarray, list[np.ndarray]]:
     return totals[0], right
 
 
-def bands(asked: Asked) -> Element | None:
+def _bands(asked: Asked) -> Element | None:
     """F1 by how frequent a class is."""
     found = [scores.segment["bands"] for scores in asked.scores if scores.segment is not None]
     present = [band for band in BANDS if any(band[0] in of_run for of_run in found)]
@@ -99,7 +99,7 @@ def bands(asked: Asked) -> Element | None:
     rows: list[list[Child]] = [
         [
             titles[name],
-            *(bar(float(of_run[name]["f1"]), place) if name in of_run else "-" for place, of_run in enumerate(found)),
+            *(_bar(float(of_run[name]["f1"]), place) if name in of_run else "-" for place, of_run in enumerate(found)),
         ]
         for name, _, _ in present
     ]
@@ -133,7 +133,7 @@ def calibration(asked: Asked, more: str) -> Element:
         lines.append(Line(name, [(sure, right) for sure, right, frames in bins if frames], place, dots=True))
     axes = Axes((0, 1), (0, 1), "confidence", "share that is right")
     counts = [
-        Line(n, sure_counts(s.calibration["frames"].tolist()), p)
+        Line(n, _sure_counts(s.calibration["frames"].tolist()), p)
         for p, (n, s) in enumerate(zip(asked.names, asked.scores, strict=True))
     ]
     spread = chart("How sure it is", Axes((0, 1), (0, 1), "confidence", "share of frames up to it"), counts)
@@ -145,12 +145,12 @@ def calibration(asked: Asked, more: str) -> Element:
     return section(
         f"Calibration{more}",
         tag("p", note, class_="note"),
-        key(asked.names),
+        _key(asked.names),
         tag("div", chart("Reliability", axes, lines), spread, table(["run", "expected error"], rows), class_="figures"),
     )
 
 
-def sure_counts(frames: Sequence[int]) -> list[tuple[float, float]]:
+def _sure_counts(frames: Sequence[int]) -> list[tuple[float, float]]:
     """Running share of the frames over bins of confidence."""
     total, done, points = max(sum(frames), 1), 0, [(0.0, 0.0)]
     for place, count in enumerate(frames, 1):
@@ -167,7 +167,7 @@ def delays(asked: Asked, more: str) -> Element | None:
     longest = max([1.0, *(float(np.quantile(found, 0.98)) for found in finite if len(found))])
     lines = []
     for place, (name, scores, found) in enumerate(zip(asked.names, asked.scores, finite, strict=True)):
-        lines.append(Line(name, stairs(found, len(scores.delays), longest), place))
+        lines.append(Line(name, _stairs(found, len(scores.delays), longest), place))
     axes = Axes((0, longest), (0, 1), "seconds after the start", "share of true segments found")
     rows = []
     for name, scores in zip(asked.names, asked.scores, strict=True):
@@ -179,17 +179,17 @@ def delays(asked: Asked, more: str) -> Element | None:
     head = ["run", "mean s", "median s", "90 % within s", "never found", "false alarms an hour"]
     return section(
         f"Detection delay{more}",
-        tag("p", "From the start of an action to the first frame that is labelled right.", class_="note"),
-        key(asked.names),
+        tag("p", "From the start of an action to the first frame that is labeled right.", class_="note"),
+        _key(asked.names),
         tag("div", chart("Found after", axes, lines), table(head, rows), class_="figures"),
     )
 
 
-def stairs(seconds: np.ndarray, total: int, longest: float) -> list[tuple[float, float]]:
+def _stairs(seconds: np.ndarray, total: int, longest: float) -> list[tuple[float, float]]:
     """Corners of the share of ``total`` found after each time, from 0 to ``longest``.
 
     Example:
-        >>> stairs(np.array([0.0, 1.0]), 4, 2.0)
+        >>> _stairs(np.array([0.0, 1.0]), 4, 2.0)
         [(0.0, 0.25), (1.0, 0.25), (1.0, 0.5), (2.0, 0.5)]
     """
     times = [0.0, *(time for time in np.unique(seconds).tolist() if 0 < time <= longest)]
@@ -215,7 +215,7 @@ def curves(runs: Sequence[Run]) -> Element | None:
         last = max(x for line in lines for x, _ in line.points)
         axes = Axes((0, max(last, 1)), reaching(lines), "epoch", metric.partition("/")[2], width=300, height=200)
         figures.append(chart(metric, axes, lines))
-    return section("Training", key([run.name for run in runs]), tag("div", *figures, class_="figures small"))
+    return section("Training", _key([run.name for run in runs]), tag("div", *figures, class_="figures small"))
 
 
 def states(runs: Sequence[Run], of_task: Mapping[str, LabelSet]) -> Element:
@@ -235,15 +235,15 @@ def states(runs: Sequence[Run], of_task: Mapping[str, LabelSet]) -> Element:
         rows_of, truth = torch.from_numpy(found.states[chosen]), found.truth[chosen]
         own = run.told[0].task.labels.names
         kinds = np.array([labels.names.index(own[index]) for index in truth])
-        flat, known = standardised(rows_of), torch.from_numpy(truth)
+        flat, known = standardized(rows_of), torch.from_numpy(truth)
         seen |= set(kinds.tolist())
         figures.append(scatter(run.name, tsne(rows_of).numpy(), kinds, labels.names))
         rows.append([run.name, number(purity(flat, known)), number(silhouette(flat, known)), str(len(chosen))])
-    note = "Slot states of frames spread over the videos, laid out by t-SNE, coloured by the true class."
+    note = "Slot states of frames spread over the videos, laid out by t-SNE, colored by the true class."
     return section(
         "States",
         tag("p", note, class_="note"),
         legend(labels, sorted(seen)),
         tag("div", *figures, class_="figures"),
-        table(["run", "10 neighbours of its class", "silhouette", "states"], rows),
+        table(["run", "10 neighbors of its class", "silhouette", "states"], rows),
     )

@@ -27,17 +27,17 @@ def tag(name: str, /, *children: Child, **attributes: str | float | None) -> Ele
     element = Element(name)
     for key, value in attributes.items():
         if value is not None:
-            element.set(key.rstrip("_").replace("_", "-"), short(value))
-    return extended(element, children)
+            element.set(key.rstrip("_").replace("_", "-"), _short(value))
+    return _extended(element, children)
 
 
-def extended(element: Element, children: Iterable[Child]) -> Element:
+def _extended(element: Element, children: Iterable[Child]) -> Element:
     """Add children to an element."""
     for child in children:
         if isinstance(child, Element):
             element.append(child)
         elif child is not None:
-            text = printable(child)
+            text = _printable(child)
             if len(element):
                 element[-1].tail = (element[-1].tail or "") + text
             else:
@@ -45,24 +45,24 @@ def extended(element: Element, children: Iterable[Child]) -> Element:
     return element
 
 
-def printable(text: str) -> str:
+def _printable(text: str) -> str:
     r"""Replace what no page may hold.
 
     Example:
-        >>> printable("a\x00b")
+        >>> _printable("a\x00b")
         'a\ufffdb'
     """
     return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def short(value: str | float) -> str:
+def _short(value: str | float) -> str:
     """An attribute's text; two digits after the point are finer than a pixel.
 
     Example:
-        >>> short(1.0), short(0.3333), short("a")
+        >>> _short(1.0), _short(0.3333), _short("a")
         ('1', '0.33', 'a')
     """
-    return printable(value) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+    return _printable(value) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def written(element: Element) -> str:

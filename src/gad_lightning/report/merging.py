@@ -39,7 +39,7 @@ def collected(runs: Sequence[Run], task: str) -> Asked:
     """Score a task for all runs that have it."""
     with_it = [(run, told) for run in runs for told in run.told if told.task.name == task]
     labels = joined([told.task.labels for _, told in with_it])
-    told = [relabelled(told, labels) for _, told in with_it]
+    told = [_relabeled(told, labels) for _, told in with_it]
     scores, counted = [], all(task in run.training for run, _ in with_it)  # bands must mean the same in all runs
     for (run, before), after in zip(with_it, told, strict=True):
         counts = None
@@ -56,15 +56,16 @@ def joined(label_sets: Sequence[LabelSet]) -> LabelSet:
 
     Example:
         >>> joined([LabelSet(("rest", "stir"), 0), LabelSet(("stir", "pour"))])
-        LabelSet(names=('rest', 'stir', 'pour'), background=0, ignore=None)
+        LabelSet(names=('rest', 'stir', 'pour'), background=0, ignore=None, multi_label=False)
     """
     names = tuple(dict.fromkeys(name for labels in label_sets for name in labels.names))
     marks = ("background", "ignore")
     known = {mark: [s.names[at] for s in label_sets if (at := getattr(s, mark)) is not None] for mark in marks}
-    return LabelSet(names, *(names.index(known[mark][0]) if known[mark] else None for mark in marks))
+    background, ignore = (names.index(known[mark][0]) if known[mark] else None for mark in marks)
+    return LabelSet(names, background, ignore, any(labels.multi_label for labels in label_sets))
 
 
-def relabelled(told: Told, labels: LabelSet) -> Told:
+def _relabeled(told: Told, labels: LabelSet) -> Told:
     """The same with the classes numbered as in ``labels``."""
     number = np.array([labels.names.index(name) for name in told.task.labels.names])
 

@@ -14,7 +14,7 @@ from gad_lightning.report.merging import Asked, collected
 from gad_lightning.report.runs import Run
 from gad_lightning.report.settings import configs
 from gad_lightning.report.style import PROGRAM, STYLE, policy
-from gad_lightning.report.timelines import ZOOMS, colours, legend, strip, tracks_of
+from gad_lightning.report.timelines import ZOOMS, colors, legend, strip, tracks_of
 from gad_lightning.types import IGNORED
 
 OPEN = 4
@@ -40,9 +40,9 @@ def page_of(runs: Sequence[Run], title: str, num_videos: int = 30) -> str:
     parts: list[Element | None] = []
     for task in tasks:
         more = f" of {task.task}" if len(tasks) > 1 else ""
-        parts += [overview(task, more), *([timelines(task, more, num_videos)] if task is shown else [])]
+        parts += [_overview(task, more), *([_timelines(task, more, num_videos)] if task is shown else [])]
         parts += [classes(task, more), confusions(task, more), calibration(task, more), delays(task, more)]
-    parts += [states(runs, {task.task: task.labels for task in tasks}), curves(runs), speed(runs), configs(runs)]
+    parts += [states(runs, {task.task: task.labels for task in tasks}), curves(runs), _speed(runs), configs(runs)]
     present = [part for part in parts if part is not None]
     links = tag("nav", aria_label="sections")
     for count, part in enumerate(present):
@@ -54,39 +54,39 @@ def page_of(runs: Sequence[Run], title: str, num_videos: int = 30) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy()),
         tag("title", title),
-        tag("style", STYLE + colours(shown.labels, said_or_true(shown))),
+        tag("style", STYLE + colors(shown.labels, _said_or_true(shown))),
     )
-    header = tag("header", tag("h1", title), tag("p", introduction(shown), class_="note"), links)
+    header = tag("header", tag("h1", title), tag("p", _introduction(shown), class_="note"), links)
     footer = tag("footer", "Made by gad-lightning report. This file holds everything it shows and fetches nothing.")
     body = tag("body", header, tag("main", *present, footer), tag("script", PROGRAM))
     return "<!doctype html>\n" + written(tag("html", head, body, lang="en")) + "\n"
 
 
-def said_or_true(asked: Asked) -> list[int]:
+def _said_or_true(asked: Asked) -> list[int]:
     """Classes that occur anywhere."""
     columns = [column for told in asked.told for column in (told.label, told.truth)]
     return sorted({int(label) for column in columns for label in np.unique(column)} - {IGNORED})
 
 
-def introduction(asked: Asked) -> str:
+def _introduction(asked: Asked) -> str:
     """What was looked at, in a sentence."""
     told, scores = asked.told[0], asked.scores[0]
-    runs, videos = many(len(asked.names), "run"), many(len(told.videos), "video")
+    runs, videos = _many(len(asked.names), "run"), _many(len(told.videos), "video")
     each = f"{asked.fps[0]:g} frames a second" if asked.per_frame else "clips"
     return f"{runs}, {videos}, {scores.frames:,} scored frames at {each}, {len(asked.labels.names):,} classes."
 
 
-def many(count: int, what: str) -> str:
+def _many(count: int, what: str) -> str:
     """A number of things.
 
     Example:
-        >>> many(1, "run"), many(1200, "video")
+        >>> _many(1, "run"), _many(1200, "video")
         ('1 run', '1,200 videos')
     """
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-def overview(asked: Asked, more: str) -> Element:
+def _overview(asked: Asked, more: str) -> Element:
     """One row a run: what one looks at first; the best of each column is bold, if they can be compared."""
     columns: list[tuple[str, list[float], int, bool]] = [
         ("Top-1", [scores.top1 for scores in asked.scores], 3, True),
@@ -117,7 +117,7 @@ def overview(asked: Asked, more: str) -> Element:
     note = "Segment-F1 at IoU 0.1, point-F1 within 1 s." if asked.per_frame else "One question a clip."
     if not asked.same_test:
         sizes = ", ".join(
-            f"{name} {many(len(t.videos), 'video')}" for name, t in zip(asked.names, asked.told, strict=True)
+            f"{name} {_many(len(t.videos), 'video')}" for name, t in zip(asked.names, asked.told, strict=True)
         )
         note += f" The runs were not tested on the same frames and labels ({sizes}): their scores cannot be compared."
     return section(
@@ -127,7 +127,7 @@ def overview(asked: Asked, more: str) -> Element:
     )
 
 
-def timelines(asked: Asked, more: str, limit: int) -> Element | None:
+def _timelines(asked: Asked, more: str, limit: int) -> Element | None:
     """Truth and predictions of every video, or of the first ones."""
     if not asked.per_frame:
         return None
@@ -153,7 +153,7 @@ def timelines(asked: Asked, more: str, limit: int) -> Element | None:
     )
 
 
-def speed(runs: Sequence[Run]) -> Element:
+def _speed(runs: Sequence[Run]) -> Element:
     """How fast predictions were made, as far as that was measured."""
     heads = list(dict.fromkeys(name for run in runs for name in run.speed))
     if not heads:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from lightning import LightningModule, Trainer
 
+from gad_lightning.atomic import atomic_write
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.predictions import ABOUT, PredictionWriter
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import GadError, MissingDataError
 from gad_lightning.report.runs import STATES, read_about
 from gad_lightning.types import IGNORED, first_class
-from gad_lightning.video.atomic import written_whole
 
 KEPT = 2000
 """States kept of a run, evenly over its frames."""
@@ -96,8 +96,10 @@ class KeepingWriter(PredictionWriter):
         """Keep the states of every so many-th frame of the first task."""
         super().on_predict_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
         truth = first_class(outputs.target)
-        kept = (outputs.ordinal % self.every == 0) & (outputs.task == 0) & (truth != IGNORED)
-        self.states.append((outputs.slots[kept].float().numpy(), truth[kept].numpy(), outputs.label[kept].numpy()))
+        kept = (outputs.query_index % self.every == 0) & (outputs.task == 0) & (truth != IGNORED)
+        self.states.append(
+            (outputs.slot_states[kept].float().numpy(), truth[kept].numpy(), outputs.label[kept].numpy())
+        )
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write it all."""
@@ -105,19 +107,19 @@ class KeepingWriter(PredictionWriter):
         frames = sum(len(part.video) for part in self.parts)
         super().on_predict_end(trainer, pl_module)
         states, truth, label = (np.concatenate(column) for column in zip(*self.states, strict=True))
-        with written_whole(self.target / STATES) as part, part.open("wb") as file:
+        with atomic_write(self.target / STATES) as part, part.open("wb") as file:
             np.savez(file, states=states.astype(np.float16), truth=truth, label=label)
         data: Any = trainer
         more = {
-            "training": training_counts(data.datamodule),
+            "training": _training_counts(data.datamodule),
             "speed": {"frames a second": frames / max(seconds, 1e-9), "frames": frames, "seconds": seconds},
             "device": str(pl_module.device),
         }
-        with written_whole(self.target / ABOUT) as part:
+        with atomic_write(self.target / ABOUT) as part:
             part.write_text(json.dumps(read_about(self.target / ABOUT) | more, indent=1) + "\n", encoding="utf-8")
 
 
-def training_counts(data: ActionDataModule) -> dict[str, list[int]]:
+def _training_counts(data: ActionDataModule) -> dict[str, list[int]]:
     """Training segments of each class of the first task, by the task's name; nothing if they are not at hand."""
     task = data.schema.tasks[0]
     counts = [0] * len(task.labels.names)

@@ -61,11 +61,11 @@ def predictions_of(run: Path) -> Path | None:
     for folder in (run / "predictions", run):
         if (folder / "frames.csv").is_file():
             return folder
-    made = [path.parent for path in run.parent.glob("*/predictions/frames.csv") if belongs(path.parents[1], run)]
+    made = [path.parent for path in run.parent.glob("*/predictions/frames.csv") if _belongs(path.parents[1], run)]
     return max(made, key=lambda folder: (folder / "frames.csv").stat().st_mtime_ns, default=None)
 
 
-def belongs(other: Path, run: Path) -> bool:
+def _belongs(other: Path, run: Path) -> bool:
     """Whether another run's config names a checkpoint of this one."""
     used = settings_of(other).get("ckpt_path")
     return isinstance(used, str) and run.resolve() in Path(used).resolve().parents
@@ -92,9 +92,9 @@ def read_run(run: Path, predictions: Path) -> Run:
         MissingDataError: if there are no predictions.
         DataError: if a file is damaged.
     """
-    rows = read_frames(predictions / "frames.csv")
+    rows = _read_frames(predictions / "frames.csv")
     about = read_about(predictions / ABOUT)
-    tasks, fps = tasks_of(rows, about)
+    tasks, fps = _tasks_of(rows, about)
     config = run / "config.yaml"
     model = settings_of(run).get("model")
     path = model.get("class_path") if isinstance(model, dict) else model
@@ -104,15 +104,15 @@ def read_run(run: Path, predictions: Path) -> Run:
         classifier=str(path).rpartition(".")[2],
         fps=fps,
         told=tuple(told(task, [row for row in rows if row["task"] == task.name]) for task in tasks),
-        curves=read_curves(run / "metrics.csv"),
+        curves=_read_curves(run / "metrics.csv"),
         config=config.read_text(encoding="utf-8") if config.is_file() else "",
         training=about.get("training", {}),
         speed=about.get("speed", {}),
-        states=read_states(predictions / STATES),
+        states=_read_states(predictions / STATES),
     )
 
 
-def read_frames(path: Path) -> list[dict[str, str]]:
+def _read_frames(path: Path) -> list[dict[str, str]]:
     """Rows of ``frames.csv``.
 
     Raises:
@@ -143,7 +143,7 @@ def read_about(path: Path) -> dict[str, Any]:
     return found
 
 
-def tasks_of(rows: Sequence[dict[str, str]], about: dict[str, Any]) -> tuple[list[Task], float]:
+def _tasks_of(rows: Sequence[dict[str, str]], about: dict[str, Any]) -> tuple[list[Task], float]:
     """Tasks and frames a second: as stated, else as far as the rows tell."""
     if about:
         stated = [
@@ -186,7 +186,7 @@ def told(task: Task, rows: Sequence[dict[str, str]]) -> Told:
     return Told(task, videos, column(video), column(frame), column(label), column(truth), score)
 
 
-def read_curves(path: Path) -> dict[str, list[tuple[float, float]]]:
+def _read_curves(path: Path) -> dict[str, list[tuple[float, float]]]:
     """Per metric of ``metrics.csv`` its values by epoch (the mean of an epoch's)."""
     if not path.is_file():
         return {}
@@ -200,7 +200,7 @@ def read_curves(path: Path) -> dict[str, list[tuple[float, float]]]:
     return {name: [(epoch, float(np.mean(many))) for epoch, many in values.items()] for name, values in found.items()}
 
 
-def read_states(path: Path) -> States | None:
+def _read_states(path: Path) -> States | None:
     """Slot states, if the predictions have any."""
     if not path.is_file():
         return None

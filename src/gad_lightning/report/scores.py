@@ -65,14 +65,14 @@ def score(told: Told, fps: float, training: list[int] | None) -> Scores:
         f1_details(counts, space, class_counts=bands),
         f1_details(point_counts(table, space, TOLERANCE_SECONDS * fps, "start"), space),
         delay_details(found, space, fps),
-        delays_of(found.delay, fps),
+        _delays_of(found.delay, fps),
         calibration,
         confusion,
         "truth" if training is None else "training",
     )
 
 
-def delays_of(frames: Tensor, fps: float) -> Floats:
+def _delays_of(frames: Tensor, fps: float) -> Floats:
     """Seconds of each delay, inf for what was never found, in ascending order."""
     seconds: Floats = np.sort(np.where(frames.numpy() < 0, np.inf, frames.numpy() / fps))
     return seconds

@@ -8,10 +8,10 @@ from xml.etree.ElementTree import Element
 
 import yaml
 
+from gad_lightning.redact import redact
 from gad_lightning.report.figures import section
 from gad_lightning.report.markup import table, tag
 from gad_lightning.report.runs import Run
-from gad_lightning.video.address import redact
 
 
 def configs(runs: Sequence[Run]) -> Element | None:
@@ -19,30 +19,30 @@ def configs(runs: Sequence[Run]) -> Element | None:
     with_one = [run for run in runs if run.config]
     if not with_one:
         return None
-    rows = [[path, *values] for path, values in differences(with_one)]
+    rows = [[path, *values] for path, values in _differences(with_one)]
     parts = [table(["setting", *(run.name for run in with_one)], rows)] if rows else []
     for run in with_one:
         parts.append(tag("details", tag("summary", f"config.yaml of {run.name}"), tag("pre", redact(run.config))))
     return section("Config", *parts)
 
 
-def differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+def _differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
     """Settings that are not the same in all runs: dotted path, and the value in each."""
-    tables = [dict(leaves(yaml.safe_load(run.config))) for run in runs]
+    tables = [dict(_leaves(yaml.safe_load(run.config))) for run in runs]
     paths = list(dict.fromkeys(path for table_ in tables for path in table_))
     rows = [(path, [redact(table_.get(path, "-")) for table_ in tables]) for path in paths]
     return [(path, values) for path, values in rows if len(set(values)) > 1]
 
 
-def leaves(settings: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def _leaves(settings: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Dotted paths and values of a nested config.
 
     Example:
-        >>> list(leaves({"a": {"b": 1}, "c": [1, 2]}))
+        >>> list(_leaves({"a": {"b": 1}, "c": [1, 2]}))
         [('a.b', '1'), ('c', '[1, 2]')]
     """
     if isinstance(settings, dict) and settings:
         for name, value in settings.items():
-            yield from leaves(value, f"{path}.{name}" if path else str(name))
+            yield from _leaves(value, f"{path}.{name}" if path else str(name))
     else:
         yield path, str(settings)

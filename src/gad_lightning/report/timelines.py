@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from gad_lightning.pictures.timelines import colour_of
+from gad_lightning.pictures.timelines import color_of
 from gad_lightning.report.markup import tag
 from gad_lightning.report.runs import Ints, Told
 from gad_lightning.schema import LabelSet
@@ -44,16 +44,16 @@ def tracks_of(video: str, names: Sequence[str], told: Sequence[Told], fps: Seque
             continue
         rows = np.flatnonzero(run.video == run.videos.index(video))
         if not tracks:
-            tracks.append(Track("truth", runs_of(run.truth[rows], run.frame[rows]), rate))
-        tracks.append(Track(name, runs_of(run.label[rows], run.frame[rows]), rate))
+            tracks.append(Track("truth", _runs_of(run.truth[rows], run.frame[rows]), rate))
+        tracks.append(Track(name, _runs_of(run.label[rows], run.frame[rows]), rate))
     return tracks
 
 
-def runs_of(labels: Ints, frames: Ints) -> list[Segment]:
+def _runs_of(labels: Ints, frames: Ints) -> list[Segment]:
     """Runs of one label, in frames of the video; a frame that is missing is a gap.
 
     Example:
-        >>> runs_of(np.array([1, 1, 2]), np.array([0, 1, 5]))
+        >>> _runs_of(np.array([1, 1, 2]), np.array([0, 1, 5]))
         [Segment(label=1, start=0, end=2), Segment(label=2, start=5, end=6)]
     """
     laid = np.full(int(frames.max()) + 1, IGNORED)
@@ -68,21 +68,21 @@ def strip(video: str, tracks: Sequence[Track], labels: LabelSet, open_: bool = T
     rows = tag("div", *(tag("span", track.name) for track in tracks), tag("span", "seconds"), class_="names")
     picture = tag(
         "svg",
-        *(band(row, track, labels) for row, track in enumerate(tracks)),
-        viewBox=f"0 0 {short_seconds(seconds)} {height}",
+        *(_band(row, track, labels) for row, track in enumerate(tracks)),
+        viewBox=f"0 0 {_short_seconds(seconds)} {height}",
         preserveAspectRatio="none",
         height=height,
         aria_hidden="true",
     )
-    texts = [text for row, track in enumerate(tracks) for text in texts_of(row, track, labels, seconds)]
+    texts = [text for row, track in enumerate(tracks) for text in _texts_of(row, track, labels, seconds)]
     lane = tag(
         "div",
         picture,
         *texts,
-        axis(seconds),
+        _axis(seconds),
         tag("i", class_="cursor"),
         class_="lane",
-        data_seconds=short_seconds(seconds),
+        data_seconds=_short_seconds(seconds),
     )
     scroll = tag("div", lane, class_="scroll", tabindex="0", aria_label=f"timeline of {video}")
     said = tag("p", class_="said")
@@ -91,22 +91,22 @@ def strip(video: str, tracks: Sequence[Track], labels: LabelSet, open_: bool = T
     return tag("details", head, body, said, class_="video", open="open" if open_ else None)
 
 
-def short_seconds(seconds: float) -> str:
+def _short_seconds(seconds: float) -> str:
     """Seconds to the millisecond."""
     return f"{seconds:.3f}".rstrip("0").rstrip(".")
 
 
-def band(row: int, track: Track, labels: LabelSet) -> Element:
+def _band(row: int, track: Track, labels: LabelSet) -> Element:
     """The rectangles of one row, in seconds; background is drawn too, so that gaps show."""
     rects = []
     for label, start, end in track.segments:
-        place = {"x": short_seconds(start / track.fps), "width": short_seconds((end - start) / track.fps)}
+        place = {"x": _short_seconds(start / track.fps), "width": _short_seconds((end - start) / track.fps)}
         how = {"class_": f"k{label}", "data_label": labels.names[label]}
         rects.append(tag("rect", **place, **how, y=row * ROW + 2, height=ROW - 4))
     return tag("g", *rects, data_track=track.name)
 
 
-def texts_of(row: int, track: Track, labels: LabelSet, seconds: float) -> list[Element]:
+def _texts_of(row: int, track: Track, labels: LabelSet, seconds: float) -> list[Element]:
     """Names in the segments that have room for them, each from the zoom on at which it has."""
     texts = []
     for label, start, end in track.segments:
@@ -121,7 +121,7 @@ def texts_of(row: int, track: Track, labels: LabelSet, seconds: float) -> list[E
     return texts
 
 
-def axis(seconds: float) -> Element:
+def _axis(seconds: float) -> Element:
     """Marks under the rows; more of them show as one zooms in."""
     marks = tag("div", class_="axis")
     seen: set[int] = set()
@@ -130,15 +130,15 @@ def axis(seconds: float) -> Element:
         for now in range(0, int(seconds) + 1, step):
             if now not in seen:
                 seen.add(now)
-                marks.append(tag("span", clock(now), style=f"left:{100 * now / seconds:.3f}%", class_=f"z{zoom}"))
+                marks.append(tag("span", _clock(now), style=f"left:{100 * now / seconds:.3f}%", class_=f"z{zoom}"))
     return marks
 
 
-def clock(seconds: int) -> str:
+def _clock(seconds: int) -> str:
     """Minutes and seconds.
 
     Example:
-        >>> clock(75), clock(3671)
+        >>> _clock(75), _clock(3671)
         ('1:15', '1:01:11')
     """
     minutes, rest = divmod(seconds, 60)
@@ -146,22 +146,22 @@ def clock(seconds: int) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def colours(labels: LabelSet, seen: Iterable[int]) -> str:
-    """Style of the classes seen: a colour each, black or white letters on it; background is the page's grey."""
+def colors(labels: LabelSet, seen: Iterable[int]) -> str:
+    """Style of the classes seen: a color each, black or white letters on it; background is the page's gray."""
     rules = []
     for label in seen:
         if label == labels.background:
             rules.append(f".k{label}{{fill:var(--rest);background:var(--rest)}}")
             continue
-        red, green, blue = colour_of(label, labels)
+        red, green, blue = color_of(label, labels)
         ink = "#111" if 0.3 * red + 0.6 * green + 0.1 * blue > 0.5 else "#fff"
-        colour = "#" + "".join(f"{round(255 * part):02x}" for part in (red, green, blue))
-        rules.append(f".k{label}{{fill:{colour};background:{colour}}}.t{label}{{color:{ink}}}")
+        color = "#" + "".join(f"{round(255 * part):02x}" for part in (red, green, blue))
+        rules.append(f".k{label}{{fill:{color};background:{color}}}.t{label}{{color:{ink}}}")
     return "\n".join(rules)
 
 
 def legend(labels: LabelSet, seen: Sequence[int]) -> Element:
-    """The classes that occur, with their colours."""
+    """The classes that occur, with their colors."""
     items = [tag("li", tag("i", class_=f"k{label}"), labels.names[label]) for label in seen]
     whole = tag("ul", *items, class_="legend")
     return whole if len(items) <= MANY else tag("details", tag("summary", f"{len(items)} classes"), whole)

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.cache import KeyValueRows, as_slice
+from gad_lightning.backbones.kv_cache import KVCache, as_slice
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.prompts.layout import empty_tokens
-from gad_lightning.streaming.rings import ChunkRings
+from gad_lightning.streaming.streams import ChunkStreams
 from gad_lightning.types import Kind, Tokens
 
 
-class CompiledRings(ChunkRings):
+class CompiledStreams(ChunkStreams):
     """Reads each step by one graph, made once, whichever streams are pushed.
 
     Every row of the cache takes part with the tokens of a frame and an opener. Those that are not there (a stream that
@@ -42,7 +42,7 @@ class CompiledRings(ChunkRings):
             torch._dynamo.mark_static_address(part)  # a CUDA graph may write to what never moves
         mode = "reduce-overhead" if classifier.device.type == "cuda" and self.backend == "inductor" else None
         # torch keeps few graphs for a function: a copy of its own gives every detector one
-        own = FunctionType(forward.__code__.replace(), forward.__globals__)
+        own = FunctionType(_forward.__code__.replace(), _forward.__globals__)
         self.graph = torch.compile(own, fullgraph=True, dynamic=False, backend=self.backend, mode=mode)
 
     def read(self, tokens: Tokens, at: Tensor, row: Tensor, frames: Tensor, stream: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class CompiledRings(ChunkRings):
         shown[pushed if neighbours is None else neighbours, 0] = frames
         first = (row // self.per_stream * per_frame).unsqueeze(1)
         moved = torch.where(tokens.visual >= 0, first + tokens.visual % per_frame, -1)
-        wide = spread(tokens._replace(visual=moved), row, rows, self.width)
+        wide = _spread(tokens._replace(visual=moved), row, rows, self.width)
         slots = row[tokens.slots // width] * self.width + tokens.slots % width
         placed = wide._replace(slots=slots).to(shown.device)
         none = placed.slots[:0]  # their number is no fixed shape
@@ -69,13 +69,13 @@ class CompiledRings(ChunkRings):
         return placed.at_slots(states)  # a copy: the next step writes over states
 
 
-def forward(backbone: Backbone, tokens: Tokens, frames: Tensor, cache: KeyValueRows, at: Tensor) -> Tensor:
+def _forward(backbone: Backbone, tokens: Tokens, frames: Tensor, cache: KVCache, at: Tensor) -> Tensor:
     """Read tokens into a cache; see :meth:`Backbone.forward`."""
     states: Tensor = backbone(tokens, frames, cache, at)
     return states
 
 
-def spread(tokens: Tokens, row: Tensor, rows: int, width: int) -> Tokens:
+def _spread(tokens: Tokens, row: Tensor, rows: int, width: int) -> Tokens:
     """Put r rows of tokens among padding.
 
     Args:

@@ -11,8 +11,8 @@ from torch import Tensor
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.detection import encoder_for
 from gad_lightning.errors import CheckpointError, DataError, SettingError
-from gad_lightning.streaming.compiled import CompiledRings
-from gad_lightning.streaming.rings import ChunkRings, WindowRings, precision_of
+from gad_lightning.streaming.compiled import CompiledStreams
+from gad_lightning.streaming.streams import ChunkStreams, WindowStreams
 from gad_lightning.types import IGNORED, Predictions
 from gad_lightning.video.encoders import Encoder
 
@@ -65,11 +65,11 @@ class OnlineDetector:
         self.seen = torch.zeros(num_streams, dtype=torch.int64)
         windows = classifier.schema.windows
         self.windows = torch.tensor([windows.short, windows.long, windows.chunk, task])
-        self.rings: ChunkRings | WindowRings
+        self.rings: ChunkStreams | WindowStreams
         if classifier.schema.windows.mode == "one_pass":
-            self.rings = (CompiledRings if compiled else ChunkRings)(classifier, num_streams, task)
+            self.rings = (CompiledStreams if compiled else ChunkStreams)(classifier, num_streams, task)
         else:
-            self.rings = WindowRings(classifier, num_streams, task)
+            self.rings = WindowStreams(classifier, num_streams, task)
             if compiled:
                 classifier.backbone.compile()
         self.encoder: Encoder | None = None
@@ -91,12 +91,12 @@ class OnlineDetector:
         """Take the next frame of some streams and label it.
 
         Args:
-            frames: (n, N, D) features, one frame per stream named, not standardised; (n, D) or, for one stream, (D,)
+            frames: (n, N, D) features, one frame per stream named, not standardized; (n, D) or, for one stream, (D,)
                 where N is 1. Or (n, h, w, 3) uint8 RGB pictures of one size, if there is an encoder.
             streams: (n,) different streams; all of them, in order, by default.
 
         Returns:
-            Predictions of n queries: ``video`` is the stream, ``moment`` and ``ordinal`` the frames pushed before.
+            Predictions of n queries: ``video`` is the stream, ``frame`` and ``query_index`` the frames pushed before.
 
         Raises:
             SettingError: if the frames have another shape, a stream is named twice or does not exist, or there are
@@ -112,13 +112,13 @@ class OnlineDetector:
         self.seen[chosen] += 1
         return Predictions(
             video=chosen,
-            ordinal=moment,
+            query_index=moment,
             task=torch.full_like(chosen, self.task),
-            moment=moment,
+            frame=moment,
             target=torch.full_like(chosen, IGNORED),
             scores=scores,
             logits=logits,
-            slots=slots,
+            slot_states=slots,
         )
 
     def numbers(self, streams: Sequence[int] | None) -> Tensor:
@@ -164,7 +164,7 @@ class OnlineDetector:
             raise SettingError(
                 f"push wants frames of shape {shape}, got {tuple(frames.shape)}.", "one frame per stream"
             )
-        ready = frames.reshape(shape).to(precision_of(self.classifier))  # feature files are float16
+        ready = frames.reshape(shape).to(self.classifier.standardize.dtype)  # feature files are float16
         bad = streams[~ready.isfinite().flatten(1).all(1).cpu()].tolist()
         if bad:
             raise DataError(
@@ -215,7 +215,7 @@ class OnlineDetector:
         """
         mine = self._state()
         for name in [*mine, *state]:
-            here, there = (shape_of(parts.get(name)) for parts in (mine, state))
+            here, there = (_shape_of(parts.get(name)) for parts in (mine, state))
             if here != there:
                 raise CheckpointError(
                     f"The saved streams have {there} for {name!r}; this detector has {here}.",
@@ -236,6 +236,6 @@ class OnlineDetector:
         return {"seen": self.seen, "windows": self.windows, **self.rings.state()}
 
 
-def shape_of(part: Tensor | None) -> str:
+def _shape_of(part: Tensor | None) -> str:
     """Describe shape and precision, to be compared and read."""
     return "nothing" if part is None else f"{tuple(part.shape)} {str(part.dtype).removeprefix('torch.')}"

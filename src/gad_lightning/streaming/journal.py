@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from gad_lightning.errors import SettingError
-from gad_lightning.video.address import redact
+from gad_lightning.redact import redact
 
 Value = str | int | float | bool | None
 
@@ -53,7 +53,7 @@ class Journal:
                     self.file.seek(-1, 2)
                     self.file.write(b"" if self.file.read(1) == b"\n" else b"\n")
             except OSError as error:
-                raise unwritable(self.path, error) from error
+                raise _unwritable(self.path, error) from error
         return self
 
     def write(self, event: str, **values: Value) -> None:
@@ -63,7 +63,7 @@ class Journal:
             SettingError: if the disk does not take it.
         """
         line = {"event": event, "wall": datetime.now(UTC).isoformat(timespec="milliseconds")}
-        text = json.dumps({**line, **{name: plain(value) for name, value in values.items()}}, ensure_ascii=False)
+        text = json.dumps({**line, **{name: _plain(value) for name, value in values.items()}}, ensure_ascii=False)
         with self.lock:
             if self.file is None:
                 return
@@ -71,7 +71,7 @@ class Journal:
                 self.file.write(text.encode() + b"\n")
                 self.file.flush()
             except OSError as error:
-                raise unwritable(self.path, error) from error
+                raise _unwritable(self.path, error) from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -83,7 +83,7 @@ class Journal:
             self.file = None
 
 
-def plain(value: Value) -> Value:
+def _plain(value: Value) -> Value:
     """Bring a value into what JSON can hold and a log may show."""
     if isinstance(value, str):
         return redact(value)
@@ -92,6 +92,6 @@ def plain(value: Value) -> Value:
     return value
 
 
-def unwritable(path: Path | None, error: OSError) -> SettingError:
+def _unwritable(path: Path | None, error: OSError) -> SettingError:
     """Say that a log cannot be written."""
     return SettingError(f"The log {path} cannot be written: {error.strerror}.", "set log to a file that is writable")

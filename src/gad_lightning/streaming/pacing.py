@@ -98,7 +98,7 @@ def newest(source: Iterable[Frame], stopped: Event | None = None) -> Generator[A
         GadError: what the source raised.
     """
     mailbox: Mailbox[Arrival] = Mailbox(stopped)
-    reader = Thread(target=carry, args=(source, mailbox), name="frames", daemon=True)
+    reader = Thread(target=_carry, args=(source, mailbox), name="frames", daemon=True)
     reader.start()
     try:
         while (arrival := mailbox.take()) is not None:
@@ -108,7 +108,7 @@ def newest(source: Iterable[Frame], stopped: Event | None = None) -> Generator[A
         reader.join(LEAVE_SECONDS)
 
 
-def carry(source: Iterable[Frame], mailbox: Mailbox[Arrival]) -> None:
+def _carry(source: Iterable[Frame], mailbox: Mailbox[Arrival]) -> None:
     """Carry frames from a source to a mailbox, and its error too."""
     try:
         for frame in source:

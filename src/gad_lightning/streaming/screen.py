@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from gad_lightning.redact import redact
 from gad_lightning.streaming.watching import Sighting
-from gad_lightning.video.address import redact
 
 RECENT = 8
 """Changes of the label that stay on the screen."""

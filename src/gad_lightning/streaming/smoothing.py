@@ -21,7 +21,7 @@ class Shown(NamedTuple):
     frames: int  # for which the candidate has come in a row
 
 
-def hold(shown: Shown | None, label: int, frames: int) -> Shown:
+def _hold(shown: Shown | None, label: int, frames: int) -> Shown:
     """Take the next label: it is shown once it has come ``frames`` times in a row; the first one is shown at once."""
     if shown is None:
         return Shown(label, label, 0)
@@ -44,12 +44,12 @@ def minimum_duration(labels: Sequence[int], frames: int) -> list[int]:
     """
     smoothed, shown = [], None
     for label in labels:
-        shown = hold(shown, label, frames)
+        shown = _hold(shown, label, frames)
         smoothed.append(shown.label)
     return smoothed
 
 
-def keep(label: int | None, probabilities: Sequence[float], enter: float, leave: float, background: int | None) -> int:
+def _keep(label: int | None, probabilities: Sequence[float], enter: float, leave: float, background: int | None) -> int:
     """Choose the class to show next.
 
     The likeliest class, if its probability is at least ``enter``; else the one shown, as long as its probability is at
@@ -73,7 +73,7 @@ def keep(label: int | None, probabilities: Sequence[float], enter: float, leave:
 def hysteresis(
     probabilities: Sequence[Sequence[float]], enter: float, leave: float, background: int | None = None
 ) -> list[int]:
-    """Show a class from probability ``enter`` up until it falls below ``leave``; see :func:`keep`.
+    """Show a class from probability ``enter`` up until it falls below ``leave``; see :func:`_keep`.
 
     Args:
         probabilities: (F, C).
@@ -88,7 +88,7 @@ def hysteresis(
     """
     chosen: list[int] = []
     for row in probabilities:
-        chosen.append(keep(chosen[-1] if chosen else None, row, enter, leave, background))
+        chosen.append(_keep(chosen[-1] if chosen else None, row, enter, leave, background))
     return chosen
 
 
@@ -121,8 +121,8 @@ class Smoothing:
     def __call__(self, probabilities: Tensor) -> int:
         """Class to show for the next frame, of its (C,) probabilities."""
         enter, leave = self.thresholds or (0.0, 0.0)
-        self.chosen = keep(self.chosen, probabilities.tolist(), enter, leave, self.background)
-        self.shown = hold(self.shown, self.chosen, self.frames)
+        self.chosen = _keep(self.chosen, probabilities.tolist(), enter, leave, self.background)
+        self.shown = _hold(self.shown, self.chosen, self.frames)
         return self.shown.label
 
     def restart(self) -> None:

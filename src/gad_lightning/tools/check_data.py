@@ -18,13 +18,15 @@ from rich.table import Column, Table
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.tokenizer_alone import vocabulary_of
 from gad_lightning.data.base import SPLITS, ActionDataModule, Split
-from gad_lightning.data.official import LAYOUT, tree
+from gad_lightning.data.benchmarks.annotation_files import LAYOUT, tree
+from gad_lightning.data.benchmarks.videos import BenchmarkVideos, UnseenFrames
 from gad_lightning.data.own import OwnVideos
-from gad_lightning.data.released import ReleasedVideos, UnseenFrames
+from gad_lightning.data.splits import group_of
+from gad_lightning.data.statistics import kinds
 from gad_lightning.data.survey import Survey, damaged, mismatches, survey
 from gad_lightning.errors import GadError, SettingError
 from gad_lightning.prompts.labels.base import LabelTokens
-from gad_lightning.prompts.labels.words import Words
+from gad_lightning.prompts.labels.words import WordLabels
 
 COUNTS = ("videos", "hours", "frames", "segments")
 SHARES = ("background", "not scored", "several labels")
@@ -70,22 +72,20 @@ def main(
     width = max(WIDTH, shutil.get_terminal_size().columns)
     console = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True, width=width)
     findings = Findings()
-    counted = look(data, findings)
-    if isinstance(data, ReleasedVideos):
+    standardize = data.standardize
+    counted = _look(data, findings)
+    if isinstance(data, BenchmarkVideos):
         console.print(tree(data.root, data.expected))
     if counted:
-        console.print(split_table(data, counted))
-        for line in [*class_lines(data, counted), *feature_lines(data, findings), *label_lines(data, model, findings)]:
+        console.print(_split_table(data, counted))
+        console.print(*_class_lines(data, counted), *_feature_lines(data, findings, standardize, read_all), sep="\n")
+        for line in _label_lines(data, model, findings):
             console.print(line)
-    check_files(data, findings, read_all)
-    for kind, texts, style in (("note", findings.notes, "yellow"), ("problem", findings.problems, "red")):
-        for text in shortened(texts):
-            console.print(f"{kind}: {text}", style=style)
+    _check_splits(data, counted, findings)
+    _check_files(data, findings, read_all)
+    _print_findings(findings, console)
     if findings.problems:
-        number = len(findings.problems)
-        console.print(f"A run would fail: {number} problem{'s' * (number > 1)}.", style="bold red")
         raise SystemExit(1)
-    console.print("A run can start.", style="bold green")
 
 
 class Findings:
@@ -114,18 +114,30 @@ class Findings:
             texts.append(text)
 
 
-def look(data: ActionDataModule, findings: Findings) -> dict[Split, Survey]:
+def _print_findings(findings: Findings, console: Console) -> None:
+    """Print the notes, the problems, and whether a run can start."""
+    for kind, texts, style in (("note", findings.notes, "yellow"), ("problem", findings.problems, "red")):
+        for text in _shortened(texts):
+            console.print(f"{kind}: {text}", style=style)
+    if findings.problems:
+        number = len(findings.problems)
+        console.print(f"A run would fail: {number} problem{'s' * (number > 1)}.", style="bold red")
+    else:
+        console.print("A run can start.", style="bold green")
+
+
+def _look(data: ActionDataModule, findings: Findings) -> dict[Split, Survey]:
     """Prepare the data as a run would, and count every split; without features, as far as the annotations go."""
-    data.standardise = False  # statistics of many hours take minutes
+    data.standardize = False  # statistics of many hours take minutes
     with findings.watch():
         _ = data.schema
-    counted = count(data, findings)
-    if isinstance(data, ReleasedVideos) and not counted:
-        return count(data.annotations_alone(), Findings())
+    counted = _count(data, findings)
+    if isinstance(data, BenchmarkVideos) and not counted:
+        return _count(data.annotations_alone(), Findings())
     return counted
 
 
-def count(data: ActionDataModule, findings: Findings) -> dict[Split, Survey]:
+def _count(data: ActionDataModule, findings: Findings) -> dict[Split, Survey]:
     """Count every split that a run can use."""
     counted: dict[Split, Survey] = {}
     for split in SPLITS:
@@ -137,7 +149,26 @@ def count(data: ActionDataModule, findings: Findings) -> dict[Split, Survey]:
     return counted
 
 
-def check_files(data: ActionDataModule, findings: Findings, read_all: bool) -> None:
+def _check_splits(data: ActionDataModule, counted: dict[Split, Survey], findings: Findings) -> None:
+    """Note a validation that says little, and a background that nothing has."""
+    with findings.watch():
+        groups = {group_of(record) for record in data.videos("val")}
+        if len(groups) == 1:
+            findings.add(
+                findings.notes,
+                f"Validation is one group of videos, {next(iter(groups))!r}: it alone chooses the best checkpoint. "
+                "Raise data.val_fraction, or list more groups for the val split.",
+            )
+    background = data.tasks[0].labels.background
+    if background is not None and counted and not any(found.background for found in counted.values()):
+        findings.add(
+            findings.notes,
+            f"No frame is {data.tasks[0].labels.names[background]!r}: if there is none, set data.background to "
+            "null, and it is no class.",
+        )
+
+
+def _check_files(data: ActionDataModule, findings: Findings, read_all: bool) -> None:
     """Open the feature files, and compare them with the annotations."""
     if isinstance(data, OwnVideos):
         with findings.watch():
@@ -155,7 +186,7 @@ def check_files(data: ActionDataModule, findings: Findings, read_all: bool) -> N
                 findings.add(findings.notes, f"{split}: {text}")
 
 
-def split_table(data: ActionDataModule, counted: dict[Split, Survey]) -> Table:
+def _split_table(data: ActionDataModule, counted: dict[Split, Survey]) -> Table:
     """One row a split: shares of its frames, or the number of questions where clips are asked about."""
     per_frame = all(task.per_frame for task in data.tasks)
     special = SHARES if per_frame else [f"{task.name}?" for task in data.tasks]
@@ -167,7 +198,7 @@ def split_table(data: ActionDataModule, counted: dict[Split, Survey]) -> Table:
     return table
 
 
-def class_lines(data: ActionDataModule, counted: dict[Split, Survey]) -> Iterator[str]:
+def _class_lines(data: ActionDataModule, counted: dict[Split, Survey]) -> Iterator[str]:
     """How many classes are rare, by their training segments."""
     classes = data.tasks[0].labels
     others = [index for index in range(len(classes.names)) if index not in (classes.background, classes.ignore)]
@@ -183,22 +214,44 @@ def class_lines(data: ActionDataModule, counted: dict[Split, Survey]) -> Iterato
     yield "most frequent: " + ", ".join(f"{classes.names[others[i]]} ({segments[i]})" for i in order)
 
 
-def feature_lines(data: ActionDataModule, findings: Findings) -> Iterator[str]:
+def _feature_lines(data: ActionDataModule, findings: Findings, standardize: bool, read_all: bool) -> Iterator[str]:
     """How the features were made."""
     with findings.watch():
         spec = data.schema.features
         size = f"{spec.tokens_per_frame} x {spec.width} numbers a frame"
         yield f"features: {spec.encoder}, {spec.fps:g} frames a second, {size}"
+        if standardize:
+            yield from _kind_lines(data, spec.width, read_all)
 
 
-def label_lines(data: ActionDataModule, model: dict[str, Any] | None, findings: Findings) -> Iterator[str]:
+def _kind_lines(data: ActionDataModule, width: int, read_all: bool) -> Iterator[str]:
+    """Which numbers of a frame are not standardized, and why; nothing if the training features cannot be read."""
+    training = [record.frames for record in data.videos("train") if not isinstance(record.frames, UnseenFrames)]
+    if not training:
+        return
+    try:
+        found = kinds(training, None if read_all else 64)
+    except GadError:
+        return  # damaged features are listed below
+    seen = "" if read_all else " in 64 frames of each video"
+    said = (
+        (found.constant, f"never vary{seen}: they are not scaled"),
+        (found.two_valued, f"have two values{seen}: they become 0 and 1, and are not standardized"),
+        (found.sparse, f"are mostly zero{seen}: zeros stay zero, and they are not standardized"),
+    )
+    for number, what in said:
+        if number:
+            yield f"features: {number} of {width} numbers {what}"
+
+
+def _label_lines(data: ActionDataModule, model: dict[str, Any] | None, findings: Findings) -> Iterator[str]:
     """How many tokens the labels have."""
     given = (model or {}).get("init_args", {})
     if "backbone" not in given:
         yield "labels: no model in the config, so no tokens are counted"
         return
     with findings.watch():
-        backbone, labels = make_parts(given["backbone"], given.get("labels"))
+        backbone, labels = _make_parts(given["backbone"], given.get("labels"))
         names = list(dict.fromkeys(name for task in data.tasks for name in task.labels.names))
         rows = labels.tokens(names, vocabulary_of(backbone, names))
         lengths = np.array([len(row) for row in rows])
@@ -210,7 +263,7 @@ def label_lines(data: ActionDataModule, model: dict[str, Any] | None, findings: 
         )
 
 
-def make_parts(backbone: Any, labels: Any) -> tuple[CausalLM, LabelTokens]:
+def _make_parts(backbone: Any, labels: Any) -> tuple[CausalLM, LabelTokens]:
     """Make the parts of a config that say how labels are written.
 
     Raises:
@@ -223,10 +276,10 @@ def make_parts(backbone: Any, labels: Any) -> tuple[CausalLM, LabelTokens]:
         made = parser.instantiate_classes(parser.parse_object({"backbone": backbone, "labels": labels}))
     except ArgumentError as error:
         raise SettingError(f"The model of the config cannot be made: {error}", "correct model.backbone") from error
-    return made.backbone, made.labels or Words()
+    return made.backbone, made.labels or WordLabels()
 
 
-def shortened(texts: Sequence[str]) -> Iterator[str]:
+def _shortened(texts: Sequence[str]) -> Iterator[str]:
     """The first of many findings, and how many more there are."""
     yield from texts[:SHOWN]
     if len(texts) > SHOWN:

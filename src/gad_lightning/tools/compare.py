@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.errors import SettingError
 from gad_lightning.pictures.comparisons import draw_scores
 from gad_lightning.pictures.timelines import save_picture
@@ -22,7 +23,6 @@ from gad_lightning.tools.compare_tables import (
     score_run,
     write_csv,
 )
-from gad_lightning.video.atomic import make_folder, written_whole
 
 SMOKE = ("trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.check_val_every_n_epoch=1")
 """Overrides of a run that only shows that everything works."""
@@ -68,30 +68,30 @@ def main(
     variants = [Variant.parse(text) for text in configs]
     if smoke:
         variants = [variant._replace(overrides=(*variant.overrides, *SMOKE)) for variant in variants]
-    runs = runs_in(make_folder(output), variants, range(first_seed, first_seed + seeds))
+    runs = _runs_in(make_folder(output), variants, range(first_seed, first_seed + seeds))
     check_runs(runs, changed)
-    failed = run_all(runs, jobs or max(1, cores() // threads), threads, print_line)
+    failed = run_all(runs, jobs or max(1, _cores() // threads), threads, _print_line)
     finished = [run for run in runs if run.finished and run not in failed]
     finished.sort(key=lambda run: variants.index(run.variant))
-    write_tables(output, [score_run(run) for run in finished], failed, margin, resamples)
-    print_line((output / "table.md").read_text(encoding="utf-8"))
+    _write_tables(output, [score_run(run) for run in finished], failed, margin, resamples)
+    _print_line((output / "table.md").read_text(encoding="utf-8"))
     if failed:
         raise SystemExit(1)
 
 
-def runs_in(output: Path, variants: Sequence[Variant], seeds: Iterable[int]) -> list[Run]:
+def _runs_in(output: Path, variants: Sequence[Variant], seeds: Iterable[int]) -> list[Run]:
     """All runs, a seed after the other, so that what is finished is paired at any time."""
     return [Run(variant, seed, output / variant.folder / str(seed)) for seed in seeds for variant in variants]
 
 
-def write_tables(output: Path, scored: list[Scored], failed: list[Run], margin: float, resamples: int) -> None:
+def _write_tables(output: Path, scored: list[Scored], failed: list[Run], margin: float, resamples: int) -> None:
     """Write all tables and the picture; of nothing but failures only the list of them."""
     check_same_test(scored)
     runs = by_variant(scored)
     differences = difference_rows(runs, margin=margin, resamples=resamples) if runs else []
     write_csv(output / "runs.csv", run_rows(scored))
     write_csv(output / "differences.csv", differences)
-    with written_whole(output / "table.md") as part:
+    with atomic_write(output / "table.md") as part:
         part.write_text(markdown(runs, differences, failed), encoding="utf-8")
     if runs:
         metrics = list(scored[0].counts)
@@ -102,12 +102,12 @@ def write_tables(output: Path, scored: list[Scored], failed: list[Run], margin: 
         save_picture(draw_scores(values), output / "scores.png")
 
 
-def cores() -> int:
+def _cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def print_line(line: str) -> None:
+def _print_line(line: str) -> None:
     """Show a line at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

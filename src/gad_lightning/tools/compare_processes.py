@@ -30,7 +30,7 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY"
 starting = Lock()
 
 
-def make_context() -> BaseContext:
+def _make_context() -> BaseContext:
     """How processes are started: forked from a server that has everything imported, where that is possible.
 
     Where there is a GPU nothing is imported beforehand: some packages open it as they are imported, and what is forked
@@ -53,11 +53,11 @@ def run_command(words: Sequence[str], log: Path, threads: int, stop: Event) -> b
         threads: of the process.
         stop: ends the process when set.
     """
-    write(log, f"$ {shlex.join([sys.executable, '-m', PACKAGE, *words])}\n")
+    _write(log, f"$ {shlex.join([sys.executable, '-m', PACKAGE, *words])}\n")
     with starting:  # the environment is read when the server starts, with the first process
         before = {name: os.environ.get(name) for name in ENVIRONMENT}
         os.environ.update(ENVIRONMENT)
-        process = make_context().Process(target=run_here, args=(list(words), log, threads))  # type: ignore[attr-defined]  # of each kind of context
+        process = _make_context().Process(target=_run_here, args=(list(words), log, threads))  # type: ignore[attr-defined]  # of each kind of context
         try:
             process.start()
         finally:
@@ -68,22 +68,22 @@ def run_command(words: Sequence[str], log: Path, threads: int, stop: Event) -> b
             process.terminate()
             process.join()
             return False
-    write(log, f"exit status {process.exitcode}\n")
+    _write(log, f"exit status {process.exitcode}\n")
     return bool(process.exitcode == 0)
 
 
-def run_here(words: list[str], log: Path, threads: int) -> None:
+def _run_here(words: list[str], log: Path, threads: int) -> None:
     """Become the command, in a process that was started for it."""
     with log.open("a", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     sys.argv = [PACKAGE, *words]
     runpy.run_module(PACKAGE, run_name="__main__", alter_sys=True)
 
 
-def end_with_parent() -> None:
+def _end_with_parent() -> None:
     """Wait until the process that asked for this one is gone, killed perhaps, and stop as on a signal."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "a process was started for this command"
@@ -91,7 +91,7 @@ def end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def write(log: Path, text: str) -> None:
+def _write(log: Path, text: str) -> None:
     """Add to the log."""
     with log.open("a", encoding="utf-8") as file:
         file.write(text)

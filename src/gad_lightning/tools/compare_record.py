@@ -15,7 +15,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from gad_lightning import __version__
-from gad_lightning.video.atomic import written_whole
+from gad_lightning.atomic import atomic_write
 
 
 class RunRecord(Callback):
@@ -69,17 +69,17 @@ class RunRecord(Callback):
 
 def surroundings() -> dict[str, Any]:
     """Version, commit and machine of this process."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
     return {
         "version": __version__,
-        "commit": commit(Path(__file__).resolve().parent.parent),
+        "commit": _commit(Path(__file__).resolve().parent.parent),
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "hardware": f"{device}, {os.cpu_count()} cores",
     }
 
 
-def processor() -> str:
+def _processor() -> str:
     """Name of the CPU."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.is_file() else []
@@ -87,7 +87,7 @@ def processor() -> str:
     return next(names, platform.processor() or platform.machine())
 
 
-def commit(folder: Path) -> str:
+def _commit(folder: Path) -> str:
     """Short commit that a folder is at, with ``+`` if something in it was changed since; empty outside a repository."""
 
     def git(*words: str) -> str:
@@ -102,5 +102,5 @@ def commit(folder: Path) -> str:
 
 def write_json(target: Path, value: Any) -> None:
     """Write a JSON file, whole or not at all."""
-    with written_whole(target) as part:
+    with atomic_write(target) as part:
         part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -12,10 +12,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Literal, NamedTuple
 
+from gad_lightning.atomic import make_folder
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.tools.compare_processes import run_command
 from gad_lightning.tools.compare_record import write_json
-from gad_lightning.video.atomic import make_folder
 
 JOB, RECORD, RESULT, LOG, CONFIG = "job.json", "record.json", "result.json", "log.txt", "asked.yaml"
 QUIET = ("--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false")
@@ -59,10 +59,10 @@ class Variant(NamedTuple):
     @property
     def folder(self) -> str:
         """Name of its folder."""
-        return folder_of(self.name)
+        return _folder_of(self.name)
 
 
-def folder_of(name: str) -> str:
+def _folder_of(name: str) -> str:
     """Name of a variant's folder."""
     return re.sub(r"[^\w.=,-]+", "-", name).strip("-.")
 
@@ -92,7 +92,7 @@ class Run(NamedTuple):
     def trained(self) -> Path:
         """Folder of the run whose checkpoint it predicts with: its own, or another variant's of the same seed."""
         name = self.variant.trained_as
-        return self.home.parent.parent / folder_of(name) / str(self.seed) if name else self.home
+        return self.home.parent.parent / _folder_of(name) / str(self.seed) if name else self.home
 
     def asked_there(self) -> Any:
         """What the run was asked whose checkpoint is used; None if it is not there."""
@@ -118,7 +118,7 @@ class Run(NamedTuple):
         where += [f"--trainer.callbacks.target={home / RECORD}"]
         logged = ["--trainer.logger=lightning.pytorch.loggers.CSVLogger", f"--trainer.logger.save_dir={home}"]
         logged += ["--trainer.logger.name=", "--trainer.logger.version=", f"--trainer.default_root_dir={home}"]
-        predicted = ["--trainer.callbacks+=gad_lightning.classifiers.predictions.PredictionWriter"]
+        predicted = ["--trainer.callbacks+=gad_lightning.PredictionWriter"]
         predicted += [f"--trainer.callbacks.folder={home / 'predictions'}", "--trainer.logger=false"]
         predicted += [f"--trainer.default_root_dir={home / 'predictions'}"]
         return [["fit", *where, *logged], ["predict", *where, *predicted]]
@@ -159,7 +159,7 @@ def run_all(runs: Sequence[Run], jobs: int, threads: int, say: Callable[[str], N
         for trained_elsewhere in (False, True):  # those that need the checkpoints of others come after all these
             some = [run for run in runs if bool(run.variant.trained_as) == trained_elsewhere]
             some = [run for run in some if not run.finished or run.changed()]
-            started = {pool.submit(run_one, run, threads, stop): run for run in some}
+            started = {pool.submit(_run_one, run, threads, stop): run for run in some}
             try:
                 for future in as_completed(started):
                     run, fine, number = started[future], future.result(), number + 1
@@ -172,7 +172,7 @@ def run_all(runs: Sequence[Run], jobs: int, threads: int, say: Callable[[str], N
     return failed
 
 
-def run_one(run: Run, threads: int, stop: Event) -> bool:
+def _run_one(run: Run, threads: int, stop: Event) -> bool:
     """Do one run from the start; whether it went well. What an unfinished run left is removed first."""
     if stop.is_set():
         return False
@@ -187,7 +187,7 @@ def run_one(run: Run, threads: int, stop: Event) -> bool:
             shutil.copy(run.trained / RESULT, run.home / RECORD)
     elif not run_command(fit, run.home / LOG, threads, stop):
         return False
-    checkpoint = checkpoint_of(run.trained)
+    checkpoint = _checkpoint_of(run.trained)
     if checkpoint is None:
         with (run.home / LOG).open("a", encoding="utf-8") as file:
             file.write(
@@ -202,7 +202,7 @@ def run_one(run: Run, threads: int, stop: Event) -> bool:
     return True
 
 
-def checkpoint_of(home: Path) -> Path | None:
+def _checkpoint_of(home: Path) -> Path | None:
     """The checkpoint that validation chose, or the only one if there is no validation."""
     found = [path for path in sorted((home / "checkpoints").glob("*.ckpt")) if not path.name.startswith("last")]
     return next((path for path in found if path.name == "best.ckpt"), found[-1] if found else None)

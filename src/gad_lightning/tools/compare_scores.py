@@ -43,7 +43,7 @@ def read_frames(path: Path, names: Sequence[str], task: str) -> Frames:
     """Read ``frames.csv`` of a run.
 
     Args:
-        path: as :class:`~gad_lightning.classifiers.predictions.PredictionWriter` writes it.
+        path: as :class:`~gad_lightning.PredictionWriter` writes it.
         names: the classes in the order of their indices.
         task: whose rows are read.
 
@@ -70,18 +70,18 @@ def read_frames(path: Path, names: Sequence[str], task: str) -> Frames:
 
 
 def counts_of(frames: Frames, labels: LabelSpace, fps: float, metrics: Sequence[str]) -> dict[str, FloatArray]:
-    """Count per video what each metric is a function of: (V, K) float64 each; see :func:`count`."""
+    """Count per video what each metric is a function of: (V, K) float64 each; see :func:`_count`."""
     found: dict[str, list[list[float]]] = {metric: [] for metric in metrics}
     for video in range(len(frames.videos)):
         here = frames.video == video
         label, truth, frame = (torch.from_numpy(column[here]) for column in (frames.label, frames.truth, frames.frame))
         table = frame_table(order_frames(torch.zeros_like(frame), frame), label, truth, "cut")
         for metric in metrics:
-            found[metric].append(count(metric, table, labels, fps))
+            found[metric].append(_count(metric, table, labels, fps))
     return {metric: np.array(rows, dtype=np.float64) for metric, rows in found.items()}
 
 
-def count(metric: str, table: FrameTable, labels: LabelSpace, fps: float) -> list[float]:
+def _count(metric: str, table: FrameTable, labels: LabelSpace, fps: float) -> list[float]:
     """Count one video: (K,).
 
     ``segment_f1`` and ``point_f1`` count hits, predicted and true ones; ``top1`` right and scored frames;
@@ -117,12 +117,12 @@ def value_of(metric: str, labels: LabelSpace) -> Value:
 
     def diversity(counts: FloatArray) -> FloatArray:
         flat = counts.reshape(-1, counts.shape[-1])
-        return np.array([diversity_of(row, labels) for row in flat]).reshape(counts.shape[:-1])
+        return np.array([_diversity_of(row, labels) for row in flat]).reshape(counts.shape[:-1])
 
     return {"top1": share, DIVERSITY: diversity}.get(metric, f1)
 
 
-def diversity_of(confusion: FloatArray, labels: LabelSpace, at_errors: int = AT_ERRORS) -> float:
+def _diversity_of(confusion: FloatArray, labels: LabelSpace, at_errors: int = AT_ERRORS) -> float:
     """Mean entropy of the errors, in nats, of classes with ``at_errors`` or more; 0 if none has: (C * C,) -> ()."""
     pairs = torch.repeat_interleave(torch.arange(len(confusion)), torch.from_numpy(confusion).round().long())
     entropy, errors = error_entropies(pairs % labels.num_classes, pairs // labels.num_classes, labels, at_errors)

@@ -34,7 +34,7 @@ class Difference(NamedTuple):
     half_width_of_videos: float  # what is left of the interval with any number of seeds
 
 
-def resampled(counts: FloatArray, value: Value, drawn: FloatArray) -> FloatArray:
+def _resampled(counts: FloatArray, value: Value, drawn: FloatArray) -> FloatArray:
     """Mean score of all seeds, each computed anew from the drawn videos: (S, V, K) and (B, V) -> (B,).
 
     Micro scores are functions of counts that add up over videos, so a resample is a weighted sum, not an approximation.
@@ -65,12 +65,12 @@ def compare(
     videos = first.shape[1]
     by_seed = value(first.sum(1)) - value(second.sum(1))
     drawn = np.random.default_rng(0).multinomial(videos, np.full(videos, 1 / videos), resamples).astype(np.float64)
-    draws = resampled(first, value, drawn) - resampled(second, value, drawn)
+    draws = _resampled(first, value, drawn) - _resampled(second, value, drawn)
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return difference_of(by_seed, float(high - low) / 2, videos, margin, target)
+    return _difference_of(by_seed, float(high - low) / 2, videos, margin, target)
 
 
-def difference_of(
+def _difference_of(
     by_seed: FloatArray, half_width_of_videos: float, num_videos: int, margin: float, target: float = 0.005
 ) -> Difference:
     """Interval and tests of a mean over seeds, by Student's t.
@@ -87,7 +87,7 @@ def difference_of(
         target: half-width that ``seeds_needed`` is for.
 
     Example:
-        >>> found = difference_of(np.array([0.01, 0.02, 0.03]), 0.0, num_videos=9, margin=0.01)
+        >>> found = _difference_of(np.array([0.01, 0.02, 0.03]), 0.0, num_videos=9, margin=0.01)
         >>> round(found.low, 4), round(found.high, 4), round(found.p, 4)
         (-0.0048, 0.0448, 0.0742)
     """
@@ -106,16 +106,16 @@ def difference_of(
         float(student.sf(margin - abs(value))),
         seeds,
         num_videos,
-        seeds_for(target, by_seed),
+        _seeds_for(target, by_seed),
         half_width_of_videos,
     )
 
 
-def seeds_for(half_width: float, by_seed: FloatArray) -> int:
+def _seeds_for(half_width: float, by_seed: FloatArray) -> int:
     """Seeds for an interval of the mean that is ``half_width`` to either side, as far as seeds go; at least 2.
 
     Example:
-        >>> seeds_for(0.005, np.array([0.01, 0.02, 0.03]))
+        >>> _seeds_for(0.005, np.array([0.01, 0.02, 0.03]))
         16
     """
     if len(by_seed) < 2:

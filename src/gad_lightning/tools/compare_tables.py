@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gad_lightning.atomic import atomic_write
 from gad_lightning.errors import DataError
 from gad_lightning.metrics.functional.labels import LabelSpace
 from gad_lightning.tools.compare_runs import LOG, RESULT, Run
 from gad_lightning.tools.compare_scores import METRICS, Frames, counts_of, read_frames, value_of
 from gad_lightning.tools.compare_statistics import Difference, FloatArray, Value, compare, mean_and_error
-from gad_lightning.video.atomic import written_whole
 
 Row = dict[str, str | int | float]
 RUN_COLUMNS = ("variant", "seed", "metric", "value")
@@ -128,7 +128,7 @@ def difference_rows(runs: dict[str, dict[int, Scored]], **how: Any) -> list[Row]
 
 def write_csv(target: Path, rows: Sequence[Row]) -> None:
     """Write rows with the columns of the first."""
-    with written_whole(target) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(target) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]) if rows else RUN_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -139,13 +139,13 @@ def markdown(runs: dict[str, dict[int, Scored]], differences: Sequence[Row], fai
     text = ["# Comparison", ""]
     if runs:
         metrics = list(next(iter(next(iter(runs.values())).values())).counts)
-        text += [*mean_lines(runs, metrics), "", *difference_lines(differences, metrics), *about_lines(runs)]
+        text += [*_mean_lines(runs, metrics), "", *_difference_lines(differences, metrics), *_about_lines(runs)]
     if failed:
         text += ["## Failed", "", *(f"- {run.variant.name}, seed {run.seed}: see `{run.home / LOG}`" for run in failed)]
     return "\n".join(text).rstrip() + "\n"
 
 
-def mean_lines(runs: dict[str, dict[int, Scored]], metrics: Sequence[str]) -> list[str]:
+def _mean_lines(runs: dict[str, dict[int, Scored]], metrics: Sequence[str]) -> list[str]:
     """Mean and standard error over seeds."""
     lines = [
         f"| variant | seeds | {' | '.join(metrics)} | fit s | frames/s |",
@@ -161,7 +161,7 @@ def mean_lines(runs: dict[str, dict[int, Scored]], metrics: Sequence[str]) -> li
     return [*lines, "", "Mean and standard error over seeds."]
 
 
-def difference_lines(rows: Sequence[Row], metrics: Sequence[str]) -> list[str]:
+def _difference_lines(rows: Sequence[Row], metrics: Sequence[str]) -> list[str]:
     """Paired differences with their intervals."""
     if not rows:
         return []
@@ -184,7 +184,7 @@ def difference_lines(rows: Sequence[Row], metrics: Sequence[str]) -> list[str]:
     return [*lines, "", note, ""]
 
 
-def about_lines(runs: dict[str, dict[int, Scored]]) -> list[str]:
+def _about_lines(runs: dict[str, dict[int, Scored]]) -> list[str]:
     """Commits and machines that the runs were made with."""
     results = [scored.result for seeds in runs.values() for scored in seeds.values()]
     facts = {name: sorted({str(result[name]) for result in results}) for name in ("commit", "hardware", "threads")}

@@ -16,6 +16,7 @@ from lightning import Trainer, seed_everything
 from rich.console import Console
 from rich.table import Table
 
+from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
@@ -26,9 +27,8 @@ from gad_lightning.classifiers.schedule import PaperAdamW
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.data.toy import KitchenVideos
 from gad_lightning.pictures.timelines import draw_timelines, save_picture
-from gad_lightning.prompts.contexts.previous import Previous
+from gad_lightning.prompts.contexts.previous import PreviousActions
 from gad_lightning.streaming.detector import OnlineDetector
-from gad_lightning.video.atomic import make_folder, written_whole
 
 Row = dict[str, float]
 
@@ -79,36 +79,36 @@ def main(output: Path = Path("runs/demo"), size: Literal["full", "small"] = "ful
     for number, name in enumerate(NAMES, 2):
         CONSOLE.rule(f"{number} of 4: {name}")
         seed_everything(seed, verbose=False)
-        results[name] = measure(make_classifier(name, data, budget, seed), data, budget, make_folder(output / name))
-        with written_whole(output / "results.json") as part:
+        results[name] = _measure(_make_classifier(name, data, budget, seed), data, budget, make_folder(output / name))
+        with atomic_write(output / "results.json") as part:
             part.write_text(json.dumps(results, indent=2) + "\n")
-    with written_whole(output / "results.md") as part:
+    with atomic_write(output / "results.md") as part:
         part.write_text(markdown_of(results) + "\n")
-    draw(output, data)
-    CONSOLE.print(table_of(results))
+    _draw(output, data)
+    CONSOLE.print(_table_of(results))
     CONSOLE.print(f"Predictions, checkpoints and results.json are in {output}, the timelines in {output}/timelines.png")
 
 
-def make_classifier(name: str, data: ActionDataModule, budget: Budget, seed: int) -> Classifier:
+def _make_classifier(name: str, data: ActionDataModule, budget: Budget, seed: int) -> Classifier:
     """One of the three, equal but for what makes it what it is."""
     shared: dict[str, Any] = {
         "schema": data.schema,
         "backbone": TinyBackbone(hidden_size=budget.hidden_size, seed=seed),
-        "optimizer": optimizer,
+        "optimizer": _optimizer,
     }
     if name == "generative":
-        return GenerativeClassifier(answered_share=0.25, **shared)
+        return GenerativeClassifier(answer_fraction=0.25, **shared)
     if name == "discriminative":
         return DiscriminativeClassifier(**shared)
-    return GADClassifier(context=Previous(), answered_share=0.125, **shared)
+    return GADClassifier(context=PreviousActions(), answer_fraction=0.125, **shared)
 
 
-def optimizer(parameters: Any) -> torch.optim.Optimizer:
+def _optimizer(parameters: Any) -> torch.optim.Optimizer:
     """AdamW of the demo."""
     return PaperAdamW(parameters, lr=3e-3, weight_decay=0.3)
 
 
-def measure(classifier: Classifier, data: ActionDataModule, budget: Budget, folder: Path) -> Row:
+def _measure(classifier: Classifier, data: ActionDataModule, budget: Budget, folder: Path) -> Row:
     """Train, test, predict and go live with one classifier; its checkpoint and predictions go to ``folder``."""
     trainer = Trainer(
         accelerator="cpu",
@@ -135,12 +135,12 @@ def measure(classifier: Classifier, data: ActionDataModule, budget: Budget, fold
     return {
         **{name: round(metrics[f"test/{name}"], 4) for name in ("segment_f1", "point_f1", "top1")},
         "frames_per_second": round(num_frames / (time.perf_counter() - tested), 1),
-        "milliseconds_per_frame_live": round(live_milliseconds(classifier, data, budget.live_frames), 3),
+        "milliseconds_per_frame_live": round(_live_milliseconds(classifier, data, budget.live_frames), 3),
         "train_seconds": round(trained - start, 1),
     }
 
 
-def live_milliseconds(classifier: Classifier, data: ActionDataModule, num_frames: int) -> float:
+def _live_milliseconds(classifier: Classifier, data: ActionDataModule, num_frames: int) -> float:
     """Median time from a frame to its label, one stream, once the window is warm."""
     source = data.videos("test")[0].frames
     frames = torch.from_numpy(source.rows(np.arange(num_frames + WARM_UP) % source.num_frames))
@@ -152,7 +152,7 @@ def live_milliseconds(classifier: Classifier, data: ActionDataModule, num_frames
     return 1000 * statistics.median(taken[WARM_UP:])
 
 
-def draw(output: Path, data: ActionDataModule) -> None:
+def _draw(output: Path, data: ActionDataModule) -> None:
     """Draw the truth and what the classifiers said of the first test videos."""
     labels, names = data.schema.tasks[0].labels, [record.name for record in data.videos("test")[:PANELS]]
     index = {name: number for number, name in enumerate(labels.names)}
@@ -171,13 +171,13 @@ def draw(output: Path, data: ActionDataModule) -> None:
     save_picture(draw_timelines(videos, labels, data.schema.features.fps), output / "timelines.png")
 
 
-def table_of(results: dict[str, Row]) -> Table:
+def _table_of(results: dict[str, Row]) -> Table:
     """The results as a table, a row per classifier."""
     table = Table(title="Test videos of cooks that were never seen in training")
     table.add_column("classifier", no_wrap=True)
     for title in TITLES:
         table.add_column(title, justify="right")
-    for cells in cells_of(results):
+    for cells in _cells_of(results):
         table.add_row(*cells)
     return table
 
@@ -185,10 +185,10 @@ def table_of(results: dict[str, Row]) -> Table:
 def markdown_of(results: dict[str, Row]) -> str:
     """The same table for a document."""
     head = [f"| classifier | {' | '.join(TITLES)} |", f"| --- |{' ---: |' * len(TITLES)}"]
-    return "\n".join([*head, *(f"| {' | '.join(cells)} |" for cells in cells_of(results))])
+    return "\n".join([*head, *(f"| {' | '.join(cells)} |" for cells in _cells_of(results))])
 
 
-def cells_of(results: dict[str, Row]) -> list[list[str]]:
+def _cells_of(results: dict[str, Row]) -> list[list[str]]:
     """Text of the cells."""
     formats = ("{:.3f}", "{:.3f}", "{:.3f}", "{:,.0f}", "{:.1f}", "{:.0f}")
     texts = {name: zip(formats, row.values(), strict=True) for name, row in results.items()}

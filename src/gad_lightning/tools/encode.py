@@ -13,10 +13,10 @@ import torch
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.video.decode import Broken
 from gad_lightning.video.encode import REPORT, encode_videos
-from gad_lightning.video.encode_report import EncodeReport, read_report
-from gad_lightning.video.encode_run import Settings
 from gad_lightning.video.encoders import Encoder, SmallEncoder
-from gad_lightning.video.huggingface import HuggingFaceEncoder
+from gad_lightning.video.encoding.huggingface import HuggingFaceEncoder
+from gad_lightning.video.encoding.report import EncodeReport, read_report
+from gad_lightning.video.encoding.run import Settings
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -72,11 +72,11 @@ def main(
             "correct the one that is not",
         )
     chosen = SmallEncoder() if encoder is None else encoder
-    report = on_devices(videos, output, chosen, settings, progress, accelerator, devices, read_part(part))
-    tell(report, output, built_in=encoder is None)
+    report = _on_devices(videos, output, chosen, settings, progress, accelerator, devices, read_part(part))
+    _tell(report, output, built_in=encoder is None)
 
 
-def tell(report: EncodeReport, output: Path, built_in: bool) -> None:
+def _tell(report: EncodeReport, output: Path, built_in: bool) -> None:
     """Say what became of the videos.
 
     Raises:
@@ -111,7 +111,7 @@ def read_part(part: str) -> tuple[int, int]:
     return int(first) - 1, int(total)
 
 
-def on_devices(
+def _on_devices(
     videos: Path,
     output: Path,
     encoder: Encoder,
@@ -131,12 +131,12 @@ def on_devices(
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
     if on_cpu and devices in (1, "1", "auto"):  # Lightning takes seconds to import
         return encode_videos(videos, output, encoder, settings, progress, part)
-    fabric = make_fabric(accelerator, devices)
-    fabric.launch(partial(encode_part, videos, output, encoder, settings, progress, part))
+    fabric = _make_fabric(accelerator, devices)
+    fabric.launch(partial(_encode_part, videos, output, encoder, settings, progress, part))
     return read_report(output / REPORT)
 
 
-def make_fabric(accelerator: str, devices: int | str) -> Fabric:
+def _make_fabric(accelerator: str, devices: int | str) -> Fabric:
     """Choose devices as Lightning does; processes are started here unless torchrun or SLURM has started them.
 
     Raises:
@@ -156,7 +156,7 @@ def make_fabric(accelerator: str, devices: int | str) -> Fabric:
     return fabric
 
 
-def encode_part(
+def _encode_part(
     videos: Path,
     output: Path,
     encoder: Encoder,

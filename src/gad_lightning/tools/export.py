@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
 
+from gad_lightning.atomic import atomic_write
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES, describe
-from gad_lightning.types import Kind
-from gad_lightning.video.atomic import written_whole
+from gad_lightning.types import Batch, Kind
 
 ABOUT = "gad_lightning.json"
 """Name of the description inside the file: classes, features, most frames."""
@@ -32,7 +33,7 @@ class WholeWindow(nn.Module):
         task: index into the schema's tasks.
 
     Raises:
-        SettingError: if it writes its answer, is quantised, or its backbone is no language model of transformers.
+        SettingError: if it writes its answer, is quantized, or its backbone is no language model of transformers.
     """
 
     before: Tensor
@@ -52,18 +53,19 @@ class WholeWindow(nn.Module):
             )
         spec = classifier.schema.features
         shown = torch.zeros(1, 2, spec.tokens_per_frame, spec.width, device=classifier.device)
-        tokens = backbone.place(classifier.render(classifier.last_frame_batch(shown, torch.tensor([2]), task)))
+        tokens = backbone.place(classifier.render(Batch.at_last_frames(shown, torch.tensor([2]), task)))
         with torch.no_grad():
             vectors = backbone.embed(tokens, shown)[0]
         kind, visual = tokens.places.kind[0], tokens.visual[0]
         self.register_buffer("before", vectors[kind == Kind.PROMPT])
         self.register_buffer("between", vectors[(kind == Kind.FRAME) & (visual < 0)])
         self.register_buffer("after", vectors[kind == Kind.BRANCH])
-        self.register_buffer("mean", classifier.mean)
-        self.register_buffer("std", classifier.std)
+        self.register_buffer("mean", classifier.standardize.mean)
+        self.register_buffer("std", classifier.standardize.std)
         backbone.merge()
         self.connector = backbone.connector
         self.decoder = backbone.decoder
+        self.multi_label = classifier.schema.tasks[task].labels.multi_label
         self.head = classifier.heads[classifier.schema.head_of_task[task]]
         self.eval().requires_grad_(False)
 
@@ -76,8 +78,8 @@ class WholeWindow(nn.Module):
         shown = torch.cat([separators, mapped], 2).flatten(1, 2)[:, len(self.between) :]
         whole = [self.before.expand(size, -1, -1), shown, self.after.expand(size, -1, -1)]
         states = self.decoder(inputs_embeds=torch.cat(whole, 1), use_cache=False).last_hidden_state
-        scores: Tensor = self.head(states[:, -1]).float().log_softmax(1)
-        return scores
+        logits: Tensor = self.head(states[:, -1]).float()
+        return logsigmoid(logits) if self.multi_label else logits.log_softmax(1)
 
 
 def export_classifier(classifier: Classifier, output: Path, task: int = 0) -> float:
@@ -124,10 +126,10 @@ def export_classifier(classifier: Classifier, output: Path, task: int = 0) -> fl
     about = {
         "classes": list(names),
         "task": classifier.schema.tasks[task].name,
-        "features": describe(spec)["init_args"] | {"mean": None, "std": None},  # the program standardises
+        "features": describe(spec)["init_args"] | {"mean": None, "std": None},  # the program standardizes
         "most_frames": windows.frames,
     }
-    with written_whole(output) as part, part.open("wb") as file:
+    with atomic_write(output) as part, part.open("wb") as file:
         torch.export.save(program, file, extra_files={ABOUT: json.dumps(about)})
     return drift
 

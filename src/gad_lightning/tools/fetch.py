@@ -37,11 +37,11 @@ def main(
 
     Raises:
         SettingError: if no model is given, or a class of the config cannot be made.
-        MissingDataError: if weights cannot be downloaded, with the page of their licence where there is one.
+        MissingDataError: if weights cannot be downloaded, with the page of their license where there is one.
     """
     if model is None:
         raise SettingError("There is no model whose weights could be downloaded.", "give a config: --config run.yaml")
-    fetched = [folder for part in parts_of([model, data]) if (folder := part.fetch()) is not None]
+    fetched = [folder for part in _parts_of([model, data]) if (folder := part.fetch()) is not None]
     if init_from is not None and not Path(init_from).expanduser().exists():
         fetched.append(snapshot(init_from, refresh=True, weights=False))
     for folder in fetched:
@@ -51,7 +51,7 @@ def main(
         sys.stdout.write("The config names nothing to download.\n")
 
 
-def parts_of(config: Any) -> Iterator[Any]:
+def _parts_of(config: Any) -> Iterator[Any]:
     """Make the parts of a config that have something to fetch; their constructors read nothing.
 
     Raises:
@@ -59,11 +59,11 @@ def parts_of(config: Any) -> Iterator[Any]:
     """
     if isinstance(config, list):
         for item in config:
-            yield from parts_of(item)
+            yield from _parts_of(item)
     if not isinstance(config, dict):
         return
     path = config.get("class_path")
-    found: Any = find(path) if isinstance(path, str) else None
+    found: Any = _find(path) if isinstance(path, str) else None
     if hasattr(found, "fetch"):
         try:
             yield found(**config.get("init_args", {}))
@@ -71,10 +71,10 @@ def parts_of(config: Any) -> Iterator[Any]:
             raise SettingError(f"{path} cannot be made: {error}", "check its init_args in the config") from error
     else:
         for item in config.values():
-            yield from parts_of(item)
+            yield from _parts_of(item)
 
 
-def find(path: str) -> Any:
+def _find(path: str) -> Any:
     """Import what stands at a dotted path of the user's own config.
 
     Raises:

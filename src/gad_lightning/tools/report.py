@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from jsonargparse import ArgumentError, ArgumentParser
 
+from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.report.page import page_of
 from gad_lightning.report.predicting import checkpoint_of, predict
 from gad_lightning.report.runs import Run, predictions_of, read_run, settings_of
-from gad_lightning.video.atomic import make_folder, written_whole
 
 
 def main(
@@ -40,11 +40,11 @@ def main(
         allowed: further packages whose classes a checkpoint may name, such as your own with a head.
     """
     read, failed = [], []
-    for folder, name in zip(runs, distinct_names(runs), strict=True):
+    for folder, name in zip(runs, _distinct_names(runs), strict=True):
         try:
             if not folder.is_dir():
                 raise MissingDataError(f"There is no run {folder}.", "give the folder that holds its config.yaml")
-            read.append(run_of(folder, predict, allowed or [])._replace(name=name))
+            read.append(_run_of(folder, predict, allowed or [])._replace(name=name))
         except GadError as error:
             failed.append(error)
     if not read:
@@ -52,14 +52,14 @@ def main(
     names = ", ".join(run.name for run in read)
     text = page_of(read, title or f"Report of {names}", videos)
     make_folder(output.parent)
-    with written_whole(output) as part:
+    with atomic_write(output) as part:
         part.write_text(text, encoding="utf-8")
     sys.stdout.write(f"{output} shows {names}\n")
     if failed:
         raise DataError(f"{len(failed)} of {len(runs)} runs are not on the page. {failed[0].message}", failed[0].remedy)
 
 
-def run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> Run:
+def _run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> Run:
     """Read a run, predicting first if need be.
 
     Raises:
@@ -69,7 +69,7 @@ def run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> Run:
     if when == "always" or (found is None and when == "missing"):
         checkpoint = checkpoint_of(folder)
         sys.stdout.write(f"{folder}: predicting the test split with {checkpoint.relative_to(folder)}\n")
-        found = predict(folder, checkpoint, data_of(folder), [*ALLOWED_PACKAGES, *allowed])
+        found = predict(folder, checkpoint, _data_of(folder), [*ALLOWED_PACKAGES, *allowed])
     if found is None:
         raise MissingDataError(
             f"{folder} has no predictions.", "leave out --predict=never, or run gad-lightning predict"
@@ -79,7 +79,7 @@ def run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> Run:
     return read_run(folder, found)
 
 
-def data_of(folder: Path) -> ActionDataModule:
+def _data_of(folder: Path) -> ActionDataModule:
     """Make the data module of a run's config.
 
     Raises:
@@ -99,13 +99,13 @@ def data_of(folder: Path) -> ActionDataModule:
     return data
 
 
-def distinct_names(runs: Sequence[Path]) -> list[str]:
+def _distinct_names(runs: Sequence[Path]) -> list[str]:
     """What tells runs apart: one part of their paths if one does, else their shortest different ends.
 
     Example:
-        >>> distinct_names([Path("a/gad/version_0"), Path("a/disc/version_0")])
+        >>> _distinct_names([Path("a/gad/version_0"), Path("a/disc/version_0")])
         ['gad', 'disc']
-        >>> distinct_names([Path("a/gad/version_0"), Path("a/disc/version_0"), Path("a/gad/version_1")])
+        >>> _distinct_names([Path("a/gad/version_0"), Path("a/disc/version_0"), Path("a/gad/version_1")])
         ['gad/version_0', 'disc/version_0', 'gad/version_1']
 
     Raises:

@@ -17,6 +17,7 @@ from rich.console import Console
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import GadError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
+from gad_lightning.redact import redact
 from gad_lightning.schema import DataSchema
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.journal import Journal
@@ -24,7 +25,6 @@ from gad_lightning.streaming.pacing import every, newest
 from gad_lightning.streaming.screen import Screen
 from gad_lightning.streaming.smoothing import Smoothing
 from gad_lightning.streaming.watching import Sighting, Watcher
-from gad_lightning.video.address import redact
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.live import LiveSource, Notice
 
@@ -67,10 +67,10 @@ def main(
         **reading: see :class:`LiveSource`.
     """
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
-    classifier = Classifier.load_from_checkpoint(checkpoint, chosen_device(device), packages)
-    asked = task_index(classifier.schema, task)
+    classifier = Classifier.load_from_checkpoint(checkpoint, _chosen_device(device), packages)
+    asked = _task_index(classifier.schema, task)
     fps, labels = classifier.schema.features.fps, classifier.schema.tasks[asked].labels
-    smoothing = Smoothing(frames_of(min_seconds, fps), hysteresis, labels.background)
+    smoothing = Smoothing(_frames_of(min_seconds, fps), hysteresis, labels.background)
     detector = OnlineDetector(classifier, merge=classifier.backbone.mergeable, task=asked, compiled=compiled)
     watcher = Watcher(detector, encoder, gap_seconds, smoothing)
     frames = LiveSource(source, fps, resize=watcher.encoder.shrink, **reading)
@@ -78,10 +78,10 @@ def main(
     if detector.drift:
         screen.say(f"LoRA merged: rounding changed a weight matrix by {detector.drift:.1e} of its size at most")
     with Journal(log) as journal:
-        watch(watcher, frames, journal, screen, every_frame)
+        _watch(watcher, frames, journal, screen, every_frame)
 
 
-def frames_of(min_seconds: float, fps: float) -> int:
+def _frames_of(min_seconds: float, fps: float) -> int:
     """Frames that a label must have lasted, 1 for every label at once.
 
     Raises:
@@ -92,7 +92,7 @@ def frames_of(min_seconds: float, fps: float) -> int:
     return max(1, math.ceil(min_seconds * fps - 1e-6))
 
 
-def watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool) -> None:
+def _watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool) -> None:
     """Label a source until it ends or is stopped, by Ctrl-C or a polite kill.
 
     Args:
@@ -117,12 +117,12 @@ def watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Screen
 
     frames.tell = tell
     arrivals = every(frames) if every_frame else newest(frames, frames.stopped)
-    with stopped_by_signals(frames.stop), screen.drawn():
+    with _stopped_by_signals(frames.stop), screen.drawn():
         try:
             for arrival in arrivals:
                 sighting = watcher.look(arrival)
                 screen.see(sighting)
-                journal.write("label", **line_of(sighting))
+                journal.write("label", **_line_of(sighting))
         except GadError as error:
             journal.write("failed", why=error.message)
             raise
@@ -133,7 +133,7 @@ def watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Screen
             journal.write("closed", frames=screen.frames, drops=dropped, restarts=screen.restarts)
 
 
-def line_of(sighting: Sighting) -> dict[str, str | float | int | bool]:
+def _line_of(sighting: Sighting) -> dict[str, str | float | int | bool]:
     """What the log holds of a label; ``stream`` and ``latency`` in seconds."""
     return {
         "stream": sighting.seconds,
@@ -148,7 +148,7 @@ def line_of(sighting: Sighting) -> dict[str, str | float | int | bool]:
 
 
 @contextmanager
-def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Let the first Ctrl-C or polite kill call ``stop``, so that no line is cut; a second one acts as ever."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -172,7 +172,7 @@ def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
         restore()
 
 
-def chosen_device(name: str) -> torch.device:
+def _chosen_device(name: str) -> torch.device:
     """Device of a name; ``auto`` takes a GPU where there is one.
 
     Raises:
@@ -190,7 +190,7 @@ def chosen_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def task_index(schema: DataSchema, name: str | None) -> int:
+def _task_index(schema: DataSchema, name: str | None) -> int:
     """Index of a task by its name, the first by default.
 
     Raises:

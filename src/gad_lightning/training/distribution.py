@@ -21,7 +21,7 @@ def average(losses: Mapping[str, Loss], processes: int) -> tuple[Tensor, dict[st
         processes: that take part.
 
     Returns:
-        What to minimise here, so that gradients averaged over the processes are those of one process with all of the
+        What to minimize here, so that gradients averaged over the processes are those of one process with all of the
         batch; and each loss over all processes by name, their sum as ``loss``, to be logged.
 
     Example:
@@ -29,11 +29,11 @@ def average(losses: Mapping[str, Loss], processes: int) -> tuple[Tensor, dict[st
         >>> float(total), float(logged["loss"])
         (2.0, 2.0)
     """
-    sums = torch.stack([torch.stack([loss.total.detach().float(), loss.number.float()]) for loss in losses.values()])
+    sums = torch.stack([torch.stack([loss.sum.detach().float(), loss.count.float()]) for loss in losses.values()])
     if processes > 1:
         distributed.all_reduce(sums)
     totals, counts = sums[:, 0], sums[:, 1].clamp(min=1e-8)
-    parts = [processes * loss.total / count for loss, count in zip(losses.values(), counts, strict=True)]
+    parts = [processes * loss.sum / count for loss, count in zip(losses.values(), counts, strict=True)]
     logged = dict(zip(losses, totals / counts, strict=True))
     return torch.stack(parts).sum(), {**logged, "loss": (totals / counts).sum()}
 
@@ -103,7 +103,7 @@ def check_sharding(strategy: Any, quantized: bool) -> None:
         )
     if quantized:
         raise SettingError(
-            "A quantised backbone cannot be spread over processes: its packed weights lose their scales.",
+            "A quantized backbone cannot be spread over processes: its packed weights lose their scales.",
             "leave out backbone.quantization, or use strategy: ddp",
         )
 
@@ -140,15 +140,15 @@ def clip_norm(weights: Sequence[nn.Parameter], limit: float) -> None:
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     spread = [gradient.to_local() for gradient in gradients if isinstance(gradient, DTensor)]
     whole = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
-    squares = squared_norm(spread, gradients[0].device)
+    squares = _squared_norm(spread, gradients[0].device)
     distributed.all_reduce(squares)
-    norm = (squares + squared_norm(whole, squares.device)).sqrt()
+    norm = (squares + _squared_norm(whole, squares.device)).sqrt()
     scale = float((limit / (norm + 1e-6)).clamp(max=1.0))  # as torch.nn.utils.clip_grad_norm_ has it
     for gradient in [*spread, *whole]:
         gradient.mul_(scale)
 
 
-def squared_norm(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
+def _squared_norm(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
     """Sum of the squares of all elements, () float32."""
     parts = [torch.linalg.vector_norm(tensor, dtype=torch.float32).square() for tensor in tensors]
     return torch.stack(parts).sum() if parts else torch.zeros((), device=device)

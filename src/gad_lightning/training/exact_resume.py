@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 import torch
 from lightning import LightningModule, Trainer
@@ -14,31 +16,31 @@ from lightning.pytorch.trainer.states import TrainerFn
 from gad_lightning.data.sampling import EpochSampler
 from gad_lightning.errors import CheckpointError
 from gad_lightning.training.checkpoint_files import WholeCheckpointIO
+from gad_lightning.training.checkpoint_reading import RESUME_KEY, run_in
 from gad_lightning.training.position import Position, batches_done
 from gad_lightning.training.seeds import seed_generators
 
-KEY = "exact_resume"
 STEP_SAMPLES = "samples of a step over all processes"
 
 
 class ExactResume(Callback):
     """Stores the place in the epoch in every checkpoint, and starts there when ``fit`` is given one.
 
-    Weights, optimiser, schedule, random numbers, order of the data, validations and logged losses are then those of the
+    Weights, optimizer, schedule, random numbers, order of the data, validations and logged losses are then those of the
     run that was never stopped, whichever hook saved the checkpoint and however many workers load the data: the order
     of the data is a function of (seed, epoch), and the generators are seeded for every batch from (seed, epoch, batch,
-    process). Batches accumulated after the last optimiser step are done again. Every classifier brings this callback
-    with it, see :meth:`Classifier.configure_callbacks`.
+    process). Batches accumulated after the last optimizer step are done again. Every classifier brings this callback
+    with it.
 
     On another number of processes the run goes on too, no sample lost or repeated, if ``data.batch_size`` times the
     processes stays what it was; dropout then draws other numbers. Anything else that changes the epochs is refused. On
     three and more processes sums of gradients may differ in the last bit, as their order is the communication's.
 
-    It also makes sure that checkpoint files are written whole and are read without running code, see
-    :class:`WholeCheckpointIO`.
+    It also makes sure that checkpoint files are written whole and are read without running code.
     """
 
     def __init__(self) -> None:
+        self.run = uuid4().hex  # tells this run's checkpoints from others, also after it was resumed
         self.seed: int | None = None
         self.resumed: Position | None = None
         self.stored: dict[str, Any] = {}
@@ -52,7 +54,12 @@ class ExactResume(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add place, seed and what the epochs are made of."""
         place = Position.of(trainer, self.validated_after == batches_done(trainer))._asdict()
-        checkpoint[KEY] = {"position": place, "seed": self.seed, "settings": settings_of(trainer)}
+        checkpoint[RESUME_KEY] = {
+            "run": self.run,
+            "position": place,
+            "seed": self.seed,
+            "settings": _settings_of(trainer),
+        }
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Tell the loops where to go on; only ``fit`` is continued.
@@ -62,16 +69,24 @@ class ExactResume(Callback):
         """
         if trainer.state.fn != TrainerFn.FITTING:
             return
-        if KEY not in checkpoint:
+        if RESUME_KEY not in checkpoint:
             raise CheckpointError(
                 "The checkpoint was saved without ExactResume: its place in the epoch is unknown.",
                 "start a new run from its weights",
             )
         warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # it is, and Lightning cannot know
-        about = checkpoint[KEY]
-        self.seed, self.stored, self.resumed = about["seed"], about["settings"], Position(**about["position"])
-        batches = self.stored["batches of an epoch"]
-        checkpoint["loops"]["fit_loop"] = self.resumed.told_to(checkpoint["loops"]["fit_loop"], batches)
+        self.run = run_in(checkpoint) or self.run
+        try:
+            about = checkpoint[RESUME_KEY]
+            self.seed, self.stored = int(about["seed"]), dict(about["settings"])
+            self.resumed = _position_of(about["position"])
+            batches = int(self.stored["batches of an epoch"])
+            checkpoint["loops"]["fit_loop"] = self.resumed.told_to(checkpoint["loops"]["fit_loop"], batches)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"The checkpoint's place in the epoch is damaged: {error!r}",
+                "resume from the checkpoint before it, or start a new run from its weights with --init_from",
+            ) from error
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the run's seed, or start the loader where the run was stopped.
@@ -83,9 +98,9 @@ class ExactResume(Callback):
             self.seed = trainer.strategy.broadcast(int(torch.empty((), dtype=torch.int64).random_()))
         if self.resumed is None:
             return
-        check_settings(self.stored, settings_of(trainer), trainer.world_size)
+        _check_settings(self.stored, _settings_of(trainer), trainer.world_size)
         self.validated_after = self.resumed.total_batches if self.resumed.validated else -1
-        start_loader(trainer, self.resumed)
+        _start_loader(trainer, self.resumed)
         if not self.resumed.batches:  # with max_steps, Lightning takes the start of an epoch for a stop in one
             trainer.fit_loop.epoch_loop.restarting = False
 
@@ -108,7 +123,13 @@ class ExactResume(Callback):
             self.validated_after = batches_done(trainer)
 
 
-def settings_of(trainer: Trainer) -> dict[str, Any]:
+def _position_of(stored: Mapping[str, Any]) -> Position:
+    """A stored place."""
+    place = {name: int(stored[name]) for name in ("epoch", "batches", "total_batches", "steps")}
+    return Position(**place, validated=bool(stored["validated"]))
+
+
+def _settings_of(trainer: Trainer) -> dict[str, Any]:
     """What the epochs of a run are made of, by name; they must be the same after a stop."""
     settings = {
         "batches of an epoch": trainer.num_training_batches,
@@ -122,7 +143,7 @@ def settings_of(trainer: Trainer) -> dict[str, Any]:
     return settings
 
 
-def check_settings(stored: dict[str, Any], here: dict[str, Any], processes: int) -> None:
+def _check_settings(stored: dict[str, Any], here: dict[str, Any], processes: int) -> None:
     """Refuse to continue an epoch that is another one here.
 
     Raises:
@@ -141,7 +162,7 @@ def check_settings(stored: dict[str, Any], here: dict[str, Any], processes: int)
         raise CheckpointError(f"The checkpoint's run had {name} {before}, this one has {now}.", remedy)
 
 
-def start_loader(trainer: Trainer, position: Position) -> None:
+def _start_loader(trainer: Trainer, position: Position) -> None:
     """Let the training loader skip what is done of the epoch; a whole epoch leaves at most its validation.
 
     Raises:

@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_info
 
 from gad_lightning.errors import SettingError
+from gad_lightning.training.checkpoint_reading import run_of
 from gad_lightning.training.requeue import requeue, slurm_job
 
 TRY_AGAIN = 75
@@ -41,7 +42,7 @@ class Stopped(SystemExit):
 class Interruption(Callback):
     """Writes a checkpoint ``last-<step>.ckpt`` every so often, and one more when a signal tells the run to stop.
 
-    A signal sets a flag and does nothing else. Before the next batch that begins an optimiser step, or in a validation,
+    A signal sets a flag and does nothing else. Before the next batch that begins an optimizer step, or in a validation,
     all processes agree on it, save, and end with exit status 75; under SLURM the first one asks for the job to be
     queued again. What is logged of a step is logged before it is saved. ``--ckpt_path last`` then goes on.
 
@@ -49,8 +50,8 @@ class Interruption(Callback):
     step.
 
     Args:
-        every_seconds: between checkpoints; None for none but the last. Time is looked at before every optimiser step.
-        every_steps: optimiser steps between checkpoints; None for none but those by time.
+        every_seconds: between checkpoints; None for none but the last. Time is looked at before every optimizer step.
+        every_steps: optimizer steps between checkpoints; None for none but those by time.
         keep: newest checkpoints of this kind that are left in the folder, at least 1; with 2, one that is damaged later
             has one before it.
         signals: names of the signals that tell the run to stop.
@@ -83,6 +84,7 @@ class Interruption(Callback):
         self.active = False
         self.before: dict[int, Any] = {}
         self.saved_step, self.saved_time = -1, time.monotonic()
+        self._written: set[Path] = set()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the signals, and turn off Lightning's own requeuing."""
@@ -182,10 +184,17 @@ class Interruption(Callback):
         for logger in trainer.loggers:
             logger.save()
         if trainer.is_global_zero:
-            found = folder.glob("last-" + "[0-9]" * 8 + ".ckpt")  # an older run's can be of later steps
-            for old in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path == checkpoint))[: -self.keep]:
-                old.unlink()
+            self._remove_old(trainer, checkpoint)
         return checkpoint
+
+    def _remove_old(self, trainer: Trainer, newest: Path) -> None:
+        """Remove this run's oldest checkpoints of this kind: by step, as clocks are set back, and never the newest."""
+        self._written.add(newest)
+        run = run_of(newest)
+        found = newest.parent.glob("last-" + "[0-9]" * 8 + ".ckpt")
+        own = [path for path in found if path in self._written or (run is not None and run_of(path) == run)]
+        for old in sorted(own, key=lambda path: (path == newest, path.name))[: -self.keep]:
+            trainer.strategy.remove_checkpoint(old)
 
     def folder_of(self, trainer: Trainer) -> Path:
         """Folder of the run's checkpoints."""

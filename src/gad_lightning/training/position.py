@@ -11,17 +11,17 @@ LOOPS = "epoch_progress", "epoch_loop.batch_progress", "epoch_loop.val_loop.batc
 
 
 class Position(NamedTuple):
-    """A place in a run at which an optimiser step has just been made, or nothing has."""
+    """A place in a run at which an optimizer step has just been made, or nothing has."""
 
     epoch: int  # epoch that the next batch belongs to, from 0
     batches: int  # batches of it that are done, in every process
     total_batches: int  # batches of all epochs that are done
-    steps: int  # optimiser steps that are done
+    steps: int  # optimizer steps that are done
     validated: bool  # whether a validation that is due after the last batch is done
 
     @classmethod
     def of(cls, trainer: Trainer, validated: bool) -> Position:
-        """Find the last optimiser step of a fit; batches accumulated after it are left out: they are done again.
+        """Find the last optimizer step of a fit; batches accumulated after it are left out: they are done again.
 
         Args:
             trainer: in ``fit``, in any hook.

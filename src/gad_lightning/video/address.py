@@ -9,13 +9,10 @@ from typing import Literal
 
 from gad_lightning.errors import SettingError
 from gad_lightning.optional import need
+from gad_lightning.redact import redact
 
 SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "tcp", "udp", "rtp", "srt")
 """Protocols a source may name; which of them work is the FFmpeg build's choice."""
-HIDDEN = "***"
-SECRET = re.compile(
-    r"(?i)((?:pass|pwd|pw|psw|token|key|secret|auth|sig|cred|access_?code|jsession)\w*=|passphrase:)\S*"
-)
 
 
 @dataclass(frozen=True)
@@ -29,39 +26,6 @@ class Address:
 
     def __str__(self) -> str:
         return self.shown
-
-
-def redact(text: str) -> str:
-    """Hide what may be secret in the URLs of a text: user and password, everything behind ``?``, keys in the path.
-
-    Rather too much is hidden than too little: everything before the last ``@`` of a word with a colon goes.
-
-    Example:
-        >>> redact("no answer from rtsp://admin:p@ss/word@10.0.0.7:554/live?token=1 (timeout)")
-        'no answer from rtsp://***@10.0.0.7:554/live?*** (timeout)'
-        >>> redact("http://camera/user=admin_password=12345_channel=1")
-        'http://camera/user=admin_password=***'
-    """
-    return re.sub(r"\S+", lambda word: redact_word(word[0]) if ":" in word[0] else word[0], text)
-
-
-def redact_word(word: str) -> str:
-    """Hide what may be secret in one word of a text."""
-    head, at, rest = word.rpartition("@")
-    if at:
-        scheme = re.match(r"\W*[A-Za-z][\w+.-]*:/+", head)
-        place, mark, _ = cut_at(rest, "?#&;")
-        word = f"{scheme[0] if scheme else ''}{HIDDEN}@{place}{'?' + HIDDEN if mark else ''}"
-    elif "://" in word:
-        place, mark, _ = cut_at(word, "?#")
-        word = f"{place}?{HIDDEN}" if mark else place
-    return SECRET.sub(rf"\g<1>{HIDDEN}", word)
-
-
-def cut_at(text: str, marks: str) -> tuple[str, str, str]:
-    """Cut a text at the first of some characters, as ``str.partition`` does at one."""
-    found = re.search(f"[{re.escape(marks)}]", text)
-    return (text, "", "") if found is None else (text[: found.start()], found[0], text[found.end() :])
 
 
 def address_of(source: str, platform: str = sys.platform) -> Address:
@@ -80,9 +44,9 @@ def address_of(source: str, platform: str = sys.platform) -> Address:
     """
     word, _, name = source.partition(":")
     if word == "camera" or source.isdigit():
-        return camera(source if source.isdigit() else name or "0", platform)
+        return _camera(source if source.isdigit() else name or "0", platform)
     if source.startswith("/dev/video"):
-        return camera(source, platform)
+        return _camera(source, platform)
     if "://" not in source:
         return Address(redact(source), "file", source)
     if word.lower() not in SCHEMES:
@@ -94,7 +58,7 @@ def address_of(source: str, platform: str = sys.platform) -> Address:
     return Address(redact(source), "url", source)
 
 
-def camera(name: str, platform: str) -> Address:
+def _camera(name: str, platform: str) -> Address:
     """Map a camera's number or name to the platform's device.
 
     Args:
@@ -105,7 +69,7 @@ def camera(name: str, platform: str) -> Address:
         SettingError: if Windows, which has names only, knows no camera of that number.
 
     Example:
-        >>> camera("0", "linux").url, camera("0", "darwin").format, camera("Front door", "win32").url
+        >>> _camera("0", "linux").url, _camera("0", "darwin").format, _camera("Front door", "win32").url
         ('/dev/video0', 'avfoundation', 'video=Front door')
     """
     if "://" in name:
@@ -116,7 +80,7 @@ def camera(name: str, platform: str) -> Address:
     if platform != "win32":
         return Address(shown, "camera", f"/dev/video{name}" if name.isdigit() else name, "v4l2")
     if name.isdigit():
-        names = camera_names("dshow")
+        names = _camera_names("dshow")
         if int(name) >= len(names):
             raise SettingError(
                 f"There is no camera number {name}; found are: {', '.join(names) or 'none'}.",
@@ -126,7 +90,7 @@ def camera(name: str, platform: str) -> Address:
     return Address(shown, "camera", f"video={name}", "dshow")
 
 
-def camera_names(device: str) -> list[str]:
+def _camera_names(device: str) -> list[str]:
     """Names of the cameras that an input device of FFmpeg knows; none where it cannot list them."""
     av = need("av", why="to read cameras")
     try:

@@ -23,7 +23,7 @@ START_PATIENCE = 300.0
 """Seconds that a decoding process may take to import what it needs; not counted as a stall."""
 
 
-class Task(NamedTuple):
+class DecodeTask(NamedTuple):
     """One video to decode."""
 
     number: int
@@ -52,7 +52,7 @@ class End(NamedTuple):
 Message = Piece | End
 
 
-def decode_pieces(task: Task, prepare: Prepare | None) -> Iterator[Message]:
+def decode_pieces(task: DecodeTask, prepare: Prepare | None) -> Iterator[Message]:
     """Decode one video into pieces and an end; an unusable file ends with the reason instead of raising."""
     file = VideoFile(task.path, task.fps, task.resize, task.broken)
     ready: list[Picture] = []
@@ -97,7 +97,7 @@ class ChildDecoder:
                     raise ConnectionError
                 self.pipe, there = multiprocessing.Pipe()
                 context = multiprocessing.get_context("spawn")  # forked, it could inherit a lock that nobody opens
-                child = context.Process(target=serve, args=(there, self.encoder), daemon=True)
+                child = context.Process(target=_serve, args=(there, self.encoder), daemon=True)
                 child.start()
                 self.child = child
             there.close()
@@ -105,7 +105,7 @@ class ChildDecoder:
                 self.pipe.recv()
         return self.pipe
 
-    def run(self, task: Task) -> Iterator[Message]:
+    def run(self, task: DecodeTask) -> Iterator[Message]:
         """Decode one video there; its pieces and its end."""
         try:
             self.start().send(task)
@@ -137,7 +137,7 @@ class ChildDecoder:
             self.pipe.close()
 
 
-def serve(pipe: Connection, encoder: Spec | None) -> None:
+def _serve(pipe: Connection, encoder: Spec | None) -> None:
     """Decode what the pipe asks for until it closes: what the child process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     prepare: Prepare | None = None
@@ -158,7 +158,7 @@ class ThreadDecoder:
     def __init__(self, prepare: Prepare | None) -> None:
         self.prepare = prepare
 
-    def run(self, task: Task) -> Iterator[Message]:
+    def run(self, task: DecodeTask) -> Iterator[Message]:
         """Decode one video; its pieces and its end."""
         return decode_pieces(task, self.prepare)
 
@@ -178,9 +178,11 @@ class Ahead:
         depth: pieces that wait to be read.
     """
 
-    def __init__(self, decoders: Sequence[ThreadDecoder | ChildDecoder], tasks: Sequence[Task], depth: int = 8) -> None:
+    def __init__(
+        self, decoders: Sequence[ThreadDecoder | ChildDecoder], tasks: Sequence[DecodeTask], depth: int = 8
+    ) -> None:
         self.decoders = decoders
-        self.tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self.tasks: queue.SimpleQueue[DecodeTask] = queue.SimpleQueue()
         for task in tasks:
             self.tasks.put(task)
         self.left = len(tasks)

@@ -48,7 +48,7 @@ class VideoFile(FrameSource):
     Args:
         path: the file; of several video streams the first is read.
         fps: frames a second to give, at times 0, 1 / fps, 2 / fps ...; None gives every decoded frame at its own time.
-        resize: size of the pictures, done while converting the colours; None keeps theirs.
+        resize: size of the pictures, done while converting the colors; None keeps theirs.
         broken: what to do at a part that cannot be decoded or when the file ends early. ``"keep"`` ends there and keeps
             what came before; ``"skip"`` goes on behind it; ``"refuse"`` raises.
 

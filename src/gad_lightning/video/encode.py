@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gad_lightning.errors import DataError, MissingDataError
-from gad_lightning.video.ahead import Piece, Task, decode_pieces
-from gad_lightning.video.encode_report import EncodeReport, carry_over, merge, read_report
-from gad_lightning.video.encode_run import PIECE, Batches, Run, Settings
+from gad_lightning.video.ahead import DecodeTask, Piece, decode_pieces
 from gad_lightning.video.encoders import Encoder
-from gad_lightning.video.video_files import claim, find_videos
+from gad_lightning.video.encoding.report import EncodeReport, carry_over, merge, read_report
+from gad_lightning.video.encoding.run import PIECE, Batches, EncodingRun, Settings
+from gad_lightning.video.encoding.video_files import claim, find_videos
 
 REPORT = "encode_report.json"
 """Name of the report in the folder of features."""
@@ -41,7 +41,7 @@ def encode_video(
     encoder.load()
     blocks: list[NDArray[np.float32]] = []
     batches = Batches(encoder, DEFAULTS.batch_size, lambda _, block: blocks.append(block))
-    for message in decode_pieces(Task(0, Path(path), fps, encoder.shrink, "keep", PIECE), encoder.prepare):
+    for message in decode_pieces(DecodeTask(0, Path(path), fps, encoder.shrink, "keep", PIECE), encoder.prepare):
         if isinstance(message, Piece):
             batches.add(message)
         elif message.why is not None:
@@ -87,7 +87,7 @@ def encode_videos(
     encoder.load()
     claim(folder, encoder, settings.fps, settings.dtype)
     before = read_report(folder / REPORT).videos
-    run = Run(folder, encoder, settings, finished)
+    run = EncodingRun(folder, encoder, settings, finished)
     try:
         run.encode(dict(list(found.items())[shard[0] :: shard[1]]), progress)
     finally:

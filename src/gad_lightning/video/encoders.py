@@ -58,7 +58,7 @@ class Encoder(Part, nn.Module):
 
     @property
     def label(self) -> str:
-        """Name and revision, as :class:`~gad_lightning.schema.FeatureSpec` stores them."""
+        """Name and revision, as :class:`~gad_lightning.FeatureSpec` stores them."""
         return f"{self.name}@{self.revision}" if self.revision else self.name
 
     @property
@@ -87,10 +87,10 @@ class Encoder(Part, nn.Module):
 
 
 class SmallEncoder(Encoder):
-    """The built-in encoder that needs no download: 3 colour maps and 3 edge maps on a 4 x 4 grid, 96 numbers a frame.
+    """The built-in encoder that needs no download: 3 color maps and 3 edge maps on a 4 x 4 grid, 96 numbers a frame.
 
     Values lie in about [0, 1]. It tells the drawn kitchen's actions apart and knows nothing of real videos: use
-    :class:`~gad_lightning.video.huggingface.HuggingFaceEncoder` for those.
+    :class:`~gad_lightning.HuggingFaceEncoder` for those.
 
     Args:
         seed: the edge filters are a pure function of it.
@@ -133,11 +133,11 @@ class SmallEncoder(Encoder):
         return 1
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Pool brightness, two colour differences and the strength of three kinds of edges."""
-        colours = pictures.permute(0, 3, 1, 2).float() / 255
-        if colours.shape[-2:] != (96, 96):
-            colours = adaptive_avg_pool2d(colours, 96)
-        edges = adaptive_avg_pool2d(conv2d(colours, self.filters, stride=3).abs(), 4)
-        red, green, blue = adaptive_avg_pool2d(colours, 4).unbind(1)
+        """Pool brightness, two color differences and the strength of three kinds of edges."""
+        colors = pictures.permute(0, 3, 1, 2).float() / 255
+        if colors.shape[-2:] != (96, 96):
+            colors = adaptive_avg_pool2d(colors, 96)
+        edges = adaptive_avg_pool2d(conv2d(colors, self.filters, stride=3).abs(), 4)
+        red, green, blue = adaptive_avg_pool2d(colors, 4).unbind(1)
         opponents = [(red + green + blue) / 3, (red - blue + 1) / 2, (2 * green - red - blue + 2) / 4]
         return torch.cat([torch.stack(opponents, 1), edges], 1).flatten(1).unsqueeze(1)

@@ -24,7 +24,7 @@ class Notice(NamedTuple):
     why: str
 
 
-def ignore(notice: Notice) -> None:
+def _ignore(notice: Notice) -> None:
     """Tell nobody."""
 
 
@@ -37,7 +37,7 @@ class LiveSource(FrameSource):
     recording that is lost begins anew.
 
     Args:
-        address: a source as :func:`address_of` reads it.
+        address: path of a file, URL (rtsp, http, udp ...) or camera: ``camera``, ``camera:1``, ``/dev/video0``.
         fps: frames a second to give.
         resize: size of the pictures; None keeps theirs.
         pace: ``"own"`` gives each frame when it is due, ``"arrival"`` as soon as it is there; ``"auto"`` is own for
@@ -76,7 +76,7 @@ class LiveSource(FrameSource):
         self.fps, self.resize, self.pace, self.follow = fps, resize, pace, follow
         self.timeout_seconds, self.retries, self.wait_seconds = timeout_seconds, retries, wait_seconds
         self.options = dict(options or {})
-        self.tell: Callable[[Notice], None] = ignore
+        self.tell: Callable[[Notice], None] = _ignore
         self.stopped = Event()
         self.failures = 0  # attempts since the last frame
 

@@ -153,7 +153,7 @@ def top1(
     average: str = "micro",
     ignore_index: int | None = None,
 ) -> Tensor:
-    """Share of frames that are labelled right: () float32; see :class:`gad_lightning.metrics.Top1`.
+    """Share of frames that are labeled right: () float32; see :class:`gad_lightning.Top1`.
 
     Args:
         preds: (N,) integer, every frame once.
@@ -180,7 +180,7 @@ def top_k(
     average: str = "micro",
     ignore_index: int | None = None,
 ) -> Tensor:
-    """Share of frames whose class is among the best ``k``: () float32; see :class:`gad_lightning.metrics.TopK`.
+    """Share of frames whose class is among the best ``k``: () float32; see :class:`gad_lightning.TopK`.
 
     Args:
         scores: (N, C) float, every frame once.

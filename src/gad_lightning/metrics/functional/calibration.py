@@ -33,7 +33,7 @@ def check_num_bins(num_bins: int) -> None:
         raise SettingError(f"num_bins is {num_bins}.", "give 1 bin or more; 15 is usual")
 
 
-def probabilities(scores: Tensor) -> Tensor:
+def _probabilities(scores: Tensor) -> Tensor:
     """Turn probabilities or log-probabilities into probabilities: (N, C) -> (N, C) float32.
 
     A row with a value below 0 holds logarithms.
@@ -55,7 +55,7 @@ def probabilities(scores: Tensor) -> Tensor:
 
 def confidences(scores: Tensor) -> tuple[Tensor, Tensor]:
     """Best class of each frame and its probability: (N, C) -> (N,) int64, (N,) float32; ties go to the lower class."""
-    confidence, label = probabilities(scores).max(1)
+    confidence, label = _probabilities(scores).max(1)
     return label, confidence.clamp(max=1)
 
 
@@ -88,7 +88,7 @@ def calibration_details(
 
 
 def calibration_error(scores: Tensor, target: Tensor, *, num_bins: int = 15, ignore_index: int | None = None) -> Tensor:
-    """Mean gap between confidence and accuracy: () float32; see :class:`gad_lightning.metrics.CalibrationError`.
+    """Mean gap between confidence and accuracy: () float32; see :class:`gad_lightning.CalibrationError`.
 
     Args:
         scores: (N, C) probabilities or log-probabilities, every frame once.

@@ -10,14 +10,14 @@ from torch import Tensor
 from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table, order_frames
 from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, keys_of
 from gad_lightning.metrics.functional.point_f1 import check_fps
-from gad_lightning.segments import Runs, cut_runs
+from gad_lightning.segments import LabelRuns, cut_runs
 
 
 class Detections(NamedTuple):
     """Every true segment and the alarms beside them."""
 
     label: Tensor  # (S,) int64, class of each true segment
-    delay: Tensor  # (S,) int64, frames from its first frame to the first frame labelled right, -1 if there is none
+    delay: Tensor  # (S,) int64, frames from its first frame to the first frame labeled right, -1 if there is none
     alarms: Tensor  # (P,) int64, class of each false alarm
     scored_frames: int  # frames whose truth is not ignored
 
@@ -39,7 +39,7 @@ class DelayDetails(TypedDict):
 def detections(table: FrameTable, labels: LabelSpace) -> Detections:
     """Find the first right frame of each true segment, and the predicted segments without one.
 
-    A false alarm is a predicted segment none of whose frames is labelled right, unless the truth of all of them is
+    A false alarm is a predicted segment none of whose frames is labeled right, unless the truth of all of them is
     ignored. Segments of background and ignored labels are none.
 
     Args:
@@ -58,13 +58,13 @@ def detections(table: FrameTable, labels: LabelSpace) -> Detections:
     return Detections(true.label.long().cpu(), delay.cpu(), alarms.long().cpu(), int(scored.sum()))
 
 
-def _segments(actions: Tensor, breaks: Tensor) -> Runs:
+def _segments(actions: Tensor, breaks: Tensor) -> LabelRuns:
     """The runs of actions."""
     runs = cut_runs(actions, breaks)
-    return Runs(*(column[runs.label >= 0] for column in runs))
+    return LabelRuns(*(column[runs.label >= 0] for column in runs))
 
 
-def _first_inside(rows: Tensor, runs: Runs) -> tuple[Tensor, Tensor]:
+def _first_inside(rows: Tensor, runs: LabelRuns) -> tuple[Tensor, Tensor]:
     """The first of the ascending ``rows`` inside each run, and whether there is one: (S,) int64, (S,) bool."""
     if rows.numel() == 0:
         return runs.start, torch.zeros_like(runs.start, dtype=torch.bool)
@@ -127,7 +127,7 @@ def detection_delay(
     ignore_index: int | None = None,
     gaps: Gaps = "error",
 ) -> Tensor:
-    """Mean seconds until an action is found: () float32; see :class:`gad_lightning.metrics.DetectionDelay`.
+    """Mean seconds until an action is found: () float32; see :class:`gad_lightning.DetectionDelay`.
 
     Args:
         preds: (N,) integer, predicted class of each frame.
@@ -162,7 +162,7 @@ def false_alarms_per_hour(
     ignore_index: int | None = None,
     gaps: Gaps = "error",
 ) -> Tensor:
-    """False alarms an hour: () float32; see :class:`gad_lightning.metrics.FalseAlarmsPerHour`.
+    """False alarms an hour: () float32; see :class:`gad_lightning.FalseAlarmsPerHour`.
 
     The arguments are those of :func:`detection_delay`.
 

@@ -22,7 +22,7 @@ def check_at_errors(at_errors: int | None) -> None:
         raise SettingError(f"at_errors is {at_errors}.", "give the errors a class to compare at, such as 20, or None")
 
 
-def expected_terms(total: Tensor, count: Tensor, size: int) -> Tensor:
+def _expected_terms(total: Tensor, count: Tensor, size: int) -> Tensor:
     """Expected -p ln p of one wrong label when ``size`` of a class's errors are drawn: (P,), (P,) -> (P,) float64.
 
     The draw is without replacement, so the label's count in it is hypergeometric, and entropy is a sum over labels:
@@ -37,7 +37,7 @@ def expected_terms(total: Tensor, count: Tensor, size: int) -> Tensor:
     share = drawn / size
     return torch.cat(
         [
-            (hypergeometric(many.unsqueeze(1), some.unsqueeze(1), drawn, size) * -share * share.log()).sum(1)
+            (_hypergeometric(many.unsqueeze(1), some.unsqueeze(1), drawn, size) * -share * share.log()).sum(1)
             for many, some in zip(
                 total.double().split(max(1, TERMS_AT_ONCE // size)),
                 count.double().split(max(1, TERMS_AT_ONCE // size)),
@@ -47,7 +47,7 @@ def expected_terms(total: Tensor, count: Tensor, size: int) -> Tensor:
     )
 
 
-def hypergeometric(total: Tensor, count: Tensor, drawn: Tensor, size: int) -> Tensor:
+def _hypergeometric(total: Tensor, count: Tensor, drawn: Tensor, size: int) -> Tensor:
     """Probability that ``drawn`` of ``size`` draws from ``total`` are of a kind with ``count`` members."""
 
     def log_choose(n: Tensor, k: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def error_entropies(
         target: (M,) integer.
         labels: the classes. Frames of ignored truth are left out; with a background also those that are background
             in truth or prediction.
-        at_errors: see :func:`expected_terms`; None takes all errors.
+        at_errors: see :func:`_expected_terms`; None takes all errors.
     """
     wrong = labels.scored(target) & (preds != target)
     if labels.background is not None:
@@ -90,7 +90,7 @@ def error_entropies(
         terms = -share * share.log()
     else:
         kinds, kind = torch.unique(torch.stack([errors[true], count], 1), dim=0, return_inverse=True)
-        terms = expected_terms(kinds[:, 0], kinds[:, 1], at_errors)[kind]
+        terms = _expected_terms(kinds[:, 0], kinds[:, 1], at_errors)[kind]
     entropy = torch.zeros(labels.num_classes, dtype=torch.float64).index_add_(0, true, terms)
     return entropy.masked_fill(~enough, torch.nan), errors
 
@@ -111,7 +111,7 @@ def error_diversity(
     ignore_index: int | None = None,
     at_errors: int | None = None,
 ) -> Tensor:
-    """Mean entropy of the wrong labels, in nats: () float32; see :class:`gad_lightning.metrics.ErrorDiversity`.
+    """Mean entropy of the wrong labels, in nats: () float32; see :class:`gad_lightning.ErrorDiversity`.
 
     Args:
         preds: (N,) integer, every frame once.

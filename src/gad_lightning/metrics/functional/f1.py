@@ -111,7 +111,7 @@ def averaged(counts: Counts, labels: LabelSpace, average: Average = "micro") -> 
     return total
 
 
-def by_frequency(counts: Counts, labels: LabelSpace, class_counts: Sequence[int]) -> dict[str, F1Scores]:
+def _by_frequency(counts: Counts, labels: LabelSpace, class_counts: Sequence[int]) -> dict[str, F1Scores]:
     """Micro scores of the action classes of each band of ``BANDS``; a band without a class is left out.
 
     Args:
@@ -131,13 +131,13 @@ def by_frequency(counts: Counts, labels: LabelSpace, class_counts: Sequence[int]
 def f1_details(
     counts: Counts, labels: LabelSpace, average: Average = "micro", class_counts: Sequence[int] | None = None
 ) -> F1Details:
-    """Everything about ``counts``: :func:`averaged`, per class, and :func:`by_frequency` if training counts are given.
+    """Everything about ``counts``: :func:`averaged`, per class, and :func:`_by_frequency` if training counts are given.
 
     Scores are float32 and counts int64.
     """
     check_class_counts(class_counts, labels.num_classes)
     total = averaged(counts, labels, average)
-    bands = by_frequency(counts, labels, class_counts) if class_counts is not None else {}
+    bands = _by_frequency(counts, labels, class_counts) if class_counts is not None else {}
     return F1Details(
         **_rounded(total),
         per_class=_rounded(f1_scores(counts)),

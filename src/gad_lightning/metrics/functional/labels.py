@@ -15,7 +15,7 @@ from gad_lightning.types import IGNORED
 class LabelSpace(NamedTuple):
     """The classes 0..C-1 and the two labels that are no action.
 
-    A target of ``IGNORED`` (-100) means "not labelled" everywhere and is treated as ``ignore_index`` is.
+    A target of ``IGNORED`` (-100) means "not labeled" everywhere and is treated as ``ignore_index`` is.
     """
 
     num_classes: int  # C, background included
@@ -67,7 +67,7 @@ class LabelSpace(NamedTuple):
         Raises:
             DataError: on another shape or type, or a label that is no class.
         """
-        check_integers(labels, name)
+        _check_integers(labels, name)
         if labels.numel() == 0:
             return labels
         low, high = (int(bound) for bound in labels.aminmax())
@@ -87,7 +87,7 @@ class LabelSpace(NamedTuple):
         return labels
 
 
-def check_integers(values: Tensor, name: str) -> None:
+def _check_integers(values: Tensor, name: str) -> None:
     """Refuse anything but an (N,) integer tensor.
 
     Raises:
@@ -110,8 +110,8 @@ def check_keys(video: Tensor, frame: Tensor, num_rows: int) -> None:
     Raises:
         DataError: on another shape or type, another length or a frame number out of range.
     """
-    check_integers(video, "video")
-    check_integers(frame, "frame")
+    _check_integers(video, "video")
+    _check_integers(frame, "frame")
     if video.numel() != num_rows or frame.numel() != num_rows:
         raise DataError(
             f"There are {num_rows} predictions, {video.numel()} video and {frame.numel()} frame numbers.",
@@ -140,7 +140,7 @@ def check_frames(preds: Tensor, target: Tensor, video: Tensor, frame: Tensor, la
     check_keys(video, frame, preds.numel())
 
 
-def check_scores(scores: Tensor, num_classes: int) -> None:
+def _check_scores(scores: Tensor, num_classes: int) -> None:
     """Refuse anything but (N, C) finite floats.
 
     Raises:
@@ -170,7 +170,7 @@ def check_score_rows(scores: Tensor, num_targets: int, num_classes: int) -> None
     Raises:
         DataError: saying what does not fit.
     """
-    check_scores(scores, num_classes)
+    _check_scores(scores, num_classes)
     if num_targets != len(scores):
         raise DataError(f"There are {len(scores)} rows of scores and {num_targets} targets.", "pass one target a row")
 

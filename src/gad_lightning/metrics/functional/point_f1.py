@@ -12,7 +12,7 @@ from gad_lightning.errors import SettingError
 from gad_lightning.metrics.functional.f1 import Average, Counts, averaged, count_classes
 from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table, order_frames
 from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, keys_of
-from gad_lightning.segments import Runs, cut_runs
+from gad_lightning.segments import LabelRuns, cut_runs
 
 Reference = Literal["start", "middle", "true_middle"]
 
@@ -43,7 +43,7 @@ def check_points(tolerance_seconds: float, fps: float, reference: str) -> None:
         raise SettingError(f"reference is {reference!r}.", "set it to 'start', 'middle' or 'true_middle'")
 
 
-def twice_the_point(table: FrameTable, runs: Runs, reference: Reference) -> Tensor:
+def _twice_the_point(table: FrameTable, runs: LabelRuns, reference: Reference) -> Tensor:
     """Twice the frame that stands for each run, so that middles are whole numbers: (S,) int64.
 
     ``"middle"`` is the published one: half the sum of a run's first frame and the first frame after it, but of the
@@ -74,19 +74,19 @@ def point_counts(
         table: frames in order.
         labels: the classes.
         tolerance_frames: largest distance of a hit, inclusive.
-        reference: see :func:`twice_the_point`.
+        reference: see :func:`_twice_the_point`.
     """
     preds, target = labels.actions(table.preds), labels.actions(table.target)
     found, true = cut_runs(preds, table.breaks), cut_runs(target, table.breaks)
-    found = Runs(*(column[found.label >= 0] for column in found))
-    true = Runs(*(column[true.label >= 0] for column in true))
+    found = LabelRuns(*(column[found.label >= 0] for column in found))
+    true = LabelRuns(*(column[true.label >= 0] for column in true))
     hit = torch.zeros_like(true.label, dtype=torch.bool)
     if found.label.numel() and true.label.numel():
         number = torch.zeros_like(table.video)  # of the video, from 0: global ids may be anything
         number[1:] = (table.video[1:] != table.video[:-1]).cumsum(0)
-        point, truth = (twice_the_point(table, runs, reference) for runs in (found, true))
+        point, truth = (_twice_the_point(table, runs, reference) for runs in (found, true))
         span = 2 * int(table.frame.max()) + 3  # one apart from the next video's first point at least
-        nearest = nearest_key(number[found.start] * span + point, number[true.start] * span + truth, span)
+        nearest = _nearest_key(number[found.start] * span + point, number[true.start] * span + truth, span)
         distance = (truth[nearest] - point).abs().double() / 2
         passes = (number[true.start][nearest] == number[found.start]) & (distance <= tolerance_frames + ROUNDING)
         hit[nearest[passes & (true.label[nearest] == found.label)]] = True
@@ -94,7 +94,7 @@ def point_counts(
     return Counts(*sizes)
 
 
-def nearest_key(key: Tensor, among: Tensor, span: int) -> Tensor:
+def _nearest_key(key: Tensor, among: Tensor, span: int) -> Tensor:
     """Index of the nearest of the ascending ``among`` in the same video, the lower one of two: (S,), (U,) -> (S,).
 
     Keys are ``video * span + place``; if a key's video has no other key the result lies in another video.
@@ -126,7 +126,7 @@ def point_f1(
     ignore_index: int | None = None,
     gaps: Gaps = "error",
 ) -> Tensor:
-    """F1 over action starts: () float32 in [0, 1]; see :class:`gad_lightning.metrics.PointF1`.
+    """F1 over action starts: () float32 in [0, 1]; see :class:`gad_lightning.PointF1`.
 
     Args:
         preds: (N,) integer, predicted class of each frame.
@@ -138,7 +138,7 @@ def point_f1(
         tolerance_seconds: largest distance of a hit, inclusive.
         background: class that is no action, or None.
         average: see :func:`~gad_lightning.metrics.functional.f1.averaged`.
-        reference: see :func:`twice_the_point`.
+        reference: see :func:`_twice_the_point`.
         ignore_index: label that acts as a second background, or None.
         gaps: what a missing frame does: ``"error"`` or ``"cut"``.
 

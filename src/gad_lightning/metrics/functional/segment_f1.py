@@ -74,7 +74,7 @@ def segment_f1(
     ignore_index: int | None = None,
     gaps: Gaps = "error",
 ) -> Tensor:
-    """F1 over segments: () float32 in [0, 1]; see :class:`gad_lightning.metrics.SegmentF1`.
+    """F1 over segments: () float32 in [0, 1]; see :class:`gad_lightning.SegmentF1`.
 
     Args:
         preds: (N,) integer, predicted class of each frame.

@@ -6,22 +6,23 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
 from gad_lightning.segments import Segment
 
 
-class Moment(NamedTuple):
+class ContextQuery(NamedTuple):
     """One query, as a context sees it."""
 
     label: int  # class asked for
     frame: int  # frame of the video, at the features' fps
-    segments: Sequence[Segment]  # labelled segments of the whole video in time order, background left out
+    segments: Sequence[Segment]  # labeled segments of the whole video in time order, background left out
     goal: str | None  # the procedure the video follows, if known
     name: str = ""  # of the class asked for
 
 
 class AuxiliaryContext(Part):
-    """Says what an answer tells of a moment. A subclass gives :meth:`context`.
+    """Says what an answer tells beside the label. A subclass gives :meth:`context`.
 
     Args:
         with_label: whether the label itself is written before the context (the paper: yes).
@@ -31,9 +32,34 @@ class AuxiliaryContext(Part):
         self.with_label = with_label
 
     @abstractmethod
-    def context(self, moment: Moment) -> list[int | str]:
+    def context(self, query: ContextQuery) -> list[int | str]:
         """What to write, in order: a class index is written by the label tokens, a string as it is."""
 
-    def parts(self, moment: Moment) -> list[int | str]:
+    def longest(self, label: int, goal: int, comma: int) -> int:
+        """Most tokens that this context adds to an answer; the classifier keeps positions free for them.
+
+        By default, one class and the goal. Override it in a context that writes more.
+
+        Args:
+            label: tokens of the longest class name.
+            goal: tokens of the longest goal; 0 if the data has none.
+            comma: tokens of a comma, which stands before each part.
+        """
+        return comma + label + comma + goal
+
+    def parts(self, query: ContextQuery) -> list[int | str]:
         """The whole answer: the label, if wanted, and the context."""
-        return [moment.label, *self.context(moment)] if self.with_label else self.context(moment)
+        return [query.label, *self.context(query)] if self.with_label else self.context(query)
+
+
+def checked_number(num_actions: int) -> int:
+    """Return the number of actions that a context may write.
+
+    Raises:
+        SettingError: if it is below 1.
+    """
+    if num_actions < 1:
+        raise SettingError(
+            f"num_actions must be at least 1, got {num_actions}.", "use the context NoContext to write no action"
+        )
+    return num_actions

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from gad_lightning.prompts.contexts.base import AuxiliaryContext, Moment
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
 
 
-class Goal(AuxiliaryContext):
+class GoalContext(AuxiliaryContext):
     """The goal that the video follows, as the paper's COIN models write it; nothing if unknown or the answer."""
 
-    def context(self, moment: Moment) -> list[int | str]:
+    def context(self, query: ContextQuery) -> list[int | str]:
         """Name of the goal."""
-        return [] if moment.goal in (None, moment.name) else [str(moment.goal)]
+        return [] if query.goal in (None, query.name) else [str(query.goal)]
+
+    def longest(self, label: int, goal: int, comma: int) -> int:
+        """The longest goal."""
+        return comma + goal

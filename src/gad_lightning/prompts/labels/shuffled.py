@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gad_lightning.prompts.labels.words import Words
+from gad_lightning.prompts.labels.words import WordLabels
 from gad_lightning.types import Vocabulary
 
 
-class Shuffled(Words):
+class ShuffledLabels(WordLabels):
     """Writes the class names through one random map of their subwords: meaning goes, overlap stays.
 
     Args:

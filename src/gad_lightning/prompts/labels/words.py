@@ -8,7 +8,7 @@ from gad_lightning.prompts.labels.base import LabelTokens
 from gad_lightning.types import Vocabulary
 
 
-class Words(LabelTokens):
+class WordLabels(LabelTokens):
     """Writes the class name with the language model's tokenizer, after a space."""
 
     def tokens(self, names: Sequence[str], vocabulary: Vocabulary) -> list[list[int]]:

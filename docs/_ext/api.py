@@ -1,0 +1,89 @@
+"""The API pages: every public name, by the room it lives in, out of the docstrings."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+
+import gad_lightning
+
+PACKAGE = gad_lightning.__name__
+
+ROOMS = {
+    "classifiers": "Classifiers",
+    "backbones": "Backbones",
+    "heads": "Heads",
+    "prompts": "Prompt, labels and contexts",
+    "objectives": "Objectives",
+    "readouts": "Readouts",
+    "data": "Data sets",
+    "video": "Video, encoders and live sources",
+    "streaming": "Live streams",
+    "metrics": "Metrics",
+    "training": "Training",
+    "records": "Records and schema",
+    "errors": "Errors",
+}
+"""Rooms in the order of the pages, each with its heading; what lives on the ground floor is under records."""
+
+
+def room_of(module: str) -> str:
+    """Page of what lives in a module of the package."""
+    room = module.partition(".")[0]
+    return room if room in ROOMS else "records"
+
+
+def names_by_room() -> dict[str, list[str]]:
+    """Public names of each page: base classes first, then in alphabetical order."""
+    found: dict[str, list[str]] = {room: [] for room in ROOMS}
+    for module, names in gad_lightning.NAMES_OF.items():
+        found[room_of(module)] += names
+    return {room: sorted(names, key=_order) for room, names in found.items() if names}
+
+
+def _order(name: str) -> tuple[bool, str]:
+    value = getattr(gad_lightning, name)
+    return not (inspect.isclass(value) and inspect.isabstract(value)), name.lower()
+
+
+def directive_of(name: str) -> str:
+    """The autodoc directive of a public name."""
+    value = getattr(gad_lightning, name)
+    if inspect.isclass(value):
+        return "autoexception" if issubclass(value, BaseException) else "autoclass"
+    return "autofunction" if callable(value) else "autodata"
+
+
+def pages() -> dict[str, str]:
+    """The texts of the pages by name."""
+    rooms = names_by_room()
+    listed = "\n".join(f"api/{room}" for room in rooms)
+    made = {
+        "api": f"# API\n\n{INTRODUCTION}\n\n{overview(rooms)}\n\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n",
+    }
+    for room, names in rooms.items():
+        documented = "\n\n".join(f"```{{eval-rst}}\n.. {directive_of(name)}:: {PACKAGE}.{name}\n```" for name in names)
+        made[f"api/{room}"] = f"# {ROOMS[room]}\n\n{purpose(room)}\n\n{documented}\n"
+    return made
+
+
+def purpose(room: str) -> str:
+    """What a room is for: the docstring of its package."""
+    if room == "records":
+        return "What travels between the rooms, and what a classifier must know of its data."
+    return (import_module(f"{PACKAGE}.{room}").__doc__ or "").strip()
+
+
+INTRODUCTION = """\
+Everything that a program or a config may name, by room. All of it is imported from `gad_lightning` itself:
+`from gad_lightning import GADClassifier`; in a config it is written `gad_lightning.GADClassifier`. What is not listed
+here can change without notice. The letters of shapes are in the {doc}`glossary </glossary>`."""
+
+
+def overview(rooms: dict[str, list[str]]) -> str:
+    """A table of all names."""
+    rows = [
+        f"| [{ROOMS[room]}](api/{room}.md) | {', '.join(f'{{py:obj}}`~{PACKAGE}.{name}`' for name in names)} |"
+        for room, names in rooms.items()
+    ]
+    return "\n".join(["| room | names |", "| --- | --- |", *rows])

@@ -1,0 +1,56 @@
+"""Features with zero mean and unit spread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from gad_lightning.schema import FeatureSpec
+
+
+class Standardization(nn.Module):
+    """Gives features the training split's zero mean and unit spread, in float32 or better.
+
+    The statistics keep that precision when a classifier is cast to half precision: of features with a large offset,
+    bfloat16 would leave the offset and nothing else.
+
+    Args:
+        features: whose ``mean`` and ``std`` are used; without them features stay as they are.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, features: FeatureSpec) -> None:
+        super().__init__()
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.zeros(features.width), persistent=False)
+        self.take(features)
+
+    def take(self, features: FeatureSpec) -> None:
+        """Standardize by the mean and spread of ``features`` from now on; by 0 and 1 where it has none."""
+        for held, given, usual in ((self.mean, features.mean, 0.0), (self.std, features.std, 1.0)):
+            held.copy_(torch.tensor((usual,) * features.width if given is None else given))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision that features are standardized in."""
+        return self.mean.dtype
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Standardize features (..., D), which must not have been rounded."""
+        scaled: Tensor = (frames.to(self.dtype) - self.mean) / self.std
+        return scaled
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move or cast the statistics as torch asks, but never below float32."""
+        exact = {name: buffer for name, buffer in self._buffers.items() if buffer is not None}
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch gives it no types
+        for name, buffer in exact.items():
+            moved = self._buffers[name]
+            if moved is not None:
+                self._buffers[name] = buffer.to(moved.device, torch.promote_types(moved.dtype, torch.float32))
+        return self

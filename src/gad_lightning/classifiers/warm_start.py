@@ -1,0 +1,145 @@
+"""One classifier begins where another ended, also for other classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from gad_lightning.classifiers.checkpoint import content_of
+from gad_lightning.errors import CheckpointError
+from gad_lightning.parts import rebuild
+from gad_lightning.schema import DataSchema
+
+
+class WarmStart(NamedTuple):
+    """What a classifier took over."""
+
+    weights: int  # how many of the trained weights, whole or in part
+    kept: tuple[str, ...]  # classes whose rows of a head were taken over
+    new: tuple[str, ...]  # classes that begin untrained
+    fresh: tuple[str, ...]  # trained weights that begin untrained as a whole
+
+    def __str__(self) -> str:
+        """One line for a log."""
+        news = f", new: {', '.join(self.new)}" if self.new else ""
+        fresh = f"; untrained: {', '.join(self.fresh)}" if self.fresh else ""
+        return f"took over {self.weights} weights and {len(self.kept)} classes{news}{fresh}"
+
+
+@torch.no_grad()
+def warm_start(classifier: Any, checkpoint: dict[str, Any], where: str) -> WarmStart:
+    """Copy what fits: see :meth:`~gad_lightning.classifiers.sharing.Shareable.init_from`.
+
+    Args:
+        classifier: gets the weights.
+        checkpoint: content of a checkpoint.
+        where: it was read from.
+
+    Raises:
+        CheckpointError: if it has another base, LoRA or kind of features.
+    """
+    about, found = content_of(checkpoint, where), checkpoint["state_dict"]
+    stored: DataSchema = rebuild(about["schema"])
+    _check_base(classifier, about["fingerprint"], stored, where)
+    heads, mine, theirs = _heads_of(classifier.schema, stored), classifier.schema.label_sets, stored.label_sets
+    pairs = {f"heads.{n}.": (theirs[head].names, mine[n].names) for n, head in enumerate(heads)}
+    found = _in_order(found, heads)
+    tokens, stored_tokens = classifier.backbone.new_tokens, about.get("new_tokens", {"names": [], "written": []})
+    table = {
+        "backbone.new_tokens.input": (stored_tokens["names"], tokens.names),
+        "backbone.new_tokens.output": tuple(
+            [names[row] for row in rows]
+            for names, rows in (
+                (stored_tokens["names"], stored_tokens["written"]),
+                (tokens.names, tokens.written),
+            )
+        ),
+    }
+    copied, fresh, wrong = 0, [], []
+    for name, weight in classifier.trained_state().items():
+        pair = next((pair for prefix, pair in (pairs | table).items() if name.startswith(prefix)), None)
+        if name in found and pair is not None and _copy_rows(weight, found[name], *pair):
+            copied += 1
+        elif name in found and pair is None and found[name].shape == weight.shape:
+            weight.copy_(found[name])
+            copied += 1
+        elif name.startswith("backbone.") and pair is None:
+            wrong.append(name)
+        else:
+            fresh.append(name)
+    if wrong:
+        raise CheckpointError(
+            f"{where} lacks {len(wrong)} weights of this backbone or has them in another shape, first {wrong[0]!r}.",
+            "use the backbone of the config.yaml beside it: its model, lora, lora_on_head and connector",
+        )
+    known = {name for labels in theirs for name in labels.names}
+    asked = [name for labels in mine for name in labels.names]
+    kept = tuple(name for name in asked if name in known)
+    return WarmStart(copied, kept, tuple(name for name in asked if name not in known), tuple(fresh))
+
+
+def _check_base(classifier: Any, fingerprint: str, stored: DataSchema, where: str) -> None:
+    """Refuse weights that were trained on another base, or on frames of another kind.
+
+    Raises:
+        CheckpointError: naming both.
+    """
+    if fingerprint != classifier.backbone.fingerprint():
+        raise CheckpointError(
+            f"{where} was trained on another base model: its fingerprint differs.",
+            "set backbone.language_model (and revision) to the one it was trained on",
+        )
+    mine, theirs = classifier.schema.features, stored.features
+    if (mine.encoder, mine.width, mine.tokens_per_frame) != (theirs.encoder, theirs.width, theirs.tokens_per_frame):
+        raise CheckpointError(
+            f"{where} was trained on features of the encoder {theirs.encoder!r} ({theirs.tokens_per_frame} tokens of "
+            f"width {theirs.width}); these are of {mine.encoder!r} ({mine.tokens_per_frame} of {mine.width}).",
+            "encode the videos with that encoder",
+        )
+
+
+def _heads_of(mine: DataSchema, stored: DataSchema) -> list[int]:
+    """Per head of ``mine``: the stored head that shares most class names."""
+    theirs = [set(labels.names) for labels in stored.label_sets]
+    return [
+        max(range(len(theirs)), key=lambda head: len(theirs[head] & set(labels.names))) for labels in mine.label_sets
+    ]
+
+
+def _in_order(found: Mapping[str, Tensor], heads: Sequence[int]) -> dict[str, Tensor]:
+    """Weights under the names that they have if stored head ``heads[n]`` is head n.
+
+    Example:
+        >>> sorted(_in_order({"heads.0.bias": torch.zeros(1), "heads.1.bias": torch.ones(1)}, [1]))
+        ['heads.0.bias']
+    """
+    whole = {name: weight for name, weight in found.items() if not name.startswith("heads.")}
+    for number, head in enumerate(heads):
+        prefix = f"heads.{head}."
+        parts = {name.removeprefix(prefix): weight for name, weight in found.items() if name.startswith(prefix)}
+        whole.update({f"heads.{number}.{rest}": weight for rest, weight in parts.items()})
+    return whole
+
+
+def _copy_rows(weight: Tensor, found: Tensor, theirs: Sequence[str], mine: Sequence[str]) -> bool:
+    """Copy the rows of ``found`` to those of the same name, or all of it where rows are no names; False if none fits.
+
+    Example:
+        >>> weight = torch.zeros(3, 1)
+        >>> _copy_rows(weight, torch.tensor([[1.0], [2.0]]), ["stir", "pour"], ["cut", "pour", "stir"])
+        True
+        >>> weight.flatten().tolist()
+        [0.0, 2.0, 1.0]
+    """
+    if weight.shape[1:] != found.shape[1:] or len(weight) != len(mine) or len(found) != len(theirs):
+        if weight.shape == found.shape:  # a hidden layer of a head
+            weight.copy_(found)
+        return weight.shape == found.shape
+    row_of: Mapping[str, int] = {name: row for row, name in enumerate(theirs)}
+    both = [name for name in mine if name in row_of]
+    if both:
+        weight[[list(mine).index(name) for name in both]] = found[[row_of[name] for name in both]].to(weight)
+    return True

@@ -1,0 +1,1 @@
+"""The five benchmarks of the paper, read from their official annotations."""

@@ -1,0 +1,191 @@
+"""What a stream keeps: key/value rings of its current and next chunk, or the raw frames of its window."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.data.windows import window_frames
+from gad_lightning.errors import CheckpointError
+from gad_lightning.readouts.base import BranchDecoder
+from gad_lightning.types import Batch, Kind, Tokens
+
+Scored = tuple[Tensor, Tensor, Tensor]
+"""Scores, logits and slot states of the streams pushed."""
+SAME_PROMPT = 1e-3
+"""Share of its largest key by which a prompt may differ that was read by the same weights on another machine."""
+
+
+class ChunkStreams:
+    """Key/value rows for ``one_pass`` mode: per stream a row for every chunk that can be read at a time.
+
+    Room of a row: the prompt, a ring of ``window`` frames, then scratch for opener and answer, which the next frame
+    overwrites. A chunk's row is read from its first context frame on, ``window - 1`` frames before its first label.
+
+    Args:
+        classifier: gives backbone, prompt and windows.
+        num_streams: S.
+        task: whose prompt is read.
+    """
+
+    def __init__(self, classifier: Classifier, num_streams: int, task: int) -> None:
+        self.classifier, self.task = classifier, task
+        windows, prompt = classifier.schema.windows, classifier.prompt
+        self.window, self.chunk = windows.frames, windows.chunk
+        self.per_stream = -(-(self.window - 1) // self.chunk) + 1
+        self.prompt_room = prompt.trunk_length(0, task)
+        self.scratch = self.prompt_room + self.window * prompt.group
+        rows = num_streams * self.per_stream
+        room = self.scratch + len(prompt.opener_ids) + classifier.room(1) + 1
+        self.cache = classifier.backbone.make_cache(rows, room)
+        self.layout: tuple[list[list[int]], Tokens] | None = None
+        self.read_prompt(rows)
+
+    @torch.inference_mode()
+    def read_prompt(self, rows: int) -> None:
+        """Read the prompt once and give it to every row."""
+        backbone, one = self.classifier.backbone, torch.zeros(1, dtype=torch.int64)
+        none = one[:0]
+        tokens = backbone.place(self.classifier.prompt.render(one, 0, none, none, one + self.task))._replace(
+            plain=False
+        )
+        at = torch.arange(self.prompt_room, device=tokens.ids.device).unsqueeze(0)
+        self.cache.choose(one)
+        no_frames = torch.zeros(1, 0, 1, self.classifier.prompt.width, device=tokens.ids.device)
+        backbone(tokens, no_frames, self.cache, at)
+        self.cache.copy_row(0, torch.arange(rows), self.prompt_room)
+
+    def step(self, streams: Tensor, frame: Tensor, frames: Tensor) -> Scored:
+        """Read one frame of each stream into its chunks and ask at the current one.
+
+        Args:
+            streams: (n,) int64.
+            frame: (n,) number of the frame.
+            frames: (n, N, D) as the features are.
+        """
+        frames = self.classifier.standardize(frames)
+        # each stream has per_stream rows, one for every chunk that the frame is read into: its own, and the next ones
+        ahead = torch.arange(self.per_stream)  # (per_stream,)
+        chunk = (frame // self.chunk).unsqueeze(1) + ahead  # (n, per_stream)
+        first = (chunk * self.chunk - (self.window - 1)).clamp(min=0)  # (n, per_stream) first frame that a chunk reads
+        stream, which = (first <= frame.unsqueeze(1)).nonzero(as_tuple=True)  # (r,) each: the r rows that are read
+        place = chunk[stream, which] % self.per_stream  # (r,)
+        order = (stream * self.per_stream + place).argsort()  # as the cache has them, which then copies none
+        stream, which, place = stream[order], which[order], place[order]
+        row = streams[stream] * self.per_stream + place  # (r,) of the cache
+        local = frame[stream] - first[stream, which]  # (r,) number of the frame within its chunk
+        if bool((local == 0).any()):
+            self.cache.forget(row[local == 0], self.prompt_room)
+        self.cache.forget(row, self.scratch)
+        asked = (which == 0).nonzero().squeeze(1)  # (n,) rows of the chunks that hold the frames themselves
+        task = torch.full_like(row, self.task)  # (r,)
+        prompt, backbone = self.classifier.prompt, self.classifier.backbone
+        tokens = self.lay_out(local, asked, task)
+        slots = self.read(tokens, self.rooms(tokens, local), row, frames, stream)  # (n, H)
+        used = torch.full_like(row, self.scratch + len(prompt.opener_ids))  # (r,)
+        branches = BranchDecoder(backbone, prompt, self.cache, slots, asked, local[asked], task, used)
+        scores, logits = self.classifier.score_branches(branches, task[asked])
+        return scores, logits, branches.slot_states  # scoring may have moved them
+
+    def read(self, tokens: Tokens, at: Tensor, row: Tensor, frames: Tensor, stream: Tensor) -> Tensor:
+        """Read the tokens of one step into their rows, which stay chosen.
+
+        Args:
+            tokens: r rows, on the CPU.
+            at: (r, T) room of each token.
+            row: (r,) row of the cache.
+            frames: (n, N, D) standardized.
+            stream: (r,) which of the frames is read.
+
+        Returns:
+            (Q, H) slot states.
+        """
+        backbone = self.classifier.backbone
+        placed = backbone.place(tokens)._replace(plain=False)
+        self.cache.choose(row)
+        states = backbone(placed, frames[stream].unsqueeze(1), self.cache, at.to(placed.ids.device))
+        slots: Tensor = placed.at_slots(states)
+        return slots
+
+    def lay_out(self, local: Tensor, asked: Tensor, task: Tensor) -> Tokens:
+        """Render one frame of each row: as in the step before, further on, where the same rows are asked again.
+
+        Args:
+            local: (r,) number of the frame in its chunk.
+            asked: (Q,) which rows have a branch.
+            task: (r,) the task of each row.
+        """
+        prompt, alike = self.classifier.prompt, local.clamp(max=1)  # only a first frame has no separator before it
+        key = [alike.tolist(), asked.tolist()]
+        if self.layout is None or self.layout[0] != key:
+            self.layout = key, prompt.render(alike + 1, 1, asked, alike[asked], task, begin=alike)
+        tokens = self.layout[1]
+        places = tokens.places
+        further = torch.where(places.kind != Kind.PAD, (local - alike).unsqueeze(1), 0)
+        position = places.position + further * prompt.group
+        return tokens._replace(places=places._replace(frame=places.frame + further, position=position))
+
+    def rooms(self, tokens: Tokens, local: Tensor) -> Tensor:
+        """Room of each new token: frame tokens in the ring, the rest in the scratch; (r, T)."""
+        column = torch.arange(tokens.ids.shape[1]).expand(len(local), -1)
+        in_frame = tokens.places.kind == Kind.FRAME
+        size = in_frame.sum(1, keepdim=True)
+        ring = self.prompt_room + (local % self.window).unsqueeze(1) * self.classifier.prompt.group + column
+        return torch.where(in_frame, ring, self.scratch + column - size)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that the streams have left behind, by name; to be written to in place."""
+        places = {f"places.{name}": part for name, part in self.cache.places._asdict().items()}
+        keys = {f"keys.{layer}": part for layer, part in self.cache.keys.items()}
+        return {**places, **keys, **{f"values.{layer}": part for layer, part in self.cache.values.items()}}
+
+    def check(self, state: dict[str, Tensor]) -> None:
+        """Refuse what other weights left behind: they read the prompt otherwise.
+
+        Raises:
+            CheckpointError: if they did.
+        """
+        for layer, keys in self.cache.keys.items():
+            mine = keys[0, :, : self.prompt_room].float().cpu()
+            theirs = state[f"keys.{layer}"][0, :, : self.prompt_room].float().cpu()
+            if bool((mine - theirs).abs().max() > SAME_PROMPT * mine.abs().max()):
+                raise CheckpointError(
+                    "The saved streams were read by other weights: the prompt's keys differ.",
+                    "load the checkpoint that the state was saved with, merged as it was then",
+                )
+
+
+class WindowStreams:
+    """Raw frames for ``window`` mode: the last ones of each stream, read again for every frame.
+
+    Args:
+        classifier: scores windows.
+        num_streams: S.
+        task: what is asked.
+    """
+
+    def __init__(self, classifier: Classifier, num_streams: int, task: int) -> None:
+        self.classifier, self.task = classifier, task
+        windows, spec = classifier.schema.windows, classifier.schema.features
+        self.room = windows.short + windows.long
+        shape, where = (num_streams, self.room, spec.tokens_per_frame, spec.width), classifier.device
+        self.kept = torch.zeros(shape, dtype=classifier.standardize.dtype, device=where)
+
+    def step(self, streams: Tensor, frame: Tensor, frames: Tensor) -> Scored:
+        """Keep one frame of each stream and score its window."""
+        self.kept[streams, frame % self.room] = frames
+        windows = self.classifier.schema.windows
+        shown = [torch.from_numpy(window_frames(end + 1, windows)) for end in frame.tolist()]
+        counts = torch.tensor([len(rows) for rows in shown])
+        places = torch.nn.utils.rnn.pad_sequence([rows % self.room for rows in shown], batch_first=True)
+        window = self.kept[streams.unsqueeze(1), places]
+        predictions = self.classifier.scores(Batch.at_last_frames(window, counts, self.task))
+        return predictions.scores, predictions.logits, predictions.slot_states
+
+    def state(self) -> dict[str, Tensor]:
+        """The frames kept, to be written to in place."""
+        return {"kept": self.kept}
+
+    def check(self, state: dict[str, Tensor]) -> None:
+        """Frames are frames, whatever the weights are."""

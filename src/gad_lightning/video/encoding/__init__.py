@@ -1,0 +1,1 @@
+"""Encodes videos: pictures in, features out."""

@@ -1,0 +1,1 @@
+"""Kitchen videos drawn by a program, for the demo, tests and experiments."""

@@ -1,0 +1,135 @@
+"""The base of the classifiers: how a subclass is made, what is refused, and what is kept free."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gad_lightning.backbones.tiny import TinyBackbone
+from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
+from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.errors import SettingError
+from gad_lightning.objectives.previous_action_head import PreviousActionHead
+from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
+from gad_lightning.prompts.contexts.next import NextActions
+from gad_lightning.types import Batch, Loss
+from tests.classifiers.making import batch, make, random_frames, schema
+
+
+class ModulesFirst(DiscriminativeClassifier):
+    """Sets a module and a setting before the constructor of its base."""
+
+    def __init__(self, width: int = 4, **shared: Any) -> None:
+        self.calm = nn.Dropout(0.0)
+        self.width = width
+        super().__init__(**shared)
+
+
+class ModulesAfter(DiscriminativeClassifier):
+    """Sets a module of the language model's size, and reserves a token, after the constructor of its base."""
+
+    def __init__(self, width: int = 4, **shared: Any) -> None:
+        super().__init__(**shared)
+        self.width = width
+        self.extra = nn.Linear(self.backbone.hidden_size, width)
+        self.token = self.backbone.vocabulary.new_token("<mine>")
+
+    def losses(self, batch: Batch) -> dict[str, Loss]:
+        """One more loss."""
+        weight = self.extra.weight.square().sum()
+        return {**super().losses(batch), "extra": Loss(weight, torch.ones_like(weight))}
+
+
+@pytest.mark.parametrize("kind", [ModulesFirst, ModulesAfter])
+def test_a_subclass_may_set_modules_before_or_after_the_base_is_made(kind: Any) -> None:
+    classifier: Any = make(kind, width=3)
+    assert set(dict(classifier.named_children())) >= {"backbone", "heads", "calm" if kind is ModulesFirst else "extra"}
+    assert classifier.spec()["init_args"]["width"] == 3
+    if kind is ModulesAfter:
+        assert "extra.weight" in classifier.trained_state()
+        assert classifier.backbone.new_tokens.input.shape[0] == 2
+        losses = classifier.losses(batch(random_frames(1, 8), [[3]]))
+        assert list(losses) == ["classification", "extra"]
+    frames = random_frames(2, 5)
+    expected = classifier.eval()(frames)
+    for again in (copy.deepcopy(classifier), pickle.loads(pickle.dumps(classifier))):  # noqa: S301 - our own bytes
+        assert torch.equal(again(frames), expected)
+
+
+def test_a_head_that_is_no_part_is_refused_before_anything_is_trained() -> None:
+    def plain(size: int, labels: Any) -> Any:
+        return nn.Linear(size, len(labels.names))
+
+    with pytest.raises(SettingError, match=r"model.head made a Linear, which is no gad_lightning.ClassifierHead"):
+        make(GADClassifier, head=plain)
+    with pytest.raises(SettingError, match=r"PreviousActionHead.head made a Linear"):
+        make(DiscriminativeClassifier, objectives=[PreviousActionHead(head=plain)])
+    with pytest.raises(SettingError, match=r"backbone.connector made a Linear, which is no gad_lightning.Connector"):
+        make(GADClassifier, backbone=TinyBackbone(hidden_size=16, connector=nn.Linear))  # type: ignore[arg-type]  # wrong
+
+
+def test_an_argument_that_a_checkpoint_cannot_describe_is_refused_at_once() -> None:
+    class Tells:
+        """Quacks like a context."""
+
+        with_label = True
+
+        def context(self, query: Any) -> list[int]:
+            return []
+
+        def longest(self, label: int, goal: int, comma: int) -> int:
+            return 0
+
+    with pytest.raises(SettingError, match=r"GADClassifier\(context=...\) was given .*Tells.*, which a checkpoint"):
+        make(GADClassifier, context=Tells())
+
+
+class Counts(AuxiliaryContext):
+    """Writes more than it states."""
+
+    def context(self, query: ContextQuery) -> list[int | str]:
+        return ["stir"] * 40
+
+
+def test_positions_are_kept_free_for_as_many_actions_as_the_context_may_write() -> None:
+    def gad(num_actions: int, **more: Any) -> Any:
+        return make(
+            GADClassifier,
+            schema=schema(short=4),
+            backbone=TinyBackbone(hidden_size=16, num_layers=1, max_positions=40),
+            context=NextActions(num_actions=num_actions),
+            **more,
+        )
+
+    with pytest.raises(SettingError, match=r"need 4\d positions; the language model's max_positions is 40"):
+        gad(7)
+    classifier = gad(6)
+    coming = torch.tensor([[[1, 4 + place, 5 + place] for place in range(30)]])  # "add sugar", two tokens each
+    given = batch(random_frames(1, 4), [[3]], torch.tensor([1]))._replace(segments=coming)
+    tokens = classifier.render(given, classifier.writing.text(given))
+    assert 36 <= int(tokens.places.position.max()) < 40
+
+
+def test_a_text_longer_than_its_context_states_is_refused_where_it_does_not_fit() -> None:
+    classifier = make(
+        GADClassifier,
+        schema=schema(short=4),
+        backbone=TinyBackbone(hidden_size=16, num_layers=1, max_positions=64),
+        context=Counts(),
+    )
+    with pytest.raises(SettingError, match="let the context write less"):
+        classifier.losses(batch(random_frames(1, 4), [[3]]))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_statistics_keep_their_precision_in_a_classifier_of_another(dtype: torch.dtype) -> None:
+    features = schema().features._replace(mean=(1000.2,) * 6, std=(0.5,) * 6)
+    classifier = make(DiscriminativeClassifier, schema=schema()._replace(features=features)).to(dtype)
+    frames: Tensor = classifier.standardize(torch.full((1, 6), 1000.7))
+    assert torch.allclose(frames.double(), torch.ones(1, 6, dtype=torch.float64), atol=1e-3)
+    assert classifier.float().standardize.mean.dtype == torch.float32

@@ -1,0 +1,67 @@
+"""The two CSV files of own data, and everything that can be wrong with their lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gad_lightning.data.tables import SegmentRow, VideoRow, read_segments, read_videos
+from gad_lightning.errors import DataError
+
+HEADER = "video,start,end,label\n"
+
+
+def segments(folder: Path, text: str) -> list[SegmentRow]:
+    """Read ``text`` as a ``segments.csv``."""
+    path = folder / "segments.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_segments(path)
+
+
+def videos(folder: Path, text: str) -> dict[str, VideoRow]:
+    """Read ``text`` as a ``videos.csv``."""
+    path = folder / "videos.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_videos(path)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("b,training,,", r"videos\.csv, line 3: the split 'training' is unknown.*\n.*train, val, test"),
+        ("a,train,,", r"videos\.csv, line 3: the video 'a' stands twice"),
+    ],
+)
+def test_a_bad_row_of_videos_csv_is_refused_with_its_line(tmp_path: Path, row: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        videos(tmp_path, f"video,split,goal,group\na,train,make tea,kim\n{row}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("video;start;end;label\n", r"segments\.csv has no column 'video'; its first line is 'video;start"),
+        ("video,start,stop,label\n", r"has no column 'end'"),
+        ("", r"has no column 'video'; its first line is ''"),
+    ],
+)
+def test_a_file_without_the_columns_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        segments(tmp_path, text)
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "segments.csv").write_bytes(f"{HEADER}a,1,2,rühren\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"segments\.csv is no CSV file in UTF-8"):
+        read_segments(tmp_path / "segments.csv")
+
+
+def test_a_quote_that_is_not_closed_is_refused_and_not_filled_with_what_follows(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"segments.csv, line 2: .*\nTo fix it: close the quote"):
+        segments(tmp_path, f'{HEADER}a,1,2,"stir\na,3,4,pour\nb,1,2,pour\n')
+
+
+def test_spaces_before_quotes_and_empty_rows_of_tables_are_left_out(tmp_path: Path) -> None:
+    found = segments(tmp_path, f'{HEADER}a,1,2,pour\nb, 2.0, 3.0, "stir, slowly"\n,,,\n  \n')
+    assert [row.label for row in found] == ["pour", "stir, slowly"]

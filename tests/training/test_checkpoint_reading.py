@@ -1,0 +1,85 @@
+"""Files that are damaged, foreign or no checkpoints are refused before they are used, by name and with the reason."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gad_lightning.errors import CheckpointError
+from gad_lightning.training.checkpoint_files import WholeCheckpointIO
+from gad_lightning.training.checkpoint_reading import read_checkpoint
+
+FILES = WholeCheckpointIO()
+SMALL: dict[str, Any] = {"state_dict": {"weights": torch.arange(64.0)}, "global_step": 7}
+
+
+def test_no_flipped_bit_is_read_as_if_nothing_were(tmp_path: Path) -> None:
+    path, flipped = tmp_path / "best.ckpt", tmp_path / "flipped.ckpt"
+    FILES.save_checkpoint(SMALL, path)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(0, len(whole), 3):
+        flipped.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
+        try:
+            read = read_checkpoint(flipped)
+        except CheckpointError:
+            refused += 1
+        else:  # the bit is of no use: padding, or a date
+            assert torch.equal(read["state_dict"]["weights"], SMALL["state_dict"]["weights"])
+            assert read["global_step"] == 7
+    assert refused > 100
+
+
+def test_a_compressed_file_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    source, target = tmp_path / "x.ckpt", tmp_path / "small.ckpt"
+    FILES.save_checkpoint({"state_dict": {"weights": torch.zeros(1_000_000)}}, source)
+    with zipfile.ZipFile(source) as whole, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+        for record in whole.namelist():
+            packed.writestr(record, whole.read(record))
+    assert target.stat().st_size < 10_000
+    with pytest.raises(CheckpointError, match="is compressed"):
+        read_checkpoint(target)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1, 2], "holds no checkpoint"),
+        ({1: 2}, "holds no checkpoint"),
+        ({"state_dict": [1]}, "cannot be used: its state_dict is not one of tensors"),
+        ({"state_dict": {"head": 1}}, "cannot be used: its state_dict is not one of tensors"),
+        (
+            {"state_dict": {"head": torch.tensor([1.0, float("nan")])}},
+            "cannot be used: the weight 'head' is not finite",
+        ),
+        (
+            {"state_dict": {"head": torch.tensor([float("-inf")], dtype=torch.bfloat16)}},
+            "cannot be used: the weight 'head' is not finite",
+        ),
+        ({"state_dict": {"head": torch.tensor([1j])}}, "cannot be used: the weight 'head' is complex"),
+        ({"state_dict": {}, "callbacks": [1]}, "cannot be used: its callbacks is a list and no dict"),
+    ],
+)
+def test_content_that_is_no_checkpoint_is_named(content: Any, message: str, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "x.ckpt")
+    with pytest.raises(CheckpointError, match=rf"x\.ckpt {message}"):
+        read_checkpoint(tmp_path / "x.ckpt")
+
+
+class Trap:
+    """Runs code when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return (exec, ("raise SystemError('code ran')",))
+
+
+def test_code_in_a_checkpoint_never_runs_even_if_allowed(tmp_path: Path) -> None:
+    torch.save({"trap": Trap()}, tmp_path / "last.ckpt")
+    with pytest.raises(CheckpointError, match=r"could run code \(exec\)") as told:
+        WholeCheckpointIO().load_checkpoint(tmp_path / "last.ckpt", weights_only=False)
+    assert "weights_only" not in str(told.value)
+    assert told.value.__suppress_context__ or told.value.__context__ is None, "torch's advice to let code run"
