@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gad_lightning.compare.runs import Run, Variant, run_all
+from gad_lightning.compare.tables import Scored
 from gad_lightning.data.simulated.dials import told_by_history
-from gad_lightning.tools.compare_runs import Run, Variant, run_all
-from gad_lightning.tools.compare_tables import Scored
 
 DIALS = Path(__file__).resolve().parent.parent / "experiments" / "dials"
 TOY = (
@@ -45,7 +45,7 @@ def scored(right: list[float]) -> dict[int, Scored]:
     """One seed that got so many of ten frames right in each video."""
     counts = np.array([[frames, 10.0] for frames in right])
     run = Run(Variant("made up", Path()), 0, Path())
-    return {0: Scored(run, {}, {"top1": counts}, {"top1": lambda summed: summed[..., 0] / summed[..., 1]}, {})}
+    return {0: Scored(run, {}, {"top1": counts}, {"top1": lambda summed: summed[..., 0] / summed[..., 1]}, {}, {})}
 
 
 def test_every_curve_starts_at_its_control_and_no_dial_rests_there(modules: Any) -> None:

@@ -30,19 +30,13 @@ from torch.optim import Adam, Optimizer
 
 from gad_lightning.atomic import make_folder
 from gad_lightning.classifiers.evaluation import Evaluation
-from gad_lightning.classifiers.predictions import (
-    ABOUT,
-    Columns,
-    columns_of,
-    joined,
-    write_about,
-    write_predictions,
-)
-from gad_lightning.cli.trainer import monitored
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.data.own import OwnVideos
 from gad_lightning.errors import SettingError
 from gad_lightning.losses import class_loss
+from gad_lightning.results.predictions import write_predictions
+from gad_lightning.results.rows import QueryColumns, columns_of, joined
+from gad_lightning.results.standard import monitored
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Batch, Predictions
 
@@ -73,7 +67,7 @@ class Baseline(LightningModule):
         self.register_buffer("mean", torch.zeros(spec.width) if spec.mean is None else torch.tensor(spec.mean))
         self.register_buffer("std", torch.ones(spec.width) if spec.std is None else torch.tensor(spec.std))
         self.evaluation = Evaluation(schema)
-        self.parts: list[Columns] = []
+        self.parts: list[QueryColumns] = []
 
     @abstractmethod
     def logits(self, frames: Tensor, batch: Batch) -> Tensor:
@@ -190,8 +184,7 @@ def run(
     )
     trainer.fit(model, data)
     scores = trainer.test(model, data, ckpt_path="best" if check_every else None, verbose=False)[0]
-    write_predictions(make_folder(folder), joined(model.parts), data.schema, data.video_names)
-    write_about(folder / ABOUT, kind.__name__, data.schema)
+    write_predictions(make_folder(folder), joined(model.parts), data.schema, data.video_names, kind.__name__)
     parameters = sum(weight.numel() for weight in model.parameters())
     return {"parameters": parameters, **{name: float(value) for name, value in scores.items()}}
 

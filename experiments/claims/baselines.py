@@ -20,10 +20,11 @@ from claims import MARGIN, METRICS, ROOT, Data, runs_of, variant_on
 from records import BASELINES, Stored, baseline_rows, best, cells_of, facts_of, stored, variant_rows
 
 from gad_lightning.atomic import make_folder
-from gad_lightning.tools.compare_record import surroundings, write_json
-from gad_lightning.tools.compare_runs import JOB, RESULT, Run, Variant, check_runs
-from gad_lightning.tools.compare_scores import DIVERSITY
-from gad_lightning.tools.compare_tables import Scored, by_variant, check_same_test, score_run
+from gad_lightning.compare.record import surroundings
+from gad_lightning.compare.runs import JOB, RESULT, Run, Variant, check_runs
+from gad_lightning.compare.tables import Scored, by_variant, check_same_test, score_run
+from gad_lightning.results.standard import ERROR_DIVERSITY
+from gad_lightning.results.tables import write_json
 
 sys.path.append(str(ROOT / "experiments" / "baselines"))  # scripts find what they share beside them
 from baseline import Baseline, data_of, open_data, run
@@ -71,10 +72,8 @@ def run_one(one: Run, threads: int) -> None:
     data = open_data(None, one.variant.config, window, one.seed, overrides)
     began = time.perf_counter()
     made = run(kind_of(one.variant.name), data, one.seed, steps, one.home / "predictions", max(1, steps // CHECKS))
-    schema = data.schema
-    tasks = [{"name": task.name, "per_frame": task.per_frame, **task.labels._asdict()} for task in schema.tasks]
     facts = {"parameters": made["parameters"], "steps": steps, "seconds": round(time.perf_counter() - began, 1)}
-    write_json(one.home / RESULT, {**facts, **surroundings(), "fps": schema.features.fps, "tasks": tasks})
+    write_json(one.home / RESULT, {**facts, **surroundings()})
 
 
 def answer(data: Data, given: argparse.Namespace) -> None:
@@ -89,7 +88,7 @@ def answer(data: Data, given: argparse.Namespace) -> None:
         if not one.finished:
             run_one(one, given.threads)
             print(f"{one.variant.name}, seed {one.seed}: finished", flush=True)
-    metrics = (*METRICS, DIVERSITY)
+    metrics = (*METRICS, ERROR_DIVERSITY.name)
     others = [one for one in runs_of([REFERENCE], data, 1, given.home) if one.finished]
     check_same_test([score_run(one, ()) for one in (*runs[:1], *others)])
     found = by_variant(score_run(one, metrics) for one in runs)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from gad_lightning.tools.compare_runs import Run, Variant
+from gad_lightning.compare.runs import Run, Variant
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

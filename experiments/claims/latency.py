@@ -31,10 +31,11 @@ from tables import write_readme
 from gad_lightning.atomic import make_folder
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
+from gad_lightning.compare.record import surroundings
+from gad_lightning.compare.runs import RESULT, Run
 from gad_lightning.readouts.base import Readout
+from gad_lightning.results.tables import write_json
 from gad_lightning.streaming.detector import OnlineDetector
-from gad_lightning.tools.compare_record import surroundings, write_json
-from gad_lightning.tools.compare_runs import RESULT, Run
 
 READOUT = "model.readout"
 Work = Callable[[], Any]

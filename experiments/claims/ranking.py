@@ -7,7 +7,7 @@ from claims import METRICS, Data
 from pareto import picture_of
 from records import Row, Stored, baseline_rows, best, seeds_of
 
-from gad_lightning.tools.compare_statistics import mean_and_error
+from gad_lightning.compare.statistics import mean_and_error
 
 
 def ranking_lines(data: Data, variants: list[Row], result: Stored, latency: Stored) -> list[str]:

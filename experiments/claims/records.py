@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from claims import METRICS
 
-from gad_lightning.tools.compare_tables import Scored, difference
+from gad_lightning.compare.tables import Scored, difference
 
 Stored = dict[str, Any]
 BASELINES, LATENCY = "baselines.json", "latency.json"

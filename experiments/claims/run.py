@@ -25,9 +25,9 @@ from records import cells_of, facts_of
 from tables import write_readme
 
 from gad_lightning.atomic import make_folder
-from gad_lightning.tools.compare_record import write_json
-from gad_lightning.tools.compare_runs import check_runs, run_all
-from gad_lightning.tools.compare_tables import Scored, by_variant, check_same_test, score_run
+from gad_lightning.compare.runs import check_runs, run_all
+from gad_lightning.compare.tables import Scored, by_variant, check_same_test, score_run
+from gad_lightning.results.tables import write_json
 
 PILOT = Claim(
     0,

@@ -13,7 +13,7 @@ from ranking import ranking_lines
 from records import BASELINES, LATENCY, Row, Stored, baseline_rows, read, stored, variant_rows
 
 from gad_lightning.atomic import atomic_write
-from gad_lightning.tools.compare_statistics import (
+from gad_lightning.compare.statistics import (
     Verdict,
     holm,
     joint_verdict,

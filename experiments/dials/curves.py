@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gad_lightning.tools.compare_runs import Run, Variant
-from gad_lightning.tools.compare_statistics import Difference, FloatArray, compare
-from gad_lightning.tools.compare_tables import Scored, by_variant, check_same_test, difference, score_run
+from gad_lightning.compare.runs import Run, Variant
+from gad_lightning.compare.statistics import Difference, FloatArray, compare
+from gad_lightning.compare.tables import Scored, by_variant, check_same_test, difference, score_run
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

@@ -18,8 +18,8 @@ from curves import HERE, read_plan, result_of
 from document import write_document
 
 from gad_lightning.atomic import make_folder
-from gad_lightning.tools.compare_record import write_json
-from gad_lightning.tools.compare_runs import check_runs, run_all
+from gad_lightning.compare.runs import check_runs, run_all
+from gad_lightning.results.tables import write_json
 
 
 def main() -> None:

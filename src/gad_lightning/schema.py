@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from gad_lightning.errors import DataError, SettingError
 
 Mode = Literal["window", "one_pass"]
+INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
+"""Characters that nobody sees; the joiners of Indic, Arabic and Persian words are none of them."""
 SEPARATOR = "; "
 """What stands between the names of several classes in a text."""
 
@@ -84,8 +87,36 @@ class DataSchema(NamedTuple):
         return max(len(task.labels.names) for task in self.tasks)
 
 
+def normalized(text: str) -> str:
+    """A name as a person reads it: Unicode form NFC, nothing invisible, one space between words, none around.
+
+    Example:
+        >>> normalized(" add\u00a0 salt\u200b") == "add salt"
+        True
+        >>> normalized("ru\u0308hren") == "r\u00fchren"
+        True
+    """
+    return " ".join(unicodedata.normalize("NFC", text).translate(INVISIBLE).split())
+
+
+def alike(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of different names that a person may take for one: they differ by capitals, or by forms of a letter.
+
+    Example:
+        >>> alike(["stir", "pour", "Stir"])
+        [('stir', 'Stir')]
+    """
+    first: dict[str, str] = {}
+    pairs = []
+    for name in dict.fromkeys(names):
+        known = first.setdefault(unicodedata.normalize("NFKC", normalized(name)).casefold(), name)
+        if known != name:
+            pairs.append((known, name))
+    return pairs
+
+
 def check_names(names: Sequence[str], what: str) -> tuple[str, ...]:
-    """Return ``names`` as a tuple, refusing an empty list, empty names and duplicates.
+    """Return ``names`` as a tuple, refusing an empty list, empty names and names that are read as one.
 
     Args:
         names: class or goal names.
@@ -98,11 +129,12 @@ def check_names(names: Sequence[str], what: str) -> tuple[str, ...]:
         raise DataError(f"{what} is empty.", "give at least one name")
     seen: set[str] = set()
     for index, name in enumerate(names):
-        if not name.strip():
+        read = normalized(name)
+        if not read:
             raise DataError(f"Name number {index} of {what} is empty.", "give every class a name")
-        if name in seen:
-            raise DataError(f"{what} has {name!r} twice.", "make the names distinct: an answer must mean one class")
-        seen.add(name)
+        if read in seen:
+            raise DataError(f"{what} has {read!r} twice.", "make the names distinct: an answer must mean one class")
+        seen.add(read)
     return tuple(names)
 
 

@@ -139,3 +139,25 @@ def qwen_folder(folder: Path, generation: str) -> Path:
         patch_size=4, merge_size=2, size={"shortest_edge": 64, "longest_edge": 8 * 8 * 16}
     )
     return save(model, processor, tokenizer, folder)
+
+
+def family_model(family: str, **settings: Any) -> tuple[Any, Any]:
+    """A model of two layers and random weights of any causal family, and a tokenizer that fits it."""
+    import transformers
+
+    tokenizer = word_tokenizer(WORDS)
+    given = llama_config(len(tokenizer), **{"intermediate_size": 64, "head_dim": 8, "pad_token_id": 0}).to_diff_dict()
+    for name in ("model_type", "transformers_version", "rope_parameters"):
+        given.pop(name, None)
+    text = f"{family}TextConfig" if hasattr(transformers, f"{family}TextConfig") else f"{family}Config"
+    kind = "GPT2LMHeadModel" if family == "GPT2" else f"{family}ForCausalLM"
+    torch.manual_seed(1)
+    return getattr(transformers, kind)(getattr(transformers, text)(**{**given, **settings})), tokenizer
+
+
+def family_folder(folder: Path, family: str, **settings: Any) -> Path:
+    """Save such a model with its tokenizer."""
+    model, tokenizer = family_model(family, **settings)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.hub import snapshot
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
+from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.schema import schema_of
 from tests.backbones.folders import llama_folder
@@ -138,3 +141,40 @@ def test_damaged_weights_are_named(tmp_path: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(DataError, match=r"weights in .* are damaged"):
         CausalLM(str(folder)).prepare(schema_of(["a", "b"]), [])
+
+
+def test_weights_that_a_folder_lacks_are_refused_by_name(tmp_path: Path) -> None:
+    import transformers
+
+    folder = llama_folder(tmp_path / "base", tied=False)
+    config = transformers.AutoConfig.from_pretrained(folder, num_labels=3)
+    transformers.LlamaForSequenceClassification(config).save_pretrained(tmp_path / "classifier")
+    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path / "classifier")
+    with pytest.raises(DataError, match=r"lacks 1 of the weights of a LlamaForCausalLM, first 'lm_head.weight'"):
+        make(GADClassifier, backbone=CausalLM(str(tmp_path / "classifier")))
+    weights = load_file(folder / "model.safetensors")
+    weights.pop("model.layers.1.mlp.down_proj.weight")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(DataError, match=r"first 'model.layers.1.mlp.down_proj.weight': they would be random"):
+        make(GADClassifier, backbone=CausalLM(str(folder)))
+
+
+def test_weights_of_other_shapes_than_the_config_says_are_refused(tmp_path: Path) -> None:
+    folder = llama_folder(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 80}))
+    with pytest.raises(DataError, match="do not fit its config"):
+        make(GADClassifier, backbone=CausalLM(str(folder)))
+
+
+@pytest.mark.parametrize("with_base", [False, True])
+def test_an_adapter_is_no_base(with_base: bool, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    folder = llama_folder(tmp_path / "base")
+    adapter = get_peft_model(AutoModelForCausalLM.from_pretrained(folder), LoraConfig(r=3, target_modules=["q_proj"]))
+    target = folder if with_base else tmp_path / "adapter"
+    adapter.save_pretrained(target)
+    with pytest.raises(SettingError, match=r"holds a LoRA adapter .*\n.*merge_and_unload"):
+        make(GADClassifier, backbone=CausalLM(str(target)))

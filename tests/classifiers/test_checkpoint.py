@@ -66,6 +66,14 @@ def test_load_from_checkpoint_needs_nothing_else(
     assert again.spec() == classifier.spec()
 
 
+def test_from_pretrained_takes_checkpoints_and_their_addresses(tmp_path: Path) -> None:
+    path = save(make(DiscriminativeClassifier), tmp_path / "best.ckpt")
+    for source in (path, str(path), path.as_uri()):
+        assert type(Classifier.from_pretrained(source)) is DiscriminativeClassifier
+    with pytest.raises(MissingDataError, match=r"No checkpoint at .*nothing\.ckpt"):
+        Classifier.from_pretrained(tmp_path / "nothing.ckpt")
+
+
 def test_only_trained_weights_are_stored(tmp_path: Path) -> None:
     backbone = TinyBackbone(hidden_size=128, num_layers=4, lora=LORA)
     path = save(make(GADClassifier, backbone=backbone), tmp_path / "x.ckpt")

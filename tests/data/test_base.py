@@ -19,6 +19,7 @@ from gad_lightning.data.base import Split
 from gad_lightning.data.records import VideoRecord
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import DataError, SettingError
+from gad_lightning.segments import Segment
 from gad_lightning.types import Batch
 
 
@@ -226,8 +227,9 @@ def test_a_video_listed_twice_is_refused() -> None:
 
 def test_a_class_without_training_example_only_warns() -> None:
     data = Listed()
-    data.given = {"train": [VideoRecord("a", frames())], "val": [VideoRecord("b", frames())]}
-    with pytest.warns(UserWarning, match=r"7 of 8 classes have no training example: 'add salt', .*\.\.\."):
+    shown = [Segment(1, 0, 1)]
+    data.given = {"train": [VideoRecord("a", frames(), shown)], "val": [VideoRecord("b", frames())]}
+    with pytest.warns(UserWarning, match=r"6 of 8 classes have no training example: 'add sugar', .*\.\.\."):
         data.setup("fit")
 
 

@@ -158,3 +158,21 @@ def test_what_is_encoded_needs_its_video_no_more(root: Path) -> None:
     assert len(own(root).videos("train")) == 1
     (root / "videos" / "a.mp4").unlink()
     assert own(root).videos("train")[0].frames.num_frames == 8
+
+
+@pytest.mark.parametrize("folder", ["videos", "features"])
+def test_a_name_in_another_unicode_form_is_found(root: Path, folder: str) -> None:
+    stored, written = "ru\u0308hren  2", "r\u00fchren 2"
+    if folder == "videos":
+        (root / "videos" / "a.mp4").rename(root / "videos" / f"{stored}.mp4")
+    else:
+        (root / "features").mkdir()
+        np.save(root / "features" / f"{stored}.npy", np.zeros((8, 96), dtype=np.float32))
+        write_sidecar(root / "features", FeatureSpec(SmallEncoder().label, 4.0, 96))
+    for table in ("segments.csv", "videos.csv"):
+        text = (root / table).read_text().replace("\na,", f"\n{written},")
+        (root / table).write_text(text, encoding="utf-8")
+    for _ in range(2):  # encoded, then found
+        (record,) = own(root).records("train")
+        assert record.name == written
+        assert record.frames.num_frames == 8

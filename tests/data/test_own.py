@@ -4,49 +4,19 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from gad_lightning.data.own import OwnVideos
 from gad_lightning.errors import DataError, GadError, MissingDataError
 from gad_lightning.types import IGNORED
-
-SEGMENTS = """video,start,end,label
-a,1.0,2.0,stir
-a,3.0,4.5,pour
-b,0.0,1.0,stir
-c,0.5,1.5,pour
-d,0.5,1.5,stir
-"""
-VIDEOS = """video,split,goal,group
-a,train,make tea,kim
-b,train,make tea,kim
-c,val,make soup,lee
-d,test,,lee
-e,test,make soup,kim
-"""
+from tests.data.own_folder import SEGMENTS, VIDEOS, labels, own, write_own
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Five videos of 10 frames at 2 a second, e without a segment."""
-    (tmp_path / "segments.csv").write_text(SEGMENTS)
-    (tmp_path / "videos.csv").write_text(VIDEOS)
-    (tmp_path / "features").mkdir()
-    for number, name in enumerate("abcde"):
-        frames = np.random.default_rng(number).normal(size=(10, 3)).astype(np.float32)
-        np.save(tmp_path / "features" / f"{name}.npy", frames)
-    return tmp_path
-
-
-def own(root: Path, **how: Any) -> OwnVideos:
-    return OwnVideos(root, **{"fps": 2.0, **how})
-
-
-def labels(data: OwnVideos, split: Any, video: int = 0) -> list[int]:
-    return data.dataset(split).timelines[video].queries.label.tolist()
+    return write_own(tmp_path)
 
 
 def test_a_frame_has_the_label_of_the_segment_at_its_time(root: Path) -> None:
@@ -263,5 +233,40 @@ def test_the_folder_can_be_moved(root: Path, tmp_path: Path) -> None:
 
 def test_nothing_labeled_is_refused_before_training(root: Path) -> None:
     (root / "segments.csv").write_text("video,start,end,label\na,0,5,ignore\nb,0,5,ignore\nc,0,1,stir\n")
-    with pytest.raises(DataError, match="No frame of the 2 train videos is labeled"):
+    with pytest.raises(DataError, match="No frame of the 2 training videos is labeled"):
         own(root, class_names=["background", "stir"]).dataset("train", training=True)
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("Stir", r"'Stir' \(.*segments\.csv, line 7\) and 'stir' \(.*segments\.csv, line 2\) differ by capitals"),
+        ("STIR", r"'STIR' \(.*line 7\) and 'stir' \(.*line 2\) differ"),
+        ("\uff53tir", r"'stir' \(.*line 2\) and '\uff53tir' \(.*line 7\) differ by capitals or forms of letters"),
+        ("Ignore", r"The label 'ignore' and 'Ignore' \(.*line 7\) differ"),
+        ("Background", r"The label 'background' and 'Background' \(.*line 7\) differ"),
+    ],
+)
+def test_labels_that_a_person_takes_for_one_are_refused_unless_listed(root: Path, label: str, message: str) -> None:
+    (root / "segments.csv").write_text(f"{SEGMENTS}a,0,1,{label}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=message + r".*\n.*list both in data\.class_names"):
+        _ = own(root).schema
+    names = ["background", "stir", "pour", label]
+    assert labels(own(root, class_names=names), "train")[0] == 3
+
+
+def test_listed_names_are_read_as_labels_are(root: Path) -> None:
+    (root / "segments.csv").write_text("video,start,end,label\na,0,1,r\u00fchren\na,1,2,pour  it\n", encoding="utf-8")
+    data = own(root, class_names=["background ", "ru\u0308hren", "pour it"], background=" background")
+    assert labels(data, "train")[:4] == [1, 1, 2, 2]
+    with pytest.raises(DataError, match=r"data\.class_names has 'stir' twice"):
+        _ = own(root, class_names=["background", "stir", "stir\u200b"]).class_names
+
+
+def test_goals_and_groups_that_a_person_takes_for_one_are_warned_of(root: Path) -> None:
+    (root / "videos.csv").write_text(VIDEOS.replace("b,train,make tea,kim", "b,train,Make tea,Kim"))
+    with (
+        pytest.warns(UserWarning, match="has the groups 'kim' and 'Kim'"),
+        pytest.warns(UserWarning, match="the goals"),
+    ):
+        assert own(root).goals == ["Make tea", "make soup", "make tea"]

@@ -65,3 +65,42 @@ def test_a_quote_that_is_not_closed_is_refused_and_not_filled_with_what_follows(
 def test_spaces_before_quotes_and_empty_rows_of_tables_are_left_out(tmp_path: Path) -> None:
     found = segments(tmp_path, f'{HEADER}a,1,2,pour\nb, 2.0, 3.0, "stir, slowly"\n,,,\n  \n')
     assert [row.label for row in found] == ["pour", "stir, slowly"]
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "ru\u0308hren",
+        " r\u00fchren ",
+        "r\u00fchren\u200b",
+        "\ufeffr\u00fchren",
+        "r\u00fch\u00adren",
+        "\u00a0r\u00fchren\t",
+    ],
+    ids=["NFD", "spaces", "zero width", "byte order mark", "soft hyphen", "no-break space"],
+)
+def test_a_label_is_what_a_person_reads(tmp_path: Path, label: str) -> None:
+    (row,) = segments(tmp_path, f'{HEADER}a,1,2,"{label}"\n')
+    assert row.label == "r\u00fchren"
+
+
+def test_words_keep_their_joiners_and_one_space_between_them(tmp_path: Path) -> None:
+    (row,) = segments(
+        tmp_path, f"{HEADER}a,1,2,add  \u00a0salt\u2003\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645\n"
+    )
+    assert row.label == "add salt \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+
+
+@pytest.mark.parametrize(
+    "header", ["video,start,end,label,label", "video, label ,start,end,label", "video,video,start,end,label"]
+)
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path, header: str) -> None:
+    with pytest.raises(DataError, match=r"segments\.csv has 2 columns named '(label|video)'.*\n.*keep one of them"):
+        segments(tmp_path, header + "\na,1,2,stir,pour\n")
+    with pytest.raises(DataError, match=r"videos\.csv has 2 columns named 'split'"):
+        videos(tmp_path, "video,split,split\na,train,val\n")
+
+
+def test_columns_without_a_name_may_be_many(tmp_path: Path) -> None:
+    (row,) = segments(tmp_path, "video,start,end,label,,\na,1,2,stir,x,y\n")
+    assert row.label == "stir"

@@ -62,17 +62,21 @@ def test_segments(name: str) -> None:
     case = load(name)
     for overlap, expected in case["outputs"]["segment"].items():
         micro, macro = expected["micro"], expected["macro"]
-        details = fed(SegmentF1(overlap=float(overlap), **labels_of(case)), case)
+        details = fed(SegmentF1(ignored_frames="published", overlap=float(overlap), **labels_of(case)), case)
         assert [int(details[count]) for count in ("tp", "fp", "fn")] == [micro[count] for count in ("tp", "fp", "fn")]
         for score in ("f1", "precision", "recall"):
             assert same(details[score], micro[score])
             for index in range(case["num_classes"]):
                 published = macro["per_class"].get(str(index), {score: 0.0})[score]
                 assert same(details["per_class"][score][index], published)
-        published_mean = fed(SegmentF1(overlap=float(overlap), average="macro_all", **labels_of(case)), case)
+        published_mean = fed(
+            SegmentF1(ignored_frames="published", overlap=float(overlap), average="macro_all", **labels_of(case)), case
+        )
         for score in ("f1", "precision", "recall"):
             assert same(published_mean[score], macro[f"balanced_{score}"])
-        occurring = fed(SegmentF1(overlap=float(overlap), average="macro", **labels_of(case)), case)
+        occurring = fed(
+            SegmentF1(ignored_frames="published", overlap=float(overlap), average="macro", **labels_of(case)), case
+        )
         each = [scores["f1"] for scores in macro["per_class"].values()]
         assert same(occurring["f1"], sum(each) / max(len(each), 1))
 
@@ -85,7 +89,13 @@ def test_points(name: str) -> None:
             if seconds.startswith("default"):
                 assert expected[2] == pytest.approx([sum(pair) / 2 for pair in zip(*expected[:2], strict=True)])
                 continue
-            metric = PointF1(tolerance_seconds=float(seconds), fps=case["fps"], reference=reference, **labels_of(case))
+            metric = PointF1(
+                ignored_frames="published",
+                tolerance_seconds=float(seconds),
+                fps=case["fps"],
+                reference=reference,
+                **labels_of(case),
+            )
             details = fed(metric, case)
             counts = [int(details[count]) for count in ("tp", "fp", "fn")]
             assert counts == [expected[count] for count in ("tp", "fp", "fn")]
@@ -123,7 +133,7 @@ def test_each_video_and_its_segments(name: str) -> None:
     for number, video in enumerate(case["videos"]):
         alone = {**case, "videos": [video]}
         for overlap, expected in case["outputs"]["segment"].items():
-            details = fed(SegmentF1(overlap=float(overlap), **labels_of(case)), alone)
+            details = fed(SegmentF1(ignored_frames="published", overlap=float(overlap), **labels_of(case)), alone)
             published = expected["micro"]["per_video_tp_fp_fn"][number]
             assert [int(details[count]) for count in ("tp", "fp", "fn")] == published
         for side, segments in case["outputs"].get("segments", [{}] * len(case["videos"]))[number].items():
@@ -158,10 +168,18 @@ def check_row(case: dict[str, Any], row: dict[str, Any], points: dict[tuple[str,
     overlaps = (0.1, 0.25, 0.5)
     for average, column in (("micro", "ov-F1@10, 25, 50]"), ("macro_all", "bal-F1@10, 25, 50]")):
         for overlap, published in zip(overlaps, row.get(column, ()), strict=False):
-            found = fed(SegmentF1(overlap=overlap, average=average, **labels_of(case)), case)["f1"]
+            found = fed(
+                SegmentF1(ignored_frames="published", overlap=overlap, average=average, **labels_of(case)), case
+            )["f1"]
             assert same(found, published, 5.1e-4)
     for (reference, seconds), column in points.items():
-        metric = PointF1(tolerance_seconds=seconds, fps=case["fps"], reference=reference, **labels_of(case))
+        metric = PointF1(
+            ignored_frames="published",
+            tolerance_seconds=seconds,
+            fps=case["fps"],
+            reference=reference,
+            **labels_of(case),
+        )
         details = fed(metric, case)
         for score, published in zip(("f1", "precision", "recall"), row[column], strict=True):
             assert same(details[score], published, ROUNDED)
@@ -207,9 +225,13 @@ def test_table_from_scores(name: str) -> None:
     assert same(metric.compute(), row["[Frame]- mAP"])
     assert same(fed(Top1(**labels_of(case)), case)["accuracy"], row["Acc"])
     for overlap, published in zip((0.1, 0.25, 0.5), row["[Seg] - ov-F1@10, 25, 50]"], strict=True):
-        assert same(fed(SegmentF1(overlap=overlap, **labels_of(case)), case)["f1"], published, 5.1e-4)
+        assert same(
+            fed(SegmentF1(ignored_frames="published", overlap=overlap, **labels_of(case)), case)["f1"],
+            published,
+            5.1e-4,
+        )
     for seconds, published in zip((1.0, 2.0), row["[Pint] - F1@Start 1, 2"], strict=True):
-        metric = PointF1(tolerance_seconds=seconds, fps=case["fps"], **labels_of(case))
+        metric = PointF1(ignored_frames="published", tolerance_seconds=seconds, fps=case["fps"], **labels_of(case))
         assert same(fed(metric, case)["f1"], published, 5.1e-4)
 
 

@@ -92,8 +92,8 @@ BENCH = loops()
 @given(FRAMES, st.floats(0.05, 1), st.sampled_from([0.0, 0.5, 1.0, 2.0, 2.5]), st.sampled_from([None, 3]))
 def test_plain_loops_say_the_same(frames: Frames, overlap: float, seconds: float, ignored: int | None) -> None:
     videos, skip = BENCH.read(*frames), {0, ignored}
-    segments = SegmentF1(CLASSES, overlap=overlap, ignore_index=ignored)
-    points = PointF1(CLASSES, seconds, fps=FPS, ignore_index=ignored)
+    segments = SegmentF1(CLASSES, overlap=overlap, ignore_index=ignored, ignored_frames="published")
+    points = PointF1(CLASSES, seconds, fps=FPS, ignore_index=ignored, ignored_frames="published")
     accuracy, delay = Top1(CLASSES, ignore_index=ignored), DetectionDelay(CLASSES, fps=FPS, ignore_index=ignored)
     for metric in (segments, points, accuracy, delay):
         metric.update(*frames)
@@ -108,6 +108,25 @@ def test_plain_loops_say_the_same(frames: Frames, overlap: float, seconds: float
     assert float(accuracy.compute()) == pytest.approx(right, nan_ok=True)
     delays = BENCH.delays_by_loop(videos, skip, FPS)
     assert float(delay.compute()) == pytest.approx(sum(delays) / len(delays) if delays else math.nan, nan_ok=True)
+
+
+@FEW
+@given(FRAMES, st.randoms(use_true_random=False), st.sampled_from([3, -100]))
+def test_nothing_said_of_ignored_frames_counts(frames: Frames, chance: object, ignored: int) -> None:
+    hidden = frames.target == 3
+    target = torch.where(hidden, ignored, frames.target)
+    said = torch.where(hidden, chance.randrange(CLASSES), frames.target)  # type: ignore[attr-defined]  # a random.Random
+    labels = {"background": 0, "ignore_index": 3}
+    for metric in (SegmentF1(CLASSES, overlap=0.3, **labels), PointF1(CLASSES, 0.75, fps=FPS, **labels)):
+        metric.update(said, target, frames.video, frames.frame)
+        details = metric.details()
+        assert int(details["fp"]) == int(details["fn"]) == 0
+        there, silent = metric.clone(), torch.where(hidden, 0, frames.preds)
+        other = torch.where(hidden, said, frames.preds)
+        for one, preds in ((metric, other), (there, silent)):
+            one.reset()
+            one.update(preds, target, frames.video, frames.frame)
+        assert torch.equal(metric.compute(), there.compute())
 
 
 @FEW

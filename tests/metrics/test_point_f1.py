@@ -78,3 +78,10 @@ def test_starts_of_other_videos_are_never_near() -> None:
 def test_settings_out_of_range_are_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         PointF1(3, **settings)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_starts_within_ignored_frames_do_not_count() -> None:
+    preds, target = [2, 1, 0, 1, 1, 0], [3, 3, 0, 1, 1, 0]
+    assert counts(preds, target, 0.0, ignore_index=3) == [1, 0, 0]
+    assert counts(preds, target, 0.0, ignore_index=3, ignored_frames="published") == [1, 2, 0]
+    assert counts([1] * 6, [3, 3, 1, 1, 3, 1], 0.0, ignore_index=3) == [2, 0, 0]

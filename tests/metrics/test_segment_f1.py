@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gad_lightning.errors import DataError
+from gad_lightning.errors import DataError, SettingError
 from gad_lightning.metrics import SegmentF1
 from gad_lightning.metrics.functional import segment_f1
 from gad_lightning.metrics.functional.f1 import F1Details
@@ -56,11 +56,41 @@ def test_of_two_equal_segments_the_first_is_taken() -> None:
     assert [int(found[count]) for count in ("tp", "fp", "fn")] == [1, 1, 1]
 
 
-def test_an_ignored_stretch_cuts_the_truth_but_not_the_prediction() -> None:
-    found = details([1, 1, 1, 1, 1], [1, 1, 3, 1, 1], ignore_index=3, overlap=0.4)
-    assert [int(found[count]) for count in ("tp", "fp", "fn")] == [1, 0, 1]
-    outside = details([1, 1, 1, 1, 1], [1, 1, 255, 1, 1], ignore_index=255, overlap=0.4)
-    assert torch.equal(found["f1"], outside["f1"])
+@pytest.mark.parametrize(
+    ("preds", "target", "cut", "published"),
+    [
+        pytest.param([1, 1, 1, 1, 1], [1, 1, 3, 1, 1], [2, 0, 0], [1, 0, 1], id="predicted across"),
+        pytest.param([1, 1, 2, 1, 1], [1, 1, 3, 1, 1], [2, 0, 0], [2, 1, 0], id="something else within"),
+        pytest.param([2, 2, 0, 1, 1], [3, 3, 0, 1, 1], [1, 0, 0], [1, 1, 0], id="at the beginning"),
+        pytest.param([0, 2, 2, 1, 0], [0, 2, 3, 3, 0], [1, 0, 0], [1, 1, 0], id="at an end"),
+        pytest.param([1, 1, 1, 1, 0], [3, 3, 3, 0, 0], [0, 1, 0], [0, 1, 0], id="beyond it is wrong all the same"),
+        pytest.param([3, 1, 1, 0, 0], [0, 1, 1, 0, 0], [1, 0, 0], [1, 0, 0], id="predicted itself it is background"),
+    ],
+)
+def test_ignored_frames_are_cut_out_of_truth_and_prediction(
+    preds: list[int], target: list[int], cut: list[int], published: list[int]
+) -> None:
+    for how, expected in (("cut", cut), ("published", published)):
+        found = details(preds, target, ignore_index=3, overlap=0.4, ignored_frames=how)
+        assert [int(found[count]) for count in ("tp", "fp", "fn")] == expected
+        outside = details(
+            [0 if label == 3 else label for label in preds],
+            [255 if label == 3 else label for label in target],
+            ignore_index=255,
+            overlap=0.4,
+            ignored_frames=how,
+        )
+        assert torch.equal(found["f1"], outside["f1"])
+
+
+def test_an_ignored_class_that_is_the_background_leaves_no_frame_out() -> None:
+    found = details([1, 1, 2, 0, 0], [1, 1, 0, 0, 0], background=0, ignore_index=0)
+    assert [int(found[count]) for count in ("tp", "fp", "fn")] == [1, 1, 0]
+
+
+def test_another_treatment_of_ignored_frames_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"ignored_frames is 'drop'.*\n.*'cut' or 'published'"):
+        details([0], [0], ignored_frames="drop")
 
 
 def test_without_background_every_run_is_a_segment() -> None:

@@ -60,7 +60,9 @@ def test_one_screen_says_what_there_is(root: Path, capsys: pytest.CaptureFixture
         "test": ["1", "0.00", "10", "2", "60.0%", "0.0%", "0.0%"],
     }
     assert "classes: 4 of which 3 are actions, 2 goals" in said
-    assert "classes by training segments: none: 1, 1-9: 2, 10-99: 0, 100 or more: 0" in said
+    assert (
+        "classes by training segments: unseen (0): 1, few (1-19): 2, medium (20-100): 0, many (101 or more): 0" in said
+    )
     assert "note: 1 of 4 classes have no training example: 'add salt'" in said
     assert f"features: {FEATURES}, 1 frames a second, 1 x 3 numbers a frame" in said
     assert said.endswith("A run can start.\n")
@@ -162,7 +164,8 @@ def test_a_model_that_is_not_there_is_a_problem(root: Path, capsys: pytest.Captu
 
 def test_clips_are_counted_by_question(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     step = {"id": "0", "label": "boil water", "segment": [1, 3]}
-    about = {"annotation": [step, step], "class": "MakeTea", "duration": 20.0, "start": 0, "end": 4}
+    other = {**step, "label": "add tea"}
+    about = {"annotation": [step, other], "class": "MakeTea", "duration": 20.0, "start": 0, "end": 4}
     videos = {name: {**about, "subset": subset} for name, subset in (("a", "training"), ("b", "testing"))}
     (tmp_path / "COIN.json").write_text(json.dumps({"database": videos}))
     write_features(tmp_path / "features", dict.fromkeys("ab", 41))

@@ -12,19 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
-import torch
 
 from gad_lightning.cli import main
-from gad_lightning.errors import DataError, MissingDataError, SettingError
-from gad_lightning.metrics.functional import error_diversity, point_f1, segment_f1, top1
-from gad_lightning.metrics.functional.labels import LabelSpace
+from gad_lightning.compare.runs import Run, Variant, run_all
+from gad_lightning.compare.tables import score_run
+from gad_lightning.errors import MissingDataError, SettingError
+from gad_lightning.results.standard import STANDARD
 from gad_lightning.tools.compare import SMOKE
-from gad_lightning.tools.compare_runs import OVERRIDE, Run, Variant, run_all
-from gad_lightning.tools.compare_scores import DIVERSITY, METRICS, Frames, counts_of, read_frames, value_of
-from gad_lightning.tools.compare_statistics import compare
-from gad_lightning.tools.compare_tables import check_same_test, score_run
 
 CONFIG = """
 model:
@@ -37,7 +32,7 @@ data:
   init_args: {{num_videos: 12, mode: one_pass, batch_size: 2}}
 trainer: {{accelerator: cpu, max_epochs: 2}}
 """
-LABELS = LabelSpace(4)
+METRICS = [metric.name for metric in STANDARD]
 
 
 class Again(NamedTuple):
@@ -152,82 +147,6 @@ def test_variants_of_one_name_are_refused(home: Path, tmp_path: Path) -> None:
 def test_a_missing_config_is_named() -> None:
     with pytest.raises(MissingDataError, match=r"There is no config nowhere.yaml"):
         main(["compare", "mine:nowhere.yaml"])
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        pytest.param("a.yaml", ["a.yaml"], id="none"),
-        pytest.param("a.yaml+x.y=1+z=b.C", ["a.yaml", "x.y=1", "z=b.C"], id="two"),
-        pytest.param(
-            "a.yaml+lr=1e+3+t.callbacks+=a.B", ["a.yaml", "lr=1e+3", "t.callbacks+=a.B"], id="plus in a value"
-        ),
-    ],
-)
-def test_overrides_follow_a_plus(text: str, parts: list[str]) -> None:
-    assert OVERRIDE.split(text) == parts
-
-
-def frames(seed: int, num_videos: int = 5) -> Frames:
-    """Made-up predictions."""
-    rng = np.random.default_rng(seed)
-    video = np.repeat(np.arange(num_videos), 40)
-    label, truth = (np.repeat(rng.integers(0, 4, num_videos * 10), 4) for _ in range(2))
-    return Frames(tuple("abcde"[:num_videos]), video, np.tile(np.arange(40), num_videos), label, truth)
-
-
-def direct(metric: str, made: Frames, chosen: list[int]) -> float:
-    """The library's metric on the chosen videos, one of them twice if chosen twice."""
-    parts = [made.video == video for video in chosen]
-    label, truth = (torch.from_numpy(np.concatenate([c[part] for part in parts])) for c in (made.label, made.truth))
-    video, frame = torch.arange(len(chosen)).repeat_interleave(40), torch.arange(40).repeat(len(chosen))
-    given: dict[str, Any] = {"num_classes": 4}
-    if metric == "top1":
-        return float(top1(label, truth, **given))
-    if metric == DIVERSITY:
-        return float(error_diversity(label, truth, background=0, at_errors=20, **given))
-    found = segment_f1(label, truth, video, frame, **given) if metric == "segment_f1" else None
-    return float(point_f1(label, truth, video, frame, fps=4.0, **given) if found is None else found)
-
-
-@pytest.mark.parametrize("metric", [*METRICS, DIVERSITY])
-def test_counts_that_are_added_up_score_a_resample_as_the_metric_does(metric: str) -> None:
-    made, chosen = frames(0), [0, 3, 3, 1, 4]
-    counts = counts_of(made, LABELS, 4.0, [metric])[metric]
-    assert float(value_of(metric, LABELS)(counts[chosen].sum(0))) == pytest.approx(
-        direct(metric, made, chosen), abs=1e-6
-    )
-
-
-@pytest.mark.parametrize("spread", [0.0, 0.01, 0.1])
-@pytest.mark.parametrize("seeds", [3, 5, 8])
-def test_an_interval_covers_the_true_difference_about_as_often_as_it_says(seeds: int, spread: float) -> None:
-    rng = np.random.default_rng(0)
-    covered = wrong = 0
-    for _ in range(300):
-        level = rng.normal(0, 0.05, (1, 30))  # videos are hard or easy, for both
-        pair = [
-            np.stack([1000 * (0.7 + gain + level + own + noise), np.full((seeds, 30), 1000.0)], -1)
-            for gain in (0.01, 0.0)
-            for own, noise in [(rng.normal(0, spread, (seeds, 1)), rng.normal(0, 0.02, (seeds, 30)))]
-        ]
-        found = compare(*pair, lambda counts: counts[..., 0] / counts[..., 1], margin=0.01, resamples=400)
-        covered += found.low <= 0.01 <= found.high
-        wrong += found.p_equivalent < 0.05  # the difference is the margin itself
-    assert covered / 300 >= 0.92
-    assert wrong / 300 <= 0.07
-
-
-def test_runs_tested_on_other_videos_are_not_compared(home: Path) -> None:
-    one = score_run(Run(Variant("gad", home / "GAD.yaml"), 0, home / "out" / "gad" / "0"))
-    fewer = {name: made._replace(videos=made.videos[:-1]) for name, made in one.truths.items()}
-    with pytest.raises(DataError, match="were not tested on the same frames"):
-        check_same_test([one, one._replace(truths=fewer)])
-
-
-def test_predictions_that_are_gone_are_named(tmp_path: Path) -> None:
-    with pytest.raises(MissingDataError, match=r"no predictions at .*frames.csv"):
-        read_frames(tmp_path / "frames.csv", ["a"], "action")
 
 
 def test_a_smoke_run_takes_two_batches(home: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.packet import Packet
+from av.video.stream import VideoStream
 
 from gad_lightning.video.base import Picture
 from gad_lightning.video.decode import read_frames
@@ -39,6 +41,51 @@ def write_clip(path: Path, times: Sequence[float], size: tuple[int, int] = (32, 
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def write_at_rate(path: Path, codec: str, rate: Fraction = Fraction(25), **options: str) -> Path:
+    """Write 29 gray frames at a constant rate."""
+    with av.open(str(path), "w", format={".m2v": "mpeg2video"}.get(path.suffix)) as container:
+        stream = container.add_stream(codec, rate=rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for index in range(29):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(gray(index, 64, 64), format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def write_with_sound(path: Path, times: Sequence[float], seconds: float, **options: str) -> Path:
+    """Write gray frames at these times beside ``seconds`` of silence from 0 s."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"crf": "1", "bf": "0", **options})
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, TICKS)
+        sound = container.add_stream("aac", rate=48000, layout="mono")
+        for index in range(round(seconds * 48000 / 1024)):
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            silence.sample_rate, silence.pts, silence.time_base = 48000, 1024 * index, Fraction(1, 48000)
+            container.mux(sound.encode(silence))
+        for index, time in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(gray(index, 32, 32), format="rgb24")
+            frame.pts, frame.time_base = round(time * TICKS), Fraction(1, TICKS)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        container.mux(sound.encode())
+    return path
+
+
+def remux(
+    source: Path, target: Path, change: Callable[[int, Packet[VideoStream]], Iterable[Packet[VideoStream]]]
+) -> Path:
+    """Copy the packets of a file's first video stream; ``change`` gives what is written for each, by its number."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        packets = [packet for packet in old.demux(video=0) if packet.size]
+        for number, packet in enumerate(packets):
+            for changed in change(number, packet):
+                changed.stream = stream
+                new.mux(changed)
+    return target
 
 
 def read_numbers(path: Path) -> list[int]:

@@ -56,7 +56,7 @@ def test_real_videos_decode_to_the_frames_times_and_colors_of_their_manifest(sha
     for index, (seconds, picture) in enumerate(file):
         times.append(seconds)
         if str(index) in video["mean_rgb"]:
-            np.testing.assert_allclose(picture.mean((0, 1)), video["mean_rgb"][str(index)], atol=0.01)
+            np.testing.assert_allclose(picture.mean((0, 1)), video["mean_rgb"][str(index)], atol=0.03)
     assert len(times) == video["decoded_frames"]
     base = Fraction(video["time_base"])
     first = min(video["pts_first"])

@@ -67,6 +67,10 @@ class Backbone(Part, nn.Module):
     def max_positions(self) -> int:
         """Largest number of positions the language model was made for."""
 
+    def fix_positions(self, positions: int) -> None:
+        """Note how many positions the rows of a classifier have at most: what depends on it is chosen once, here."""
+        return
+
     @property
     @abstractmethod
     def attention_span(self) -> int | None:

@@ -67,6 +67,8 @@ def attend(
     from transformers.integrations.flex_attention import flex_attention_forward
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+    if settings.get("softcap") is not None or settings.get("s_aux") is not None:
+        return _attend_in_full(query, key, value, attention_mask, **settings), None
     if isinstance(attention_mask, BlockMask):
         flexed: tuple[Tensor, Any] = flex_attention_forward(module, query, key, value, attention_mask, **settings)
         return flexed
@@ -92,6 +94,46 @@ def attend(
         for block in blocks
     ]
     return torch.cat(parts, 2).transpose(1, 2).contiguous(), None
+
+
+def _attend_in_full(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scaling: float,
+    softcap: float | None = None,
+    s_aux: Tensor | None = None,
+    dropout: float = 0.0,
+    **unused: object,
+) -> Tensor:
+    """Attend with every score at hand, for models that do more to them than a softmax; see :func:`attend`.
+
+    Args:
+        query: (R, heads, T, width).
+        key: (R, key heads, S, width).
+        value: as ``key``.
+        mask: (R, 1, T, S) bool; None is plain causal attention.
+        scaling: factor of the scores.
+        softcap: scores become ``softcap * tanh(scores / softcap)`` (Gemma 2).
+        s_aux: (heads,) score of a sink that takes attention and gives nothing (GPT-OSS).
+        dropout: share of the weights that are dropped.
+        **unused: what only other kinds of attention need.
+
+    Returns:
+        (R, T, heads, width).
+    """
+    heads = query.shape[1] // key.shape[1]
+    key, value = key.repeat_interleave(heads, 1), value.repeat_interleave(heads, 1)
+    scores = query @ key.transpose(2, 3) * scaling
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
+    seen = mask if mask is not None else torch.ones_like(scores[:1, :1], dtype=torch.bool).tril()
+    scores = scores.float().masked_fill(~seen, -torch.inf)
+    if s_aux is not None:
+        scores = torch.cat([scores, s_aux.float().view(1, -1, 1, 1).expand(*scores.shape[:3], 1)], -1)
+    weights = scores.softmax(-1)[..., : key.shape[2]].to(value)
+    return (nn.functional.dropout(weights, dropout) @ value).transpose(1, 2).contiguous()
 
 
 def use_blocks(model: Any) -> None:

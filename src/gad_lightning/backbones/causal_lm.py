@@ -10,25 +10,20 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from gad_lightning.backbones import lora as adapters
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.blocks import dense_mask, use_blocks
+from gad_lightning.backbones.blocks import dense_mask
 from gad_lightning.backbones.connector import Connector, MLPConnector
+from gad_lightning.backbones.decoder import compute_layers_again, decoder_of, layers_of, span_of
 from gad_lightning.backbones.fingerprint import digest
 from gad_lightning.backbones.flex import flex_mask
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
 from gad_lightning.backbones.kv_cache import KVCache
-from gad_lightning.backbones.lora import (
-    PAPER_LORA,
-    adapter_names,
-    add_lora,
-    follow_autocast,
-    lora_layers,
-    merge_lora,
-    save_adapter_config,
-    some_logits,
-)
+from gad_lightning.backbones.lora import PAPER_LORA
 from gad_lightning.backbones.new_tokens import NewTokens
+from gad_lightning.backbones.probe import try_out
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
+from gad_lightning.backbones.rotation import fix_rotation
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part, checked_part
@@ -52,7 +47,7 @@ class CausalLM(Backbone):
             least 16 numbers, and a CPU has no backward pass for it. ``sdpa`` skips on a CPU, block by block.
 
     Raises:
-        SettingError: if the decoder is to be quantized and trained.
+        SettingError: if the decoder is to be quantized and trained, or the LoRA begins by chance.
 
     Source: Pang et al., ICLR 2026, section 4: Llama-3.2-1B-Instruct, LoRA r 128, alpha 256, dropout 0.05.
     """
@@ -73,6 +68,7 @@ class CausalLM(Backbone):
     ) -> None:
         super().__init__()
         check_quantization(quantization, lora)
+        adapters.check_lora(lora)
         self.language_model = language_model
         self.lora = lora
         self.lora_on_head = lora_on_head
@@ -123,15 +119,14 @@ class CausalLM(Backbone):
         self.width = schema.features.width
         self.window = schema.windows.frames
         self.model: Any = model
-        use_blocks(self.decoder)
         self._vocabulary = TokenizerVocabulary(tokenizer, model.get_input_embeddings().num_embeddings, self.new_tokens)
+        self.tail = try_out(model, self._vocabulary.ordinary(7))
         self._fingerprint = "" if self.lora is None else digest(model)
         if self.quantization is not None:
             quantize(self.decoder, self.quantization, self.dtype)
             mark_quantized(model, self.quantization)
         if self.gradient_checkpointing:
-            older = model.gradient_checkpointing_enable  # its name before activation_checkpointing_enable
-            getattr(model, "activation_checkpointing_enable", older)({"use_reentrant": False})
+            compute_layers_again(model)
 
     def build(self) -> None:
         """Make connector, new tokens and LoRA; freeze the rest."""
@@ -141,8 +136,8 @@ class CausalLM(Backbone):
         self.connector = checked_part(made, Connector, "backbone.connector")
         if self.lora is not None:
             self.model.requires_grad_(False)
-            self.model = add_lora(self.model, self.decoder, self.lora, self.lora_on_head)
-            self.lora_layers = lora_layers(self.model)
+            self.model = adapters.add_lora(self.model, self.decoder, self.lora, self.lora_on_head)
+            self.lora_layers = adapters.lora_layers(self.model)
             for parameter in self.model.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.float()
@@ -176,13 +171,12 @@ class CausalLM(Backbone):
     @property
     def decoder(self) -> Any:
         """The layers between embedding and head, last norm included."""
-        return self.causal_lm.model
+        return decoder_of(self.causal_lm)
 
     @property
     def blocks(self) -> Sequence[nn.Module]:
         """The decoder's layers."""
-        layers: Sequence[nn.Module] = self.decoder.layers
-        return layers
+        return layers_of(self.decoder)
 
     @property
     def config(self) -> Any:
@@ -197,20 +191,21 @@ class CausalLM(Backbone):
     @property
     def hidden_size(self) -> int:
         """H."""
-        return int(self.config.hidden_size)
+        return int(self.causal_lm.get_input_embeddings().embedding_dim)
 
     @property
     def max_positions(self) -> int:
         """Positions the model was made for."""
         return int(self.config.max_position_embeddings)
 
+    def fix_positions(self, positions: int) -> None:
+        """Choose the table of rotary positions for rows of that many tokens."""
+        fix_rotation(self.decoder, positions, self.hidden_size)
+
     @property
     def attention_span(self) -> int | None:
         """The model's own sliding window; None if no layer has one."""
-        span, layers = getattr(self.config, "sliding_window", None), getattr(self.config, "layer_types", None)
-        if span is None or (layers is not None and "sliding_attention" not in layers):
-            return None
-        return int(span)
+        return span_of(self.config)
 
     def embed(self, tokens: Tokens, frames: Tensor) -> Tensor:
         """Look up text, new tokens and frames: (R, T, H) in the decoder's number format."""
@@ -240,7 +235,7 @@ class CausalLM(Backbone):
             flex = self.attention == "flex" and cache is None  # a cache has another width at each step
             mask = flex_mask(known, self.window) if flex else dense_mask(tokens.places, known, self.window)
             positions = tokens.places.position
-        follow_autocast(self.lora_layers, tokens.ids.device.type)
+        adapters.follow_autocast(self.lora_layers, tokens.ids.device.type)
         vectors = self.embed(tokens, frames)
         states: Tensor = self.decoder(
             inputs_embeds=vectors, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=False
@@ -251,13 +246,14 @@ class CausalLM(Backbone):
         """Next-token logits of gathered states: (n, V + K), or (n, k) for ``ids``."""
         size = self.vocabulary.size
         head = self.causal_lm.get_output_embeddings()
+        states = self.tail.ready(self.causal_lm, states)
         if ids is None:
-            return torch.cat([head(states).float(), self.new_tokens.logits(states).float()], dim=1)
+            return self.tail.finish(torch.cat([head(states).float(), self.new_tokens.logits(states).float()], dim=1))
         known = ids < size
-        rows = some_logits(head, states, ids.clamp(max=size - 1))
+        rows = adapters.some_logits(head, states, ids.clamp(max=size - 1))
         if self.new_tokens.names:
             rows = torch.where(known, rows, self.new_tokens.logits(states).float()[:, (ids - size).clamp(min=0)])
-        return rows
+        return self.tail.finish(rows)
 
     def merge(self) -> float:
         """Fold the LoRA into the weights; see :meth:`Backbone.merge`.
@@ -270,7 +266,7 @@ class CausalLM(Backbone):
         if self.lora is None:
             return 0.0
         self.merged, self.lora_layers = True, []
-        return merge_lora(self.model)
+        return adapters.merge_lora(self.model)
 
     def trained_state(self) -> dict[str, Tensor]:
         """Trained weights by name.
@@ -286,12 +282,12 @@ class CausalLM(Backbone):
 
     def adapter_names(self) -> dict[str, str]:
         """Per trained LoRA weight, the name that peft saves it by."""
-        return adapter_names(self.model, {f"model.{name}": w for name, w in self.model.named_parameters()})
+        return adapters.adapter_names(self.model, {f"model.{name}": w for name, w in self.model.named_parameters()})
 
     def save_adapter_config(self, folder: Path) -> None:
         """Write peft's ``adapter_config.json``, with the base model's name and commit."""
-        save_adapter_config(self.model, folder, self.language_model, self.commit or self.revision)
+        adapters.save_adapter_config(self.model, folder, self.language_model, self.commit or self.revision)
 
     def fingerprint(self) -> str:
-        """Digest of the frozen decoder; empty where the whole decoder is trained."""
+        """Digest of the frozen decoder; empty where it is trained."""
         return self._fingerprint

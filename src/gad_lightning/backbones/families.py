@@ -198,7 +198,7 @@ def family_of(config: Any) -> Family:
     if kind not in FAMILIES:
         raise SettingError(
             f"Models of the type {kind!r} are not among the multimodal ones known here: {', '.join(FAMILIES)}.",
-            "take one of those, or its language model with backbones.causal_lm.CausalLM and a fresh connector",
+            "take one of those, or its language model with gad_lightning.CausalLM and a fresh connector",
         )
     FAMILIES[kind].check(config)
     return FAMILIES[kind]

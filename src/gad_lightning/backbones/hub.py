@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gad_lightning.backbones.decoder import check_config
 from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 WANTED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 """Files of a repository that are fetched: no pickles, no Python."""
@@ -156,7 +158,7 @@ def commit_of(folder: Path) -> str | None:
     return folder.name if from_hub else None
 
 
-def read_model(folder: Path, auto_class: str, dtype: torch.dtype) -> tuple[Any, Any]:
+def read_model(folder: Path, auto_class: str, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Read model and tokenizer of a folder; code that lies beside the weights never runs.
 
     Args:
@@ -165,16 +167,18 @@ def read_model(folder: Path, auto_class: str, dtype: torch.dtype) -> tuple[Any, 
         dtype: number format of the weights.
 
     Raises:
-        SettingError: if ``auto_class`` has no class for it.
-        DataError: if the weights are damaged.
+        SettingError: if ``auto_class`` has no class for it, its layers do not go by a mask, or it is an adapter.
+        DataError: if weights are damaged or missing.
     """
     import transformers
     from safetensors import SafetensorError
 
+    _refuse_adapter(folder)
     make = getattr(transformers, auto_class)
     try:
+        check_config(transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False), folder)
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        model = make.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa", trust_remote_code=False)
+        model, info = make.from_pretrained(folder, dtype=dtype, trust_remote_code=False, output_loading_info=True)
     except SafetensorError as error:
         raise DataError(f"The weights in {folder} are damaged: {error}", "fetch them again") from error
     except (OSError, ValueError, KeyError) as error:
@@ -182,4 +186,27 @@ def read_model(folder: Path, auto_class: str, dtype: torch.dtype) -> tuple[Any, 
             f"{folder} cannot be used as a language model: {error}",
             "take a model whose class transformers has, with its tokenizer",
         ) from error
+    except RuntimeError as error:  # weights of other shapes than the config says
+        raise DataError(f"The weights in {folder} do not fit its config.json: {error}", "fetch them again") from error
+    if missing := sorted(info["missing_keys"]):
+        raise DataError(
+            f"{folder} lacks {len(missing)} of the weights of a {type(model).__name__}, first {missing[0]!r}: they "
+            "would be random, and no checkpoint would keep them.",
+            "take the whole language model, with the head that writes tokens (no folder of a classifier)",
+        )
     return model, tokenizer
+
+
+def _refuse_adapter(folder: Path) -> None:
+    """Refuse a folder of peft, or a base beside an adapter, which would be put under our LoRA without a word.
+
+    Raises:
+        SettingError: naming the file.
+    """
+    adapter = folder / "adapter_config.json"
+    if adapter.is_file():
+        raise SettingError(
+            f"{folder} holds a LoRA adapter ({adapter.name}), not a whole language model.",
+            "merge it first (peft: model.merge_and_unload().save_pretrained(...)) and give that folder; to go on from "
+            "a classifier of this library, use init_from",
+        )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from torch import Tensor, nn
+
+Output = Tensor | tuple[Tensor, ...]
+"""States, or states and what a layer tells beside them."""
 
 
 @contextmanager
@@ -19,7 +21,7 @@ def feed_forward_at(layer: nn.Module, rows: Tensor) -> Iterator[None]:
         layer: of a Hugging Face decoder.
         rows: (n,) tokens of (R, T), counted row by row.
     """
-    feed_forward = getattr(layer, "mlp", None)
+    feed_forward = dict(layer.named_children()).get("mlp")
     if feed_forward is None:
         yield
         return
@@ -30,7 +32,7 @@ def feed_forward_at(layer: nn.Module, rows: Tensor) -> Iterator[None]:
         whole.append(states)
         return (states.reshape(1, -1, states.shape[-1])[:, rows], *more)
 
-    def scatter(module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> Any:
+    def scatter(module: nn.Module, inputs: tuple[Tensor, ...], output: Output) -> Output:
         states = whole.pop()
         made, *more = output if isinstance(output, tuple) else (output,)  # some give router scores beside it
         spread = made.new_zeros(states.shape[0] * states.shape[1], states.shape[2])

@@ -17,6 +17,30 @@ PAPER_LORA: dict[str, Any] = {"r": 128, "lora_alpha": 256, "lora_dropout": 0.05}
 """The paper's LoRA (section 4)."""
 
 
+REPEATABLE = (True, False, "gaussian", "orthogonal", "pissa", "olora")
+"""Ways to begin that leave the frozen weights alone, or change them by an exact decomposition of themselves."""
+
+TRANSPOSED = "Conv1D"
+"""Name of GPT-2's linear layers, whose weights are stored (in, out)."""
+QUANTIZED = ("Linear4bit", "Linear8bitLt")
+"""Names of bitsandbytes' linear layers."""
+
+
+def check_lora(settings: dict[str, Any] | None) -> None:
+    """Refuse a LoRA that begins by changing the frozen weights in a way that no checkpoint keeps.
+
+    Raises:
+        SettingError: naming the setting.
+    """
+    begin = (settings or {}).get("init_lora_weights", True)
+    if begin not in REPEATABLE:
+        raise SettingError(
+            f"backbone.lora.init_lora_weights is {begin!r}, which changes the frozen weights by chance or by data, and "
+            "no checkpoint keeps them: a loaded classifier would be another one.",
+            f"choose one of {', '.join(map(repr, REPEATABLE))}",
+        )
+
+
 def add_lora(model: Any, decoder: nn.Module, settings: dict[str, Any], on_head: bool) -> nn.Module:
     """Put LoRA on every linear layer of the decoder, and on the language model's head if asked.
 
@@ -32,23 +56,33 @@ def add_lora(model: Any, decoder: nn.Module, settings: dict[str, Any], on_head: 
         The peft model around ``model``.
 
     Raises:
-        SettingError: if a setting is not one of ``peft.LoraConfig``'s.
+        SettingError: if a setting is not one of ``peft.LoraConfig``'s, or does not fit the model.
     """
     from peft import LoraConfig, get_peft_model
 
     head = model.get_output_embeddings()
     if on_head:
         model.config.tie_word_embeddings = False  # else peft warns of what merge_lora takes care of
-    chosen = {layer for layer in decoder.modules() if isinstance(layer, nn.Linear)} | ({head} if on_head else set())
+    chosen = {layer for layer in decoder.modules() if _is_linear(layer)} | ({head} if on_head else set())
     names = [name for name, layer in model.named_modules() if layer in chosen]
+    shape = {"fan_in_fan_out": True} if any(type(layer).__name__ == TRANSPOSED for layer in chosen) else {}
     try:
-        config = LoraConfig(**{"target_modules": names, "bias": "none", **settings})
+        config = LoraConfig(**{"target_modules": names, "bias": "none", **shape, **settings})
+        wrapped: nn.Module = get_peft_model(model, config)
     except TypeError as error:
         raise SettingError(
             f"backbone.lora has a setting that peft does not know: {error}.", "see peft.LoraConfig"
         ) from error
-    wrapped: nn.Module = get_peft_model(model, config)
+    except ValueError as error:
+        raise SettingError(
+            f"backbone.lora does not fit {type(model).__name__}: {error}", "see peft.LoraConfig, or set it to null"
+        ) from error
     return wrapped
+
+
+def _is_linear(layer: nn.Module) -> bool:
+    """Whether a layer is linear and no more, quantized or not: routers of experts are subclasses that give more."""
+    return type(layer) is nn.Linear or type(layer).__name__ in (TRANSPOSED, *QUANTIZED)
 
 
 def lora_layers(model: nn.Module) -> list[nn.Module]:

@@ -128,8 +128,3 @@ class MultimodalLM(CausalLM):
     def made(self) -> dict[str, tuple[Part, int]]:
         """Nothing: the connector comes with the model."""
         return {}
-
-    @property
-    def decoder(self) -> Any:
-        """The language model between embedding and head, last norm included."""
-        return self.causal_lm.model.language_model

@@ -33,6 +33,12 @@ class TokenizerVocabulary:
         # SentencePiece tokenizers put a space before every text of their own accord
         self.adds_space = bool(pieces) and pieces[0].startswith("\u2581")
 
+    def ordinary(self, count: int) -> list[int]:
+        """Ids of some tokens with a text of their own, spread over the vocabulary; fewer if it has not so many."""
+        known = sorted(set(self.tokenizer.get_vocab().values()) - set(self.tokenizer.all_special_ids))
+        known = [token for token in known if token < self.size]
+        return known[len(known) // 4 :: max(1, len(known) // 2 // count)][:count]
+
     def encode(self, text: str) -> list[int]:
         """Token ids of ``text``, without begin or end."""
         if self.adds_space and text.startswith(" "):

@@ -156,6 +156,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
                     "make data.short_memory, data.long_memory or data.chunk smaller, let the context write less, or "
                     "take another language model",
                 )
+        self.backbone.fix_positions(needed)
 
     def forward(self, frames: Tensor, frame_counts: Tensor | None = None, task: int = 0) -> Tensor:
         """Say what happens at the last frame of each sample.

@@ -68,20 +68,21 @@ class Shareable(TrainedWeights):
         map_location: str | torch.device = "cpu",
         allowed: Sequence[str] = ALLOWED_PACKAGES,
     ) -> Self:
-        """Make the classifier of a folder written by :meth:`save_pretrained`, or of a hub repository.
+        """Make the classifier of a folder written by :meth:`save_pretrained`, a hub repository, or a checkpoint.
 
         Args:
-            name_or_folder: ``owner/name`` on the hub, or a folder.
+            name_or_folder: ``owner/name`` on the hub, a folder, a .ckpt file, or the URL of one.
             revision: of the repository.
             map_location: device.
             allowed: packages whose classes it may name; add your own package's for your own parts.
 
         Raises:
-            MissingDataError: if there is no such folder or repository.
+            MissingDataError: if there is no such folder, repository or file.
             CheckpointError: if it is damaged, or describes a classifier of another class than this one.
         """
-        content = _read_shared(snapshot(str(name_or_folder), revision, weights=False))
-        return cls.made_again(content, str(name_or_folder), map_location, allowed)
+        return cls.made_again(
+            _read_source(name_or_folder, revision), redact(str(name_or_folder)), map_location, allowed
+        )
 
     def push_to_hub(self, repository: str, facts: CardFacts, private: bool = True) -> str:
         """Write the folder of :meth:`save_pretrained` to the hub.
@@ -119,9 +120,29 @@ class Shareable(TrainedWeights):
             MissingDataError: if there is no such source.
             CheckpointError: if it has another base, LoRA or kind of features.
         """
-        is_file = "://" in str(source) or Path(source).is_file() or Path(source).suffix == ".ckpt"
-        content = read_checkpoint(source) if is_file else _read_shared(snapshot(str(source), revision, weights=False))
-        return warm_start(self, content, redact(str(source)))
+        return warm_start(self, _read_source(source, revision), redact(str(source)))
+
+
+def is_checkpoint(source: str | Path) -> bool:
+    """Whether a classifier's source is a checkpoint, a file or a URL; if not it is a folder or a hub repository.
+
+    Example:
+        >>> is_checkpoint("runs/best.ckpt"), is_checkpoint("https://a.org/x"), is_checkpoint("owner/name")
+        (True, True, False)
+    """
+    return "://" in str(source) or Path(source).suffix == ".ckpt" or Path(source).expanduser().is_file()
+
+
+def is_on_hub(source: str | Path) -> bool:
+    """Whether a classifier's source is no file, folder or URL, so that only the hub can have it."""
+    return not is_checkpoint(source) and not Path(source).expanduser().exists()
+
+
+def _read_source(source: str | Path, revision: str | None) -> dict[str, Any]:
+    """The content of a checkpoint, wherever a classifier may come from: a file, a URL, a folder, the hub."""
+    if is_checkpoint(source):
+        return read_checkpoint(source)
+    return _read_shared(snapshot(str(source), revision, weights=False))
 
 
 def _read_shared(folder: Path) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from typing import Any
 
 import yaml
 
+from gad_lightning.results.run_folder import CONFIG, run_folder_of
+
 
 def config_beside(checkpoint: Path) -> Path:
     """The config that a run leaves beside its checkpoints."""
-    return checkpoint.parent.parent / "config.yaml"
+    return run_folder_of(checkpoint) / CONFIG
 
 
 def changed(before: Path, now: str) -> list[str]:

@@ -23,7 +23,8 @@ from gad_lightning.cli.loading import PARSER_MODE
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.redact import redact
-from gad_lightning.schema import DataSchema
+from gad_lightning.results.run_folder import BEST, FINAL
+from gad_lightning.results.standard import monitored
 from gad_lightning.training.checkpoint_files import WholeCheckpointIO, newest_checkpoint
 from gad_lightning.training.interruption import Interruption
 
@@ -204,7 +205,7 @@ class RunCLI(LightningCLI):
             dirpath=folder if folder and root in folder.parents else None,
             monitor=monitor,
             mode="max",
-            filename="best" if monitor else "final",
+            filename=BEST if monitor else FINAL,
             save_last=True,
             enable_version_counter=False,
         )
@@ -225,10 +226,3 @@ class RunCLI(LightningCLI):
     def before_predict(self) -> None:
         """Let predictions go once they are written: the states of a long video do not fit memory."""
         self.config_init["predict"]["return_predictions"] = False
-
-
-def monitored(schema: DataSchema) -> str:
-    """The metric that the best checkpoint is chosen by: segment-F1 of the first per-frame task, else Top-1."""
-    task = next((task for task in schema.tasks if task.per_frame), schema.tasks[0])
-    metric = "segment_f1" if task.per_frame else "top1"
-    return f"val/{metric}" if len(schema.tasks) == 1 else f"val/{task.name}_{metric}"

@@ -13,7 +13,7 @@ from lightning import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
-from gad_lightning.data.checks import check_same_kind, check_settings, distinct, warn_of_absent
+from gad_lightning.data.checks import check_choice, check_labels, check_same_kind, check_settings, distinct
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.loader import LateLoader, outlive_signals
 from gad_lightning.data.plans import Chunks, EveryQuery, Plans, PublishedWindows, StridedQueries
@@ -24,7 +24,7 @@ from gad_lightning.data.statistics import feature_statistics
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.parts import AcceptsEarlierNames
 from gad_lightning.schema import SEPARATOR, DataSchema, FeatureSpec, LabelSet, Mode, Task, Windows, check_names
-from gad_lightning.types import IGNORED, Batch
+from gad_lightning.types import Batch
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -139,6 +139,7 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
             DataError, SettingError: if the data or a setting cannot be used.
         """
         check_settings(self)
+        check_choice(self.tasks)
         return DataSchema(self.tasks, tuple(self.goals), self.features, self.windows)
 
     @cached_property
@@ -204,18 +205,13 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         classes = self.schema.tasks[0].labels
         check_same_kind(videos, self.schema.features)
         timelines = [timeline(record, classes) for record in videos]
-        if training:
-            warn_of_absent(timelines, classes)
         single = [record.name for record, laid in zip(videos, timelines, strict=True) if laid.queries.label.ndim == 1]
         if self.multi_label and (single or not classes.multi_label):
             raise SettingError(
                 f"data.multi_label is set, and {type(self).__name__} has one label a frame.", "leave it out"
             )
-        if training and all((laid.queries.label == IGNORED).all() for laid in timelines):
-            raise DataError(
-                f"No frame of the {len(videos)} {split} videos is labeled: there is nothing to train on.",
-                "correct the segments, the classes or the splits",
-            )
+        if training:
+            check_labels(timelines, classes)
         plans = self._plans(videos, [laid.queries for laid in timelines], training)
         return WindowDataset(videos, timelines, plans, self.windows, self.first_video(split), training, published)
 

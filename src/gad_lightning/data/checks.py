@@ -12,7 +12,8 @@ import numpy as np
 from gad_lightning.data.records import Timeline, VideoRecord
 from gad_lightning.data.windows import check_windows
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.schema import FeatureSpec, LabelSet
+from gad_lightning.schema import FeatureSpec, LabelSet, Task
+from gad_lightning.types import IGNORED
 from gad_lightning.video.features.feature_file import check_features
 
 if TYPE_CHECKING:
@@ -77,20 +78,50 @@ def check_same_kind(records: Sequence[VideoRecord], expected: FeatureSpec) -> No
             raise DataError(f"The features of {where} hold no frame.", "encode the video again or leave it out")
 
 
-def warn_of_absent(timelines: Sequence[Timeline], classes: LabelSet) -> list[str]:
-    """Warn of classes that no training frame has: they are legal, but cannot be learned.
+def check_choice(tasks: Sequence[Task]) -> None:
+    """Refuse data with one class, which every answer names; of several tasks some may have one.
+
+    Raises:
+        DataError: naming the class.
+    """
+    for task in tasks:
+        names = [name for index, name in enumerate(task.labels.names) if index != task.labels.ignore]
+        if len(names) > 1 or task.labels.multi_label:
+            return
+    raise DataError(
+        f"{names[0]!r} is the only class: there is nothing to choose.",
+        "label a second class; if frames outside all segments are one, set data.background to its name",
+    )
+
+
+def check_labels(timelines: Sequence[Timeline], classes: LabelSet) -> list[str]:
+    """Refuse training videos that show one class of the first task only; warn of classes that none of them shows.
 
     Returns:
-        Their names, in the order of the class list.
+        The names of those, in the order of the class list: they are legal, but cannot be learned.
+
+    Raises:
+        DataError: if no frame is labeled, or all have one label.
     """
-    seen = np.zeros(len(classes.names), dtype=np.bool_)
+    seen, empty = np.zeros(len(classes.names), dtype=np.bool_), False
     for laid in timelines:
-        labels, first_task = laid.queries.label, laid.queries.task == 0
+        labels = laid.queries.label[laid.queries.task == 0]
         if labels.ndim == 2:
-            seen |= (labels[first_task] > 0).any(0)
+            seen |= (labels > 0).any(0)
+            empty |= bool((labels == 0).all(1).any())
         else:
-            present = np.unique(labels[first_task])
-            seen[present[present >= 0]] = True
+            seen[np.unique(labels[labels != IGNORED])] = True
+    if not seen.any() and all((laid.queries.label == IGNORED).all() for laid in timelines):
+        raise DataError(
+            f"No frame of the {len(timelines)} training videos is labeled: there is nothing to train on.",
+            "correct the segments, the classes or the splits",
+        )
+    if seen.sum() + empty == 1:
+        only = repr(classes.names[int(seen.argmax())]) if seen.any() else "without a class"
+        raise DataError(
+            f"All labeled frames of the {len(timelines)} training videos are {only}: there is nothing to tell apart.",
+            "label a second class, or correct the splits",
+        )
     absent = [name for index, name in enumerate(classes.names) if not seen[index] and index != classes.ignore]
     if absent:
         some = ", ".join(map(repr, absent[:5])) + (", ..." if len(absent) > 5 else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from gad_lightning.atomic import make_folder
 from gad_lightning.errors import DataError, MissingDataError, SettingError
+from gad_lightning.schema import normalized
 from gad_lightning.video.encode import encode_videos
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 from gad_lightning.video.encoding.run import Settings
@@ -59,8 +60,7 @@ class FeatureStore:
     @property
     def names(self) -> set[str]:
         """All videos that the folder has features or a video file of."""
-        endings = ((self.given, READERS), (self.root / "videos", VIDEO_ENDINGS))
-        return {path.stem for folder, known in endings for path in folder.glob("*.*") if path.suffix.lower() in known}
+        return {*_by_name(self.given, READERS), *_by_name(self.root / "videos", VIDEO_ENDINGS)}
 
     def open(self, names: Sequence[str]) -> dict[str, FeatureFile]:
         """Find the features of videos, encoding those that have none.
@@ -75,26 +75,27 @@ class FeatureStore:
                 f"data.fps is {self.fps:g}, and {self.given} says its features are at {stated.fps:g} a second.",
                 "leave data.fps out, or make the features at that rate",
             )
-        paths = {name: self._given(name) for name in names}
+        paths: dict[str, Path | None] = dict.fromkeys(names)
+        there = _by_name(self.given, READERS)
+        for name in names:
+            paths[name] = min(there.get(name, ()), key=_preference, default=None)
         left = [name for name, path in paths.items() if path is None]
         paths.update(self._encoded(left))
         return {name: FeatureFile(path, self.fps) for name, path in paths.items() if path is not None}
 
-    def _given(self, name: str) -> Path | None:
-        paths = (self.given / f"{name}{ending}" for ending in READERS)
-        return next((path for path in paths if path.is_file()), None)
-
     def _encoded(self, names: Sequence[str]) -> dict[str, Path]:
         if not names:
             return {}
-        paths = {name: self.cache / f"{name}.npy" for name in names}
-        left = [name for name, path in paths.items() if not path.is_file()]
+        here = _by_name(self.cache, READERS)
+        left = [name for name in names if name not in here]
         if left:
-            there = self._videos()
-            missing = [self._video(name, there.get(name, [])) for name in left]
+            there = _by_name(self.root / "videos", VIDEO_ENDINGS)
+            missing = {name: self._video(name, there.get(name, [])) for name in left}
             with FileLock(make_folder(self.cache) / ".lock"):
-                self._encode([video for video in missing if not paths[video.stem].is_file()])
-        return paths
+                here = _by_name(self.cache, READERS)
+                self._encode([video for name, video in missing.items() if name not in here])
+            here = _by_name(self.cache, READERS)
+        return {name: here[name][0] for name in names}
 
     def _encode(self, videos: Sequence[Path]) -> None:
         if not videos:
@@ -111,13 +112,6 @@ class FeatureStore:
                 "replace them or take them out of the CSV files; the others are encoded and kept",
             )
 
-    def _videos(self) -> dict[str, list[Path]]:
-        found: dict[str, list[Path]] = {}
-        for path in sorted((self.root / "videos").glob("*.*")):
-            if path.suffix.lower() in VIDEO_ENDINGS:
-                found.setdefault(path.stem, []).append(path)
-        return found
-
     def _video(self, name: str, found: Sequence[Path]) -> Path:
         if len(found) == 1:
             return found[0]
@@ -127,3 +121,17 @@ class FeatureStore:
             f"The video {name!r} has neither {self.given / name}.npy nor {self.root / 'videos' / name}.mp4.",
             "put one of them there, or correct the name in the CSV files (a file's name without its ending)",
         )
+
+
+def _by_name(folder: Path, endings: Collection[str]) -> dict[str, list[Path]]:
+    """Files of a folder by the name of their video, as CSV files name it; some disks keep names in Unicode form NFD."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*.*")):
+        if path.suffix.lower() in endings and path.is_file():
+            found.setdefault(normalized(path.stem), []).append(path)
+    return found
+
+
+def _preference(path: Path) -> int:
+    """Which of several feature files of one video is read: the lowest."""
+    return list(READERS).index(path.suffix.lower())

@@ -15,7 +15,7 @@ from gad_lightning.data.overlaps import overlaps
 from gad_lightning.data.records import FeatureSource, VideoRecord
 from gad_lightning.data.tables import IGNORE, SegmentRow, VideoRow, read_segments, read_videos
 from gad_lightning.errors import DataError
-from gad_lightning.schema import check_names
+from gad_lightning.schema import alike, check_names, normalized
 from gad_lightning.segments import Segment, frames_between
 from gad_lightning.types import IGNORED
 from gad_lightning.video.encoders import Encoder
@@ -62,7 +62,7 @@ class OwnVideos(ActionDataModule):
         super().__init__(**loading)
         self.root = Path(root)
         self.given_names = class_names
-        self.background = background
+        self.background = None if background is None else normalized(background)
         self.fps = fps
         self.encoder = encoder
 
@@ -98,7 +98,17 @@ class OwnVideos(ActionDataModule):
     def listed_videos(self) -> dict[str, VideoRow] | None:
         """Rows of ``videos.csv`` by video; None if there is no such file."""
         path = self.home / "videos.csv"
-        return read_videos(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        videos = read_videos(path)
+        for what in ("goal", "group"):
+            for one, other in alike(video._asdict()[what] for video in videos.values()):
+                warnings.warn(
+                    f"{path} has the {what}s {one!r} and {other!r}, which differ by capitals or forms of letters only: "
+                    "they count as two.",
+                    stacklevel=2,
+                )
+        return videos
 
     @property
     def unlisted(self) -> list[str]:
@@ -108,11 +118,16 @@ class OwnVideos(ActionDataModule):
     @cached_property
     def class_names(self) -> Sequence[str]:
         """As given, or the background and the labels in alphabetical order."""
+        first = [] if self.background is None else [self.background]
         if self.given_names is None:
             found = {row.label for rows in self.segment_rows.values() for row in rows}
-            first = [] if self.background is None else [self.background]
+            for one, other in alike([*first, IGNORE, *sorted(found)]):
+                raise DataError(
+                    f"{self._where(one)} and {self._where(other)} differ by capitals or forms of letters only.",
+                    "write them alike, or list both in data.class_names if they are two classes",
+                )
             return [*first, *sorted(found - {self.background, IGNORE})]
-        names = check_names(self.given_names, "data.class_names")
+        names = tuple(map(normalized, check_names(self.given_names, "data.class_names")))
         if self.background is not None and self.background not in names:
             raise DataError(
                 f"data.class_names has no {self.background!r}, which frames outside all segments are.",
@@ -121,6 +136,13 @@ class OwnVideos(ActionDataModule):
         if IGNORE in names:
             raise DataError(f"data.class_names has {IGNORE!r}, the label of what is left out.", "take another name")
         return names
+
+    def _where(self, label: str) -> str:
+        """A label, and the first row that has it."""
+        rows = [row for rows in self.segment_rows.values() for row in rows if row.label == label]
+        if not rows:
+            return f"The label {label!r}"
+        return f"{label!r} ({self.segments_file}, line {min(row.line for row in rows)})"
 
     @cached_property
     def goals(self) -> Sequence[str]:

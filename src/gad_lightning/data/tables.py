@@ -1,4 +1,7 @@
-"""Reads the two CSV files of own data; every fault is reported with file and line."""
+"""Reads the two CSV files of own data; every fault is reported with file and line.
+
+Texts are read as a person reads them: Unicode form NFC, one space between words and none around, nothing invisible.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gad_lightning.errors import DataError, MissingDataError
+from gad_lightning.schema import normalized
 
 IGNORE = "ignore"
 """The label of stretches that enter neither loss nor metrics."""
@@ -85,7 +89,7 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, st
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restval="", skipinitialspace=True, strict=True)
-            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            reader.fieldnames = [normalized(name) for name in reader.fieldnames or ()]
             _check_header(path, reader.fieldnames, needed)
             for row in reader:
                 if None in row:
@@ -93,7 +97,7 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, st
                         f"{path}, line {reader.line_num}: it has more values than the first line has names.",
                         'put a label with commas in quotes: "stir, slowly"',
                     )
-                values = {name: value.strip() for name, value in row.items()}
+                values = {name: normalized(value) for name, value in row.items()}
                 if any(values.values()):  # tables leave rows of commas behind
                     yield reader.line_num, values
     except csv.Error as error:
@@ -104,6 +108,12 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, st
 
 
 def _check_header(path: Path, found: Sequence[str], needed: Sequence[str]) -> None:
+    twice = [name for name in dict.fromkeys(found) if name and found.count(name) > 1]
+    if twice:
+        raise DataError(
+            f"{path} has {found.count(twice[0])} columns named {twice[0]!r}; its first line is {','.join(found)!r}.",
+            "keep one of them, or rename the others",
+        )
     missing = [name for name in needed if name not in found]
     if missing:
         raise DataError(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gad_lightning.metrics.frame_metric import LabelMetric
 from gad_lightning.metrics.functional.f1 import Average, F1Details, check_average, check_class_counts, f1_details
+from gad_lightning.metrics.functional.labels import Ignored, check_ignored
 from gad_lightning.metrics.functional.point_f1 import Reference, check_points, point_counts
 
 
@@ -28,8 +29,9 @@ class PointF1(LabelMetric):
         average: ``"micro"``, ``"macro"`` or ``"macro_all"``, as in :class:`~gad_lightning.SegmentF1`.
         reference: ``"start"``; ``"middle"`` of the segment as published, half a frame early for a segment that
             reaches the end of its video; or ``"true_middle"``, the same for all segments.
-        ignore_index: label that acts as a second background, or None.
+        ignore_index: label of frames that are not scored, or None.
         class_counts: (C,) how often each class occurs in training, as in :class:`~gad_lightning.SegmentF1`.
+        ignored_frames: ``"cut"`` or ``"published"``, as in :class:`~gad_lightning.SegmentF1`.
         **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.FrameMetric`.
 
     Raises:
@@ -57,15 +59,18 @@ class PointF1(LabelMetric):
         reference: Reference = "start",
         ignore_index: int | None = None,
         class_counts: Sequence[int] | None = None,
+        ignored_frames: Ignored = "cut",
         **frames: Any,
     ) -> None:
         super().__init__(num_classes, background=background, ignore_index=ignore_index, **frames)
         check_points(tolerance_seconds, fps, reference)
         check_average(average)
+        check_ignored(ignored_frames)
         check_class_counts(class_counts, num_classes)
         self.tolerance_frames = tolerance_seconds * fps
         self.average: Average = average
         self.reference: Reference = reference
+        self.ignored_frames: Ignored = ignored_frames
         self.class_counts = class_counts
 
     def compute(self) -> Tensor:
@@ -78,5 +83,5 @@ class PointF1(LabelMetric):
         return details
 
     def _details(self) -> F1Details:
-        counts = point_counts(self.table(), self.classes, self.tolerance_frames, self.reference)
+        counts = point_counts(self.table(), self.classes, self.tolerance_frames, self.reference, self.ignored_frames)
         return f1_details(counts, self.classes, self.average, self.class_counts)

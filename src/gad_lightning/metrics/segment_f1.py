@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gad_lightning.metrics.frame_metric import LabelMetric
 from gad_lightning.metrics.functional.f1 import Average, F1Details, check_average, check_class_counts, f1_details
+from gad_lightning.metrics.functional.labels import Ignored, check_ignored
 from gad_lightning.metrics.functional.segment_f1 import check_overlap, segment_counts
 
 
@@ -26,8 +27,10 @@ class SegmentF1(LabelMetric):
         overlap: smallest temporal IoU, in (0, 1], that counts as a match.
         average: ``"micro"`` over all segments; ``"macro"``, the mean over the classes that occur in truth or
             prediction; ``"macro_all"``, the published mean over all classes, absent ones counting as 0.
-        ignore_index: label that acts as a second background (in THUMOS'14 "ambiguous"), or None. It cuts a true
-            segment in two, and a prediction over it is not cut, as published.
+        ignore_index: label of frames that are not scored (in THUMOS'14 "ambiguous"), or None.
+        ignored_frames: ``"cut"`` takes the frames whose truth is ignored out of truth and prediction before segments
+            are made, so that nothing said of them counts. ``"published"`` treats them as background: they cut a true
+            segment in two, a prediction over them is not cut, and one within them is wrong.
         class_counts: (C,) how often each class occurs in training, for ``details()["bands"]``: micro scores over the
             classes seen more than 100 times ("many"), 20 to 100 ("medium"), 1 to 19 ("few") and never ("unseen").
         **frames: ``gaps`` and ``conflicts``, see :class:`~gad_lightning.FrameMetric`.
@@ -53,13 +56,16 @@ class SegmentF1(LabelMetric):
         average: Average = "micro",
         ignore_index: int | None = None,
         class_counts: Sequence[int] | None = None,
+        ignored_frames: Ignored = "cut",
         **frames: Any,
     ) -> None:
         super().__init__(num_classes, background=background, ignore_index=ignore_index, **frames)
         check_overlap(overlap)
+        check_ignored(ignored_frames)
         check_average(average)
         check_class_counts(class_counts, num_classes)
         self.overlap = overlap
+        self.ignored_frames: Ignored = ignored_frames
         self.average: Average = average
         self.class_counts = class_counts
 
@@ -73,5 +79,5 @@ class SegmentF1(LabelMetric):
         return details
 
     def _details(self) -> F1Details:
-        counts = segment_counts(self.table(), self.classes, self.overlap)
+        counts = segment_counts(self.table(), self.classes, self.overlap, self.ignored_frames)
         return f1_details(counts, self.classes, self.average, self.class_counts)

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from gad_lightning.report.markup import tag
-from gad_lightning.report.runs import Floats, Ints
+from gad_lightning.results.rows import Floats, Ints
 
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 38
 
@@ -140,11 +140,11 @@ def matrix(title: str, confusion: Ints, names: Sequence[str], chosen: Sequence[i
         picture.append(tag("text", shown[truth], x=room - 6, y=middle, text_anchor="end"))
         turned = f"rotate(-90 {middle} {room - 6})"
         picture.append(tag("text", shown[truth], x=middle, y=room - 6, transform=turned))
-        for column, said in enumerate(chosen):
-            frames = int(confusion[truth, said])
+        for column, found in enumerate(chosen):
+            frames = int(confusion[truth, found])
             share = frames / max(int(totals[truth]), 1)
-            about = f"{names[truth]}, said {names[said]}: {frames} frames, {share:.0%}"
-            kind = "none" if not frames else "right" if truth == said else "wrong"
+            about = f"{names[truth]}, predicted {names[found]}: {frames} frames, {share:.0%}"
+            kind = "none" if not frames else "right" if truth == found else "wrong"
             cell = {"x": room + size * column, "y": room + size * row, "width": size - 1, "height": size - 1}
             shade = None if not frames else round(0.12 + 0.88 * share, 3)
             picture.append(tag("rect", tag("title", about), **cell, fill_opacity=shade, class_=kind))

@@ -10,14 +10,15 @@ from xml.etree.ElementTree import Element
 import numpy as np
 import torch
 
-from gad_lightning.metrics.functional.f1 import BANDS
+from gad_lightning.metrics.functional.f1 import BANDS, band_title
 from gad_lightning.report.charts import Axes, Line, chart, matrix, reaching, scatter
 from gad_lightning.report.embedding import purity, silhouette, standardized, tsne
 from gad_lightning.report.markup import Child, number, table, tag
-from gad_lightning.report.merging import Asked
-from gad_lightning.report.runs import Run
+from gad_lightning.report.merging import TaskOfRuns
+from gad_lightning.report.runs import RunTraces
 from gad_lightning.report.scores import worst_confusions
 from gad_lightning.report.timelines import legend
+from gad_lightning.results.standard import OVERLAP
 from gad_lightning.schema import LabelSet
 
 MATRIX = 40
@@ -47,7 +48,7 @@ def _bar(share: float, color: int) -> Element:
     return tag("span", number(share), tag("i", class_=f"bar ink c{color % 8}", style=f"width:{width:.1f}px"))
 
 
-def classes(asked: Asked, more: str) -> Element:
+def classes(asked: TaskOfRuns, more: str) -> Element:
     """F1 of every class and of rare and frequent ones."""
     heads = ["class", "true segments", *asked.names] if asked.per_frame else ["class", "asked", *asked.names]
     support, values = _class_values(asked)
@@ -61,7 +62,7 @@ def classes(asked: Asked, more: str) -> Element:
         for index in order
         if support[index] or any(value[index] > 0 for value in values)
     ]
-    what = "Segment-F1 (IoU 0.1)" if asked.per_frame else "Share named right"
+    what = f"Segment-F1 (IoU {OVERLAP:g})" if asked.per_frame else "Share named right"
     return section(
         f"Classes{more}",
         tag("p", f"{what} of each class, the most frequent in the truth first.", class_="note"),
@@ -76,7 +77,7 @@ def _folded(title: str, part: Element) -> Element:
     return tag("details", tag("summary", title), part)
 
 
-def _class_values(asked: Asked) -> tuple[np.ndarray, list[np.ndarray]]:
+def _class_values(asked: TaskOfRuns) -> tuple[np.ndarray, list[np.ndarray]]:
     """How often each class occurs in the truth, and per run its F1 (or recall where clips are asked about)."""
     if asked.per_frame and all(scores.segment is not None for scores in asked.scores):
         details = [scores.segment["per_class"] for scores in asked.scores if scores.segment is not None]
@@ -86,19 +87,16 @@ def _class_values(asked: Asked) -> tuple[np.ndarray, list[np.ndarray]]:
     return totals[0], right
 
 
-def _bands(asked: Asked) -> Element | None:
+def _bands(asked: TaskOfRuns) -> Element | None:
     """F1 by how frequent a class is."""
     found = [scores.segment["bands"] for scores in asked.scores if scores.segment is not None]
     present = [band for band in BANDS if any(band[0] in of_run for of_run in found)]
     if not found or not present:
         return None
     by = "training segments" if asked.scores[0].banded_by == "training" else "true segments seen here"
-    titles = {
-        name: f"{name}: {low}" + ("" if low == high else f"-{high}" if high else "+") for name, low, high in present
-    }
     rows: list[list[Child]] = [
         [
-            titles[name],
+            band_title(name),
             *(_bar(float(of_run[name]["f1"]), place) if name in of_run else "-" for place, of_run in enumerate(found)),
         ]
         for name, _, _ in present
@@ -106,25 +104,27 @@ def _bands(asked: Asked) -> Element | None:
     return tag("div", tag("h3", f"By frequency ({by} of a class)"), table(["classes", *asked.names], rows, "bars"))
 
 
-def confusions(asked: Asked, more: str) -> Element:
+def confusions(asked: TaskOfRuns, more: str) -> Element:
     """A matrix and the most frequent errors of every run."""
     parts = []
     for name, scores in zip(asked.names, asked.scores, strict=True):
         totals = scores.confusion.sum(1) + scores.confusion.sum(0)
         chosen = sorted(index for index in np.argsort(-totals, kind="stable")[:MATRIX].tolist() if totals[index])
         rows = [
-            [truth, said, number(frames, 0), f"{share:.0%}"]
-            for truth, said, frames, share in worst_confusions(scores.confusion, asked.labels.names)
+            [truth, predicted, number(frames, 0), f"{share:.0%}"]
+            for truth, predicted, frames, share in worst_confusions(scores.confusion, asked.labels.names)
         ]
-        errors = table(["truth", "said", "frames", "of the truth's"], rows, "pairs") if rows else tag("p", "No error.")
+        errors = (
+            table(["truth", "predicted", "frames", "of the truth's"], rows, "pairs") if rows else tag("p", "No error.")
+        )
         picture = matrix(name, scores.confusion, asked.labels.names, chosen)
         parts.append(tag("div", tag("h3", name), tag("div", picture, errors, class_="figures")))
-    note = "Rows are the truth, columns what was said; the shade is the share of the row's frames. Point at a cell."
+    note = "Rows are the truth, columns the prediction; the shade is the share of the row's frames. Point at a cell."
     hidden = f" The {MATRIX} most frequent classes are shown." if len(asked.labels.names) > MATRIX else ""
     return section(f"Confusions{more}", tag("p", note + hidden, class_="note"), *parts)
 
 
-def calibration(asked: Asked, more: str) -> Element:
+def calibration(asked: TaskOfRuns, more: str) -> Element:
     """Reliability: how often a confidence is right."""
     lines = [Line("perfect", [(0, 0), (1, 1)], 7, dashed=True)]
     for place, (name, scores) in enumerate(zip(asked.names, asked.scores, strict=True)):
@@ -159,7 +159,7 @@ def _sure_counts(frames: Sequence[int]) -> list[tuple[float, float]]:
     return points
 
 
-def delays(asked: Asked, more: str) -> Element | None:
+def delays(asked: TaskOfRuns, more: str) -> Element | None:
     """How long after its start an action is found."""
     if not asked.per_frame or any(scores.delay is None for scores in asked.scores):
         return None
@@ -200,7 +200,7 @@ def _stairs(seconds: np.ndarray, total: int, longest: float) -> list[tuple[float
     return [*corners, (longest, shares[-1])]
 
 
-def curves(runs: Sequence[Run]) -> Element | None:
+def curves(runs: Sequence[RunTraces]) -> Element | None:
     """What was logged while training."""
     metrics = sorted({name for run in runs for name in run.curves})
     if not metrics:
@@ -218,22 +218,22 @@ def curves(runs: Sequence[Run]) -> Element | None:
     return section("Training", _key([run.name for run in runs]), tag("div", *figures, class_="figures small"))
 
 
-def states(runs: Sequence[Run], of_task: Mapping[str, LabelSet]) -> Element:
+def states(runs: Sequence[RunTraces], of_task: Mapping[str, LabelSet]) -> Element:
     """Slot states in the plane, and how far classes lie apart; of runs of the same first task as the first of them."""
     kept = [run for run in runs if run.states is not None and len(run.states.states) >= 20]
-    kept = [run for run in kept if run.told[0].task.name == kept[0].told[0].task.name]
+    kept = [run for run in kept if run.predictions[0].task.name == kept[0].predictions[0].task.name]
     if not kept:
         note = "No states are stored beside these predictions: add --predict=always to predict again and keep some."
         return section("States", tag("p", note, class_="note"))
     figures, rows = [], []
-    labels = of_task[kept[0].told[0].task.name]
+    labels = of_task[kept[0].predictions[0].task.name]
     seen: set[int] = set()
     for run in kept:
         found = run.states
         assert found is not None, "chosen above"
         chosen = np.linspace(0, len(found.states) - 1, min(POINTS, len(found.states))).astype(int)
         rows_of, truth = torch.from_numpy(found.states[chosen]), found.truth[chosen]
-        own = run.told[0].task.labels.names
+        own = run.predictions[0].task.labels.names
         kinds = np.array([labels.names.index(own[index]) for index in truth])
         flat, known = standardized(rows_of), torch.from_numpy(truth)
         seen |= set(kinds.tolist())

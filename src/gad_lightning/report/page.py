@@ -10,18 +10,19 @@ import numpy as np
 from gad_lightning.errors import SettingError
 from gad_lightning.report.figures import calibration, classes, confusions, curves, delays, section, states
 from gad_lightning.report.markup import Child, number, table, tag, written
-from gad_lightning.report.merging import Asked, collected
-from gad_lightning.report.runs import Run
+from gad_lightning.report.merging import TaskOfRuns, collected
+from gad_lightning.report.runs import RunTraces
 from gad_lightning.report.settings import configs
 from gad_lightning.report.style import PROGRAM, STYLE, policy
 from gad_lightning.report.timelines import ZOOMS, colors, legend, strip, tracks_of
+from gad_lightning.results.standard import NOTE, metrics_of
 from gad_lightning.types import IGNORED
 
 OPEN = 4
 """Timelines that are unfolded at first."""
 
 
-def page_of(runs: Sequence[Run], title: str, num_videos: int = 30) -> str:
+def page_of(runs: Sequence[RunTraces], title: str, num_videos: int = 30) -> str:
     """Write the page.
 
     Args:
@@ -34,7 +35,7 @@ def page_of(runs: Sequence[Run], title: str, num_videos: int = 30) -> str:
     """
     if not runs:
         raise SettingError("There is no run to report on.", "give the folder of a run")
-    names = list(dict.fromkeys(told.task.name for run in runs for told in run.told))
+    names = list(dict.fromkeys(found.task.name for run in runs for found in run.predictions))
     tasks = [collected(runs, name) for name in names]
     shown = next((task for task in tasks if task.per_frame), tasks[0])
     parts: list[Element | None] = []
@@ -54,7 +55,7 @@ def page_of(runs: Sequence[Run], title: str, num_videos: int = 30) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", http_equiv="Content-Security-Policy", content=policy()),
         tag("title", title),
-        tag("style", STYLE + colors(shown.labels, _said_or_true(shown))),
+        tag("style", STYLE + colors(shown.labels, _classes_seen(shown))),
     )
     header = tag("header", tag("h1", title), tag("p", _introduction(shown), class_="note"), links)
     footer = tag("footer", "Made by gad-lightning report. This file holds everything it shows and fetches nothing.")
@@ -62,16 +63,16 @@ def page_of(runs: Sequence[Run], title: str, num_videos: int = 30) -> str:
     return "<!doctype html>\n" + written(tag("html", head, body, lang="en")) + "\n"
 
 
-def _said_or_true(asked: Asked) -> list[int]:
+def _classes_seen(asked: TaskOfRuns) -> list[int]:
     """Classes that occur anywhere."""
-    columns = [column for told in asked.told for column in (told.label, told.truth)]
+    columns = [column for found in asked.predictions for column in (found.label, found.truth)]
     return sorted({int(label) for column in columns for label in np.unique(column)} - {IGNORED})
 
 
-def _introduction(asked: Asked) -> str:
+def _introduction(asked: TaskOfRuns) -> str:
     """What was looked at, in a sentence."""
-    told, scores = asked.told[0], asked.scores[0]
-    runs, videos = _many(len(asked.names), "run"), _many(len(told.videos), "video")
+    found, scores = asked.predictions[0], asked.scores[0]
+    runs, videos = _many(len(asked.names), "run"), _many(len(found.videos), "video")
     each = f"{asked.fps[0]:g} frames a second" if asked.per_frame else "clips"
     return f"{runs}, {videos}, {scores.frames:,} scored frames at {each}, {len(asked.labels.names):,} classes."
 
@@ -86,22 +87,20 @@ def _many(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-def _overview(asked: Asked, more: str) -> Element:
+def _overview(asked: TaskOfRuns, more: str) -> Element:
     """One row a run: what one looks at first; the best of each column is bold, if they can be compared."""
-    columns: list[tuple[str, list[float], int, bool]] = [
-        ("Top-1", [scores.top1 for scores in asked.scores], 3, True),
-        ("calibration error", [float(scores.calibration["error"]) for scores in asked.scores], 3, False),
+    metrics = metrics_of(asked.predictions[0].task)
+    columns = [
+        (metric.heading, [scores.standard[metric.name] for scores in asked.scores], metric.digits, metric.rises)
+        for metric in metrics
     ]
+    columns.append(("calibration error", [float(scores.calibration["error"]) for scores in asked.scores], 3, False))
     segments = [scores.segment for scores in asked.scores if scores.segment is not None]
-    points = [scores.point for scores in asked.scores if scores.point is not None]
     waits = [scores.delay for scores in asked.scores if scores.delay is not None]
-    if len(segments) == len(points) == len(waits) == len(asked.scores):
-        columns = [
-            ("segment-F1", [float(found["f1"]) for found in segments], 3, True),
-            ("precision", [float(found["precision"]) for found in segments], 3, True),
-            ("recall", [float(found["recall"]) for found in segments], 3, True),
-            ("point-F1", [float(found["f1"]) for found in points], 3, True),
-            *columns,
+    if len(segments) == len(waits) == len(asked.scores):
+        columns += [
+            ("segment precision", [float(found["precision"]) for found in segments], 3, True),
+            ("segment recall", [float(found["recall"]) for found in segments], 3, True),
             ("mean delay s", [float(found["mean_seconds"]) for found in waits], 2, False),
             ("never found", [float(found["missed"]) for found in waits], 3, False),
         ]
@@ -114,10 +113,10 @@ def _overview(asked: Asked, more: str) -> Element:
             best = (max(known) if rising else min(known)) if compared else float("nan")
             text = number(values[place], digits)
             rows[-1].append(tag("b", text) if values[place] == best else text)
-    note = "Segment-F1 at IoU 0.1, point-F1 within 1 s." if asked.per_frame else "One question a clip."
+    note = NOTE if asked.per_frame else "One question a clip."
     if not asked.same_test:
         sizes = ", ".join(
-            f"{name} {_many(len(t.videos), 'video')}" for name, t in zip(asked.names, asked.told, strict=True)
+            f"{name} {_many(len(t.videos), 'video')}" for name, t in zip(asked.names, asked.predictions, strict=True)
         )
         note += f" The runs were not tested on the same frames and labels ({sizes}): their scores cannot be compared."
     return section(
@@ -127,15 +126,15 @@ def _overview(asked: Asked, more: str) -> Element:
     )
 
 
-def _timelines(asked: Asked, more: str, limit: int) -> Element | None:
+def _timelines(asked: TaskOfRuns, more: str, limit: int) -> Element | None:
     """Truth and predictions of every video, or of the first ones."""
     if not asked.per_frame:
         return None
-    videos = list(dict.fromkeys(video for told in asked.told for video in told.videos))
+    videos = list(dict.fromkeys(video for found in asked.predictions for video in found.videos))
     strips = tag("div", id="videos")
     seen: set[int] = set()
     for place, video in enumerate(videos[:limit]):
-        tracks = tracks_of(video, asked.names, asked.told, asked.fps)
+        tracks = tracks_of(video, asked.names, asked.predictions, asked.fps)
         seen |= {segment.label for track in tracks for segment in track.segments}
         strips.append(strip(video, tracks, asked.labels, place < OPEN))
     buttons = [
@@ -153,7 +152,7 @@ def _timelines(asked: Asked, more: str, limit: int) -> Element | None:
     )
 
 
-def _speed(runs: Sequence[Run]) -> Element:
+def _speed(runs: Sequence[RunTraces]) -> Element:
     """How fast predictions were made, as far as that was measured."""
     heads = list(dict.fromkeys(name for run in runs for name in run.speed))
     if not heads:

@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from lightning import LightningModule, Trainer
 
 from gad_lightning.atomic import atomic_write
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.classifiers.predictions import ABOUT, PredictionWriter
+from gad_lightning.classifiers.predictions import PredictionWriter, data_of
 from gad_lightning.data.base import ActionDataModule
-from gad_lightning.errors import GadError, MissingDataError
-from gad_lightning.report.runs import STATES, read_about
-from gad_lightning.types import IGNORED, first_class
+from gad_lightning.errors import GadError
+from gad_lightning.report.runs import STATES
+from gad_lightning.results.predictions import read_about, write_about
+from gad_lightning.results.rows import Ints
+from gad_lightning.results.run_folder import PREDICTIONS
+from gad_lightning.types import IGNORED, Batch, Predictions, first_class
 
 KEPT = 2000
 """States kept of a run, evenly over its frames."""
-
-
-def checkpoint_of(run: Path) -> Path:
-    """The checkpoint to predict with: the best one, else the final or last one.
-
-    Raises:
-        MissingDataError: if the run has none.
-    """
-    for pattern in ("best*.ckpt", "final*.ckpt", "last*.ckpt", "*.ckpt"):
-        for folder in (run / "checkpoints", run):
-            found = sorted(folder.glob(pattern))
-            if found:
-                return found[-1]
-    raise MissingDataError(
-        f"{run} has neither predictions nor a checkpoint to make them with.",
-        "give the folder of a run, such as runs/ToyActions/GADClassifier/version_0",
-    )
 
 
 def predict(run: Path, checkpoint: Path, data: ActionDataModule, packages: Sequence[str]) -> Path:
@@ -53,7 +37,7 @@ def predict(run: Path, checkpoint: Path, data: ActionDataModule, packages: Seque
         The folder.
     """
     classifier = Classifier.load_from_checkpoint(checkpoint, allowed=packages)
-    writer = KeepingWriter(run / "predictions")
+    writer = KeepingWriter(run / PREDICTIONS)
     trainer = Trainer(
         devices=1,
         logger=False,
@@ -63,7 +47,7 @@ def predict(run: Path, checkpoint: Path, data: ActionDataModule, packages: Seque
         callbacks=[writer],
     )
     trainer.predict(classifier, data, return_predictions=False)
-    return run / "predictions"
+    return run / PREDICTIONS
 
 
 class KeepingWriter(PredictionWriter):
@@ -76,20 +60,19 @@ class KeepingWriter(PredictionWriter):
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Choose which frames' states are kept, and start the clock."""
         super().on_predict_start(trainer, pl_module)
-        data: Any = trainer
-        frames = sum(
-            len(laid.queries.label) for laid in data.datamodule.dataset(data.datamodule.predict_split).timelines
-        )
+        data = data_of(trainer)
+        assert data is not None, "predict gives a data module"
+        frames = sum(len(laid.queries.label) for laid in data.dataset(data.predict_split).timelines)
         self.every = max(1, frames // KEPT)
-        self.states: list[Any] = []
+        self.states: list[tuple[np.ndarray, Ints, Ints]] = []
         self.start = time.perf_counter()
 
     def on_predict_batch_end(
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
+        outputs: Predictions,
+        batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
@@ -109,14 +92,11 @@ class KeepingWriter(PredictionWriter):
         states, truth, label = (np.concatenate(column) for column in zip(*self.states, strict=True))
         with atomic_write(self.target / STATES) as part, part.open("wb") as file:
             np.savez(file, states=states.astype(np.float16), truth=truth, label=label)
-        data: Any = trainer
-        more = {
-            "training": _training_counts(data.datamodule),
-            "speed": {"frames a second": frames / max(seconds, 1e-9), "frames": frames, "seconds": seconds},
-            "device": str(pl_module.device),
-        }
-        with atomic_write(self.target / ABOUT) as part:
-            part.write_text(json.dumps(read_about(self.target / ABOUT) | more, indent=1) + "\n", encoding="utf-8")
+        data, about = data_of(trainer), read_about(self.target)
+        assert data is not None, "asked above"
+        assert about is not None, "just written"
+        speed = {"frames a second": frames / max(seconds, 1e-9), "frames": float(frames), "seconds": seconds}
+        write_about(self.target, about._replace(training=_training_counts(data), speed=speed))
 
 
 def _training_counts(data: ActionDataModule) -> dict[str, list[int]]:

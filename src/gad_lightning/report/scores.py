@@ -11,59 +11,55 @@ from torch import Tensor
 from gad_lightning.metrics.functional.calibration import CalibrationDetails, calibration_details
 from gad_lightning.metrics.functional.detection_delay import DelayDetails, delay_details, detections
 from gad_lightning.metrics.functional.f1 import F1Details, f1_details
-from gad_lightning.metrics.functional.frames import frame_table, order_frames
-from gad_lightning.metrics.functional.labels import LabelSpace
-from gad_lightning.metrics.functional.point_f1 import point_counts
 from gad_lightning.metrics.functional.segment_f1 import segment_counts
-from gad_lightning.report.runs import Floats, Ints, Told
+from gad_lightning.results.predictions import TaskPredictions
+from gad_lightning.results.rows import Floats, Ints
+from gad_lightning.results.standard import OVERLAP, metrics_of, space_of, table_of
 from gad_lightning.types import IGNORED
-
-OVERLAP, TOLERANCE_SECONDS = 0.1, 1.0
-"""Of segment-F1 and point-F1, as in the logs of a run."""
 
 
 class Scores(NamedTuple):
-    """Figures of one task of one run; ``segment``, ``point`` and ``delay`` are None where clips are asked about."""
+    """Figures of one task of one run; ``segment`` and ``delay`` are None where clips are asked about."""
 
     frames: int  # scored
-    top1: float
+    standard: dict[str, float]  # the standard metrics by name, nan where nothing is scored
     segment: F1Details | None
-    point: F1Details | None
     delay: DelayDetails | None
     delays: Floats  # seconds to the first right frame of each true segment, inf where there is none
     calibration: CalibrationDetails
-    confusion: Ints  # (C, C) frames, truth x said
+    confusion: Ints  # (C, C) frames, truth x predicted
     banded_by: str  # what the bands of ``segment`` count: "training" or "truth"
 
 
-def score(told: Told, fps: float, training: list[int] | None) -> Scores:
+def score(predictions: TaskPredictions, fps: float, training: list[int] | None) -> Scores:
     """Count everything.
 
     Args:
-        told: at least one row.
+        predictions: at least one row.
         fps: frames a second.
         training: (C,) training segments of each class; if None bands count the true segments seen here.
     """
-    names, background = told.task.labels.names, told.task.labels.background
-    space = LabelSpace(len(names), background, IGNORED)
-    label, truth, video, frame = (torch.from_numpy(c) for c in (told.label, told.truth, told.video, told.frame))
-    known = (truth != IGNORED).numpy()
-    confusion = np.zeros((len(names), len(names)), dtype=np.int64)
-    np.add.at(confusion, (told.truth[known], told.label[known]), 1)
+    task, space, table = predictions.task, space_of(predictions.task), table_of(predictions)
+    known = predictions.truth != IGNORED
+    size = len(task.labels.names)
+    confusion = np.zeros((size, size), dtype=np.int64)
+    np.add.at(confusion, (predictions.truth[known], predictions.label[known]), 1)
     scored = int(known.sum())
-    calibration = calibration_details(torch.from_numpy(told.score).float().clamp(0, 1), label, truth, space)
-    top1 = float(np.trace(confusion)) / scored if scored else float("nan")
-    if not told.task.per_frame or not scored:
-        return Scores(scored, top1, None, None, None, np.zeros(0), calibration, confusion, "truth")
-    table = frame_table(order_frames(video, frame), label, truth, "cut")
+    sure = torch.from_numpy(predictions.score).float().clamp(0, 1)
+    calibration = calibration_details(sure, table.preds, table.target, space)
+    standard = {
+        metric.name: float(metric.value(metric.counts(table, space, fps), space)) if scored else float("nan")
+        for metric in metrics_of(task)
+    }
+    if not task.per_frame or not scored:
+        return Scores(scored, standard, None, None, np.zeros(0), calibration, confusion, "truth")
     counts = segment_counts(table, space, OVERLAP)
     bands = counts.true.tolist() if training is None else training
     found = detections(table, space)
     return Scores(
         scored,
-        top1,
+        standard,
         f1_details(counts, space, class_counts=bands),
-        f1_details(point_counts(table, space, TOLERANCE_SECONDS * fps, "start"), space),
         delay_details(found, space, fps),
         _delays_of(found.delay, fps),
         calibration,
@@ -79,7 +75,7 @@ def _delays_of(frames: Tensor, fps: float) -> Floats:
 
 
 def worst_confusions(confusion: Ints, names: tuple[str, ...], limit: int = 10) -> list[tuple[str, str, int, float]]:
-    """The most frequent errors: truth, what was said, frames, and their share of the truth's frames.
+    """The most frequent errors: truth, prediction, frames, and their share of the truth's frames.
 
     Example:
         >>> worst_confusions(np.array([[3, 1], [0, 2]]), ("rest", "stir"))
@@ -90,7 +86,7 @@ def worst_confusions(confusion: Ints, names: tuple[str, ...], limit: int = 10) -
     rows = [(int(place) // len(names), int(place) % len(names)) for place in order]
     totals = confusion.sum(1)
     return [
-        (names[truth], names[said], int(errors[truth, said]), float(errors[truth, said] / totals[truth]))
-        for truth, said in rows
-        if errors[truth, said]
+        (names[truth], names[found], int(errors[truth, found]), float(errors[truth, found] / totals[truth]))
+        for truth, found in rows
+        if errors[truth, found]
     ]

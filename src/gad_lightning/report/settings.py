@@ -11,10 +11,10 @@ import yaml
 from gad_lightning.redact import redact
 from gad_lightning.report.figures import section
 from gad_lightning.report.markup import table, tag
-from gad_lightning.report.runs import Run
+from gad_lightning.report.runs import RunTraces
 
 
-def configs(runs: Sequence[Run]) -> Element | None:
+def configs(runs: Sequence[RunTraces]) -> Element | None:
     """What differs between the configs, and the whole of each; passwords of URLs struck out."""
     with_one = [run for run in runs if run.config]
     if not with_one:
@@ -22,13 +22,14 @@ def configs(runs: Sequence[Run]) -> Element | None:
     rows = [[path, *values] for path, values in _differences(with_one)]
     parts = [table(["setting", *(run.name for run in with_one)], rows)] if rows else []
     for run in with_one:
-        parts.append(tag("details", tag("summary", f"config.yaml of {run.name}"), tag("pre", redact(run.config))))
+        text = yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True)
+        parts.append(tag("details", tag("summary", f"config.yaml of {run.name}"), tag("pre", redact(text))))
     return section("Config", *parts)
 
 
-def _differences(runs: Sequence[Run]) -> list[tuple[str, list[str]]]:
+def _differences(runs: Sequence[RunTraces]) -> list[tuple[str, list[str]]]:
     """Settings that are not the same in all runs: dotted path, and the value in each."""
-    tables = [dict(_leaves(yaml.safe_load(run.config))) for run in runs]
+    tables = [dict(_leaves(run.config)) for run in runs]
     paths = list(dict.fromkeys(path for table_ in tables for path in table_))
     rows = [(path, [redact(table_.get(path, "-")) for table_ in tables]) for path in paths]
     return [(path, values) for path, values in rows if len(set(values)) > 1]

@@ -10,7 +10,8 @@ import numpy as np
 
 from gad_lightning.pictures.timelines import color_of
 from gad_lightning.report.markup import tag
-from gad_lightning.report.runs import Ints, Told
+from gad_lightning.results.predictions import TaskPredictions
+from gad_lightning.results.rows import Ints
 from gad_lightning.schema import LabelSet
 from gad_lightning.segments import Segment, cut
 from gad_lightning.types import IGNORED
@@ -36,10 +37,12 @@ class Track(NamedTuple):
     fps: float
 
 
-def tracks_of(video: str, names: Sequence[str], told: Sequence[Told], fps: Sequence[float]) -> list[Track]:
-    """The truth of a video, then what each run said of it."""
+def tracks_of(
+    video: str, names: Sequence[str], predictions: Sequence[TaskPredictions], fps: Sequence[float]
+) -> list[Track]:
+    """The truth of a video, then what each run predicted."""
     tracks: list[Track] = []
-    for name, run, rate in zip(names, told, fps, strict=True):
+    for name, run, rate in zip(names, predictions, fps, strict=True):
         if video not in run.videos:
             continue
         rows = np.flatnonzero(run.video == run.videos.index(video))

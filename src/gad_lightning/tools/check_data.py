@@ -25,13 +25,12 @@ from gad_lightning.data.splits import group_of
 from gad_lightning.data.statistics import kinds
 from gad_lightning.data.survey import Survey, damaged, mismatches, survey
 from gad_lightning.errors import GadError, SettingError
+from gad_lightning.metrics.functional.f1 import BANDS, band_title
 from gad_lightning.prompts.labels.base import LabelTokens
 from gad_lightning.prompts.labels.words import WordLabels
 
 COUNTS = ("videos", "hours", "frames", "segments")
 SHARES = ("background", "not scored", "several labels")
-BANDS = {"none": (0, 0), "1-9": (1, 9), "10-99": (10, 99), "100 or more": (100, sys.maxsize)}
-"""Training segments of absent, rare, common and frequent classes."""
 WIDTH = 110
 """Columns that the table needs, also where nobody is looking."""
 SHOWN = 6
@@ -208,8 +207,11 @@ def _class_lines(data: ActionDataModule, counted: dict[Split, Survey]) -> Iterat
     if "train" not in counted:
         return
     segments = counted["train"].segments[others]
-    bands = {name: int(((segments >= low) & (segments <= high)).sum()) for name, (low, high) in BANDS.items()}
-    yield "classes by training segments: " + ", ".join(f"{name}: {number}" for name, number in bands.items())
+    bands = {
+        band_title(name): int(((segments >= low) & (segments <= (sys.maxsize if high is None else high))).sum())
+        for name, low, high in BANDS
+    }
+    yield "classes by training segments: " + ", ".join(f"{title}: {number}" for title, number in bands.items())
     order = np.argsort(-segments, kind="stable")[:SHOWN]
     yield "most frequent: " + ", ".join(f"{classes.names[others[i]]} ({segments[i]})" for i in order)
 

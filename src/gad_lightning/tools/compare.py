@@ -9,20 +9,23 @@ from pathlib import Path
 from typing import Literal
 
 from gad_lightning.atomic import atomic_write, make_folder
-from gad_lightning.errors import SettingError
-from gad_lightning.pictures.comparisons import draw_scores
-from gad_lightning.pictures.timelines import save_picture
-from gad_lightning.tools.compare_runs import Run, Variant, check_runs, run_all
-from gad_lightning.tools.compare_tables import (
+from gad_lightning.compare.runs import Run, Variant, check_runs, run_all
+from gad_lightning.compare.tables import (
+    DIFFERENCE_COLUMNS,
+    RUN_COLUMNS,
     Scored,
     by_variant,
     check_same_test,
     difference_rows,
+    differences,
     markdown,
     run_rows,
     score_run,
-    write_csv,
 )
+from gad_lightning.errors import SettingError
+from gad_lightning.pictures.comparisons import draw_scores
+from gad_lightning.pictures.timelines import save_picture
+from gad_lightning.results.tables import write_csv
 
 SMOKE = ("trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.check_val_every_n_epoch=1")
 """Overrides of a run that only shows that everything works."""
@@ -88,16 +91,16 @@ def _write_tables(output: Path, scored: list[Scored], failed: list[Run], margin:
     """Write all tables and the picture; of nothing but failures only the list of them."""
     check_same_test(scored)
     runs = by_variant(scored)
-    differences = difference_rows(runs, margin=margin, resamples=resamples) if runs else []
-    write_csv(output / "runs.csv", run_rows(scored))
-    write_csv(output / "differences.csv", differences)
+    found = differences(runs, margin=margin, resamples=resamples) if runs else {}
+    write_csv(output / "runs.csv", run_rows(scored), RUN_COLUMNS)
+    rows = difference_rows(next(iter(runs)), found) if runs else []
+    write_csv(output / "differences.csv", rows, DIFFERENCE_COLUMNS)
     with atomic_write(output / "table.md") as part:
-        part.write_text(markdown(runs, differences, failed), encoding="utf-8")
+        part.write_text(markdown(runs, found, failed), encoding="utf-8")
     if runs:
-        metrics = list(scored[0].counts)
         values = {
-            metric: {name: [run.score(metric) for run in seeds.values()] for name, seeds in runs.items()}
-            for metric in metrics
+            heading: {name: [run.score(metric) for run in seeds.values()] for name, seeds in runs.items()}
+            for metric, heading in scored[0].headings.items()
         }
         save_picture(draw_scores(values), output / "scores.png")
 

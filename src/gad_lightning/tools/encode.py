@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.video.decode import Broken
+from gad_lightning.video.damage import Broken
 from gad_lightning.video.encode import REPORT, encode_videos
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 from gad_lightning.video.encoding.huggingface import HuggingFaceEncoder

@@ -138,14 +138,13 @@ def main(checkpoint: str, output: Path, task: str | None = None, allowed: list[s
     """Write a classifier as a file that torch runs without this library, transformers or peft.
 
     Args:
-        checkpoint: .ckpt file, folder of save_pretrained, or name on the hub.
+        checkpoint: .ckpt file or its URL, folder of save_pretrained, or name on the hub.
         output: file to write, such as classifier.pt2.
         task: name of the task; the first by default.
         allowed: further packages whose classes the checkpoint may name.
     """
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
-    read = Classifier.load_from_checkpoint if Path(checkpoint).is_file() else Classifier.from_pretrained
-    classifier = read(checkpoint, allowed=packages)
+    classifier = Classifier.from_pretrained(checkpoint, allowed=packages)
     names = [known.name for known in classifier.schema.tasks]
     if task is not None and task not in names:
         raise SettingError(f"There is no task {task!r}; the classifier has {', '.join(names)}.", "choose one of them")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from gad_lightning.backbones.hub import commit_of, snapshot
+from gad_lightning.classifiers.sharing import is_on_hub
 from gad_lightning.errors import SettingError
 
 
@@ -42,7 +42,7 @@ def main(
     if model is None:
         raise SettingError("There is no model whose weights could be downloaded.", "give a config: --config run.yaml")
     fetched = [folder for part in _parts_of([model, data]) if (folder := part.fetch()) is not None]
-    if init_from is not None and not Path(init_from).expanduser().exists():
+    if init_from is not None and is_on_hub(init_from):
         fetched.append(snapshot(init_from, refresh=True, weights=False))
     for folder in fetched:
         commit, size = commit_of(folder), sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

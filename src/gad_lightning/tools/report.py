@@ -14,8 +14,9 @@ from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.report.page import page_of
-from gad_lightning.report.predicting import checkpoint_of, predict
-from gad_lightning.report.runs import Run, predictions_of, read_run, settings_of
+from gad_lightning.report.predicting import predict
+from gad_lightning.report.runs import RunTraces, read_run
+from gad_lightning.results.run_folder import chosen_checkpoint, predictions_of, read_config
 
 
 def main(
@@ -59,7 +60,7 @@ def main(
         raise DataError(f"{len(failed)} of {len(runs)} runs are not on the page. {failed[0].message}", failed[0].remedy)
 
 
-def _run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> Run:
+def _run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> RunTraces:
     """Read a run, predicting first if need be.
 
     Raises:
@@ -67,7 +68,12 @@ def _run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> Run:
     """
     found = predictions_of(folder)
     if when == "always" or (found is None and when == "missing"):
-        checkpoint = checkpoint_of(folder)
+        checkpoint = chosen_checkpoint(folder)
+        if checkpoint is None:
+            raise MissingDataError(
+                f"{folder} has neither predictions nor a checkpoint to make them with.",
+                "give the folder of a run, such as runs/ToyActions/GADClassifier/version_0",
+            )
         sys.stdout.write(f"{folder}: predicting the test split with {checkpoint.relative_to(folder)}\n")
         found = predict(folder, checkpoint, _data_of(folder), [*ALLOWED_PACKAGES, *allowed])
     if found is None:
@@ -86,7 +92,7 @@ def _data_of(folder: Path) -> ActionDataModule:
         MissingDataError: if the run has no config.
         SettingError: if the data cannot be made.
     """
-    settings: Any = settings_of(folder).get("data")
+    settings: Any = read_config(folder).get("data")
     if settings is None:
         raise MissingDataError(f"{folder} has no config.yaml with data to predict.", "run gad-lightning predict first")
     parser = ArgumentParser(exit_on_error=False)

@@ -49,7 +49,7 @@ def main(
 
     Args:
         source: camera, camera:1 or camera:NAME; a URL (rtsp, http, https, rtmp, udp, tcp, srt); or a video file.
-        checkpoint: of a trained classifier, a file or a URL.
+        checkpoint: of a trained classifier: .ckpt file or its URL, folder of save_pretrained, or name on the hub.
         log: file that JSON lines are added to: each label with wall and stream time, score (its probability), entropy
             (nats), latency (seconds) and drops so far, and what happens to the source.
         encoder: that the classifier's features were made with; needed if it is not the built-in one.
@@ -67,7 +67,7 @@ def main(
         **reading: see :class:`LiveSource`.
     """
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
-    classifier = Classifier.load_from_checkpoint(checkpoint, _chosen_device(device), packages)
+    classifier = Classifier.from_pretrained(checkpoint, None, _chosen_device(device), packages)
     asked = _task_index(classifier.schema, task)
     fps, labels = classifier.schema.features.fps, classifier.schema.tasks[asked].labels
     smoothing = Smoothing(_frames_of(min_seconds, fps), hysteresis, labels.background)

@@ -16,7 +16,8 @@ import numpy as np
 from gad_lightning.errors import GadError
 from gad_lightning.parts import Spec, rebuild
 from gad_lightning.video.base import Picture, Resize
-from gad_lightning.video.decode import Broken, DecodeReport, VideoFile
+from gad_lightning.video.damage import Broken
+from gad_lightning.video.decode import DecodeReport, VideoFile
 
 Prepare = Callable[[Picture], Picture]
 START_PATIENCE = 300.0

@@ -7,13 +7,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.optional import need
 from gad_lightning.video.address import Address
 from gad_lightning.video.container import CONTAINERS, first_video, stated_seconds
-from gad_lightning.video.decode import LONGEST_GAP, in_time_order, usual_gap
+from gad_lightning.video.damage import held_frames
+from gad_lightning.video.jumps import LONGEST_GAP, Stamp
+from gad_lightning.video.timing import StreamClock
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
 
 PROTOCOLS = "http,https,httpproxy,tcp,tls,crypto,udp,rtp,srtp,rtsp,rtsps,rtmp,rtmps,srt"
 """What a URL may lead to: the network, never a file of this machine."""
@@ -34,18 +40,22 @@ class Connection:
         timeout_seconds: how long a read waits for data.
         stopped: ends decoding when set.
 
+    Attributes:
+        recorded: whether it is a file, or states a length; its times then count from its start, see
+            :mod:`gad_lightning.video.timing`. Those of a live source count from its first frame.
+
     Raises:
         DataError: if there is no video in it.
     """
 
-    def __init__(self, address: Address, container: Any, timeout_seconds: float, stopped: Event) -> None:
+    def __init__(self, address: Address, container: InputContainer, timeout_seconds: float, stopped: Event) -> None:
         self.address, self.container = address, container
         self.timeout_seconds, self.stopped = timeout_seconds, stopped
         self.stream = first_video(container, address.shown)
-        self.stated = stated_seconds(container, self.stream) or None  # live streams may state 0
-        self.recorded = address.kind == "file" or self.stated is not None
+        path = Path(address.url) if address.kind == "file" else None
+        self.clock = StreamClock(container, self.stream, path)
+        self.recorded = path is not None or bool(stated_seconds(container, self.stream))  # live streams may state 0
         self.has_times = self.recorded or container.format.name not in UNTIMED
-        self.seconds = 0.0
         self.problem: str | None = None
 
     def __str__(self) -> str:
@@ -57,35 +67,33 @@ class Connection:
     @property
     def is_complete(self) -> bool:
         """Whether a recording was given to its end."""
-        return self.problem is None and self.stated is not None and self.seconds >= 0.95 * self.stated - 1
+        stated = self.clock.stated_end
+        return self.recorded and self.problem is None and stated is not None and self.clock.end >= 0.95 * stated - 1
 
-    def timed(self) -> Iterator[tuple[float, Any]]:
+    def timed(self) -> Iterator[tuple[float, VideoFrame]]:
         """Yield decoded frames and their times from 0, never decreasing; ``problem`` then says why they end."""
         if self.recorded:
-            yield from in_time_order(self.frames(), usual_gap(self.stream))
-            return
-        begun = None
-        for frame in self.frames():
-            if not self.has_times:
-                begun = time.monotonic() if begun is None else begun
-                self.seconds = time.monotonic() - begun
-            yield self.seconds, frame
+            yield from self.clock.timed(self._stamps())
+            self.problem = self.problem or self.clock.jumps.problem
+        else:
+            yield from self._as_they_come()
 
-    def frames(self) -> Iterator[Any]:
-        """Yield the decoder's frames in its order."""
-        first = None
-        for frame in self.decoded():
-            if self.has_times and frame.time is not None:
-                first = frame.time if first is None else first
-                step = frame.time - first - self.seconds
-                if not -(LONGEST_GAP if self.recorded else LONGEST_STEP_BACK) <= step <= LONGEST_GAP:
-                    self.problem = f"its clock jumps by {step:.3f} s"
+    def _as_they_come(self) -> Iterator[tuple[float, VideoFrame]]:
+        """Give frames of a live source at once; its clock may not jump."""
+        begun, seconds = None, 0.0
+        for stamp in self._stamps():
+            now = stamp.seconds if self.has_times else time.monotonic()
+            if now is not None:
+                begun = now if begun is None else begun
+                step = now - begun - seconds
+                if not -LONGEST_STEP_BACK <= step <= LONGEST_GAP:
+                    self.problem = self.problem or f"its clock jumps by {step:.3f} s"
                     return
-                self.seconds = max(self.seconds, frame.time - first)
-            yield frame
+                seconds = max(seconds, now - begun)
+            yield seconds, stamp.frame
 
-    def decoded(self) -> Iterator[Any]:
-        """Yield what can be decoded; broken packets are left out."""
+    def _stamps(self) -> Iterator[Stamp[VideoFrame]]:
+        """Yield what can be decoded, in the decoder's order; broken packets are left out."""
         av = need("av", why="to read live video")
         packets, broken = self.container.demux(self.stream), 0
         while broken < MOST_BROKEN and not self.stopped.is_set():
@@ -103,21 +111,15 @@ class Connection:
                 frames, broken = packet.decode(), 0
             except av.error.FFmpegError:
                 frames, broken = [], broken + 1
-            yield from frames
+            else:
+                self.clock.sent(packet)
+            yield from map(self.clock.stamp, frames)
         if broken >= MOST_BROKEN:
             self.problem = f"{broken} packets in a row could not be decoded"
-        yield from self.held_back()
-
-    def held_back(self) -> list[Any]:
-        """Frames that the decoder still holds when its source breaks off."""
-        av = need("av", why="to read live video")
-        try:
-            return list(self.stream.codec_context.decode(None))
-        except av.error.FFmpegError:
-            return []
+        yield from map(self.clock.stamp, held_frames(self.stream))
 
 
-def open_container(address: Address, follow: bool, timeout_seconds: float, options: dict[str, str]) -> Any:
+def open_container(address: Address, follow: bool, timeout_seconds: float, options: dict[str, str]) -> InputContainer:
     """Open a source; the caller closes it. URLs lead to the network only, files to themselves only.
 
     Raises:
@@ -139,7 +141,10 @@ def open_container(address: Address, follow: bool, timeout_seconds: float, optio
         chosen = tcp | chosen | {"protocol_whitelist": PROTOCOLS}
     timeout = (timeout_seconds, timeout_seconds)
     try:
-        return av.open(url, format=address.format, options=chosen, timeout=timeout, metadata_errors="replace")
+        container: InputContainer = av.open(
+            url, format=address.format, options=chosen, timeout=timeout, metadata_errors="replace"
+        )
+        return container
     except av.error.ExitError:
         reason = f"no answer for {timeout_seconds:g} s"
     except av.error.FFmpegError as error:

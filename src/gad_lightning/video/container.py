@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.optional import need
+from gad_lightning.video.pictures import turns_sideways
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2",
@@ -34,7 +39,7 @@ class VideoInfo(NamedTuple):
     has_audio: bool
 
 
-def open_video(path: Path | str) -> Any:
+def open_video(path: Path | str) -> InputContainer:
     """Open a video file for reading; the caller closes it.
 
     Only the protocol ``file`` and self-contained formats are allowed: a playlist that is named ``.mp4`` reads nothing.
@@ -57,7 +62,8 @@ def open_video(path: Path | str) -> Any:
         raise DataError(f"{file} is not a file.", "give the path of a video file")
     options = {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS)}
     try:
-        return av.open("file:" + os.path.abspath(file), options=options, metadata_errors="replace")
+        container: InputContainer = av.open("file:" + os.path.abspath(file), options=options, metadata_errors="replace")
+        return container
     except av.error.FFmpegError as error:
         raise DataError(
             f"{file} cannot be opened as a video: {error.strerror}.",
@@ -65,7 +71,7 @@ def open_video(path: Path | str) -> Any:
         ) from error
 
 
-def first_video(container: Any, path: Path | str) -> Any:
+def first_video(container: InputContainer, path: Path | str) -> VideoStream:
     """Pick the first video stream that is not a cover picture, set to decode with one thread.
 
     Decoder threads and forked workers can wait for each other for ever; several videos at once are faster anyway.
@@ -73,16 +79,47 @@ def first_video(container: Any, path: Path | str) -> Any:
     Raises:
         DataError: if there is no video stream.
     """
-    av = need("av", why="to read video files")
-    cover = av.stream.Disposition.attached_pic
     for stream in container.streams.video:
-        if not stream.disposition & cover and stream.codec_context is not None:
+        if not is_cover(stream) and stream.codec_context is not None:
             stream.codec_context.thread_count = 1
             return stream
     raise DataError(f"{path} has no video stream that can be decoded.", "check that the file is a video")
 
 
-def stated_seconds(container: Any, stream: Any) -> float | None:
+def is_cover(stream: VideoStream) -> bool:
+    """Whether a stream of pictures is the one cover of a sound file."""
+    return bool(stream.disposition & need("av.stream", why="to read video files").Disposition.attached_pic)
+
+
+def is_whole_matroska(path: Path) -> bool:
+    """Whether a Matroska file is as long as its segment states (RFC 8794, 9559); a live recording never says.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "cut.mkv"
+        >>> _ = path.write_bytes(bytes.fromhex("1a45dfa3 82 4286 18538067 84 00"))
+        >>> is_whole_matroska(path)
+        False
+    """
+    with path.open("rb") as file:
+        head = file.read(256)
+    at = 4
+    for is_segment in (False, True):
+        if at >= len(head) or not head[at]:
+            return False
+        width = 9 - head[at].bit_length()
+        length = int.from_bytes(head[at : at + width], "big") & (1 << 7 * width) - 1
+        unknown = length == (1 << 7 * width) - 1
+        end = at + width + length
+        if is_segment:
+            return not unknown and end <= path.stat().st_size
+        if head[end : end + 4] != bytes.fromhex("18538067"):
+            return False
+        at = end + 4
+    return False
+
+
+def stated_seconds(container: InputContainer, stream: VideoStream) -> float | None:
     """Length that the file claims, or None; used in messages only."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
@@ -105,7 +142,7 @@ def probe(path: Path | str) -> VideoInfo:
             frame = None
         if frame is None:
             raise DataError(f"{path} has no frame that can be decoded.", "check that the file is whole")
-        turned = frame.rotation % 180 != 0
+        turned = turns_sideways(frame)
         return VideoInfo(
             width=frame.height if turned else frame.width,
             height=frame.width if turned else frame.height,

@@ -12,7 +12,8 @@ from gad_lightning.errors import DataError, GadError, SettingError
 from gad_lightning.video.address import Address, address_of
 from gad_lightning.video.base import Frame, FrameSource, Resize
 from gad_lightning.video.connection import Connection, open_container
-from gad_lightning.video.decode import Converter, at_times
+from gad_lightning.video.pictures import Converter
+from gad_lightning.video.timing import at_times, lasts_of
 
 Pace = Literal["auto", "own", "arrival"]
 
@@ -31,10 +32,11 @@ def _ignore(notice: Notice) -> None:
 class LiveSource(FrameSource):
     """Frames at times 0, 1 / fps, 2 / fps ..., each the picture shown then, as :class:`VideoFile` gives them.
 
-    Times are the source's presentation times, counted from its first frame, or times of arrival where its format has
-    none. What is shown at a time is known when the source's next frame is there. A source that is lost is tried again,
-    after 1, 2, 4 ... seconds; times then go on by the wall clock, so an outage is a gap, never a repeated picture. A
-    recording that is lost begins anew.
+    Times are the source's presentation times, or times of arrival where its format has none. A recording's count from
+    its start, as those of a file; a live source's from its first frame. What is shown at a time is known when the next
+    frame is there. A source that is lost is tried again, after 1, 2, 4 ... seconds. Times of a live source then go on
+    by the wall clock, so an outage is a gap, never a repeated picture. A recording goes on behind the last frame that
+    was given.
 
     Args:
         address: path of a file, URL (rtsp, http, udp ...) or camera: ``camera``, ``camera:1``, ``/dev/video0``.
@@ -45,8 +47,8 @@ class LiveSource(FrameSource):
         follow: go on reading a file that is still written to, until it has not grown for ``timeout_seconds``; its
             format must be one that can be read so (MPEG-TS, Matroska).
         timeout_seconds: a source that gives nothing for so long is lost.
-        retries: attempts in a row after which a lost source is given up; None never gives up, 0 takes a loss
-            for the end.
+        retries: attempts in a row without a new frame after which a lost source is given up; None never gives up, 0
+            takes a loss for the end.
         wait_seconds: first and longest wait between attempts.
         options: further options of FFmpeg's, such as ``{"video_size": "1280x720"}`` for a camera.
 
@@ -71,14 +73,19 @@ class LiveSource(FrameSource):
         options: dict[str, str] | None = None,
     ) -> None:
         if not (fps > 0 and timeout_seconds > 0):
-            raise SettingError(f"fps and timeout_seconds must be above 0, got {fps} and {timeout_seconds}.", "raise it")
+            raise SettingError(
+                f"fps and timeout_seconds must be above 0, got {fps} and {timeout_seconds}.",
+                "set fps to the rate of the features, such as 4, and timeout_seconds to 10",
+            )
         self.address = address_of(address) if isinstance(address, str) else address
         self.fps, self.resize, self.pace, self.follow = fps, resize, pace, follow
         self.timeout_seconds, self.retries, self.wait_seconds = timeout_seconds, retries, wait_seconds
         self.options = dict(options or {})
         self.tell: Callable[[Notice], None] = _ignore
         self.stopped = Event()
-        self.failures = 0  # attempts since the last frame
+        self.failures = 0  # attempts since the last new frame
+        self._origin: float | None = None  # time.monotonic() at stream time 0
+        self._tick = -1  # number of the last frame given
 
     def stop(self) -> None:
         """End the iteration soon, from any thread; a read that waits for data ends at its timeout."""
@@ -91,28 +98,41 @@ class LiveSource(FrameSource):
             MissingDataError: if there is no such file.
             DataError: if the source cannot be opened at first, or is given up.
         """
-        convert, origin, tick = Converter(self.resize), None, -1
+        self._origin, self._tick = None, -1
         connection: Connection | None = self.open()
         while connection is not None:
             self.tell(Notice("connected", str(connection)))
-            in_bursts = not {"hls", "dash"}.isdisjoint(connection.container.format.name.split(","))
-            paced = self.pace == "own" or (self.pace == "auto" and (connection.recorded or in_bursts))
-            begin = 0 if origin is None else max(tick + 1, math.ceil((time.monotonic() - origin) * self.fps))
-            last = picture = None
             with connection.container:
-                for seconds, frame in at_times(connection.timed(), self.fps):
-                    tick, self.failures = begin + round(seconds * self.fps), 0
-                    origin = time.monotonic() if origin is None else origin
-                    if paced and self.stopped.wait(max(0.0, origin + tick / self.fps - time.monotonic())):
-                        break
-                    if picture is None or frame is not last:
-                        last, picture = frame, convert(frame)
-                    yield Frame(tick / self.fps, picture)
+                yield from self._frames(connection)
             if self.stopped.is_set() or self.is_over(connection):
                 why = "stopped" if self.stopped.is_set() else connection.problem
                 self.tell(Notice("ended", why or "the source has ended"))
                 return
             connection = self.reconnect(connection.problem or "the stream has ended")
+
+    def _frames(self, connection: Connection) -> Iterator[Frame]:
+        """Yield the frames of one connection: all of a live one, those of a recording that were not given before."""
+        in_bursts = not {"hls", "dash"}.isdisjoint(connection.container.format.name.split(","))
+        paced = self.pace == "own" or (self.pace == "auto" and (connection.recorded or in_bursts))
+        convert = Converter(self.resize, connection.stream.sample_aspect_ratio)
+        begin, given = 0, self._tick
+        if connection.recorded:
+            self._origin = None  # a recording goes on where it was: there is no gap
+        elif self._origin is not None:
+            begin = max(given + 1, math.ceil((time.monotonic() - self._origin) * self.fps))
+        last = picture = None
+        for seconds, frame in at_times(connection.timed(), self.fps, lasts_of, connection.clock.last):
+            tick = begin + round(seconds * self.fps)
+            if tick <= given:
+                continue
+            self._tick, self.failures = tick, 0
+            if self._origin is None:
+                self._origin = time.monotonic() - (tick / self.fps if given >= 0 else 0.0)
+            if paced and self.stopped.wait(max(0.0, self._origin + tick / self.fps - time.monotonic())):
+                return
+            if picture is None or frame is not last:
+                last, picture = frame, convert(frame)
+            yield Frame(tick / self.fps, picture)
 
     def open(self) -> Connection:
         """Open the source once.
@@ -139,6 +159,7 @@ class LiveSource(FrameSource):
             DataError: if it is given up.
         """
         first, longest = self.wait_seconds
+        failed = "brought nothing new"
         while self.retries is None or self.failures < self.retries:
             wait = min(longest, first * 2.0 ** min(self.failures, 30))
             self.tell(Notice("lost", f"{why.rstrip('.')}; next attempt in {wait:g} s"))
@@ -149,8 +170,8 @@ class LiveSource(FrameSource):
             try:
                 return self.open()
             except GadError as error:
-                why = error.message
+                why, failed = error.message, "did not come back"
         raise DataError(
-            f"{self.address} is lost and did not come back in {self.failures} attempts: {why}",
-            "check the camera or server, or raise retries",
+            f"{self.address} is lost and {failed} in {self.failures} attempts: {why}",
+            f"check the camera or server, or raise retries above {self.retries}",
         )

@@ -14,7 +14,9 @@ from gad_lightning.metrics.functional.labels import LabelSpace
 Average = Literal["micro", "macro", "macro_all"]
 
 BANDS = (("unseen", 0, 0), ("few", 1, 19), ("medium", 20, 100), ("many", 101, None))
-"""Name, least and most training count of each band; the borders 20 and 100 are those of Liu et al., CVPR 2019."""
+"""Name, least and most training count of each band: what "rare" means everywhere.
+
+The borders 20 and 100 are those of Liu et al., Large-Scale Long-Tailed Recognition in an Open World, CVPR 2019."""
 
 
 class Counts(NamedTuple):
@@ -41,6 +43,17 @@ class F1Details(F1Scores):
 
     per_class: F1Scores
     bands: dict[str, F1Scores]
+
+
+def band_title(name: str) -> str:
+    """Name and borders of a band.
+
+    Example:
+        >>> [band_title(name) for name, _, _ in BANDS]
+        ['unseen (0)', 'few (1-19)', 'medium (20-100)', 'many (101 or more)']
+    """
+    low, high = next((low, high) for band, low, high in BANDS if band == name)
+    return f"{name} ({low}{'' if low == high else ' or more' if high is None else f'-{high}'})"
 
 
 def check_average(average: str) -> None:

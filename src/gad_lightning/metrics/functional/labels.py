@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.metrics.functional.frames import LAST_FRAME
+from gad_lightning.metrics.functional.frames import LAST_FRAME, FrameTable
 from gad_lightning.types import IGNORED
+
+Ignored = Literal["cut", "published"]
 
 
 class LabelSpace(NamedTuple):
@@ -85,6 +87,40 @@ class LabelSpace(NamedTuple):
                 "set num_classes to the number of classes of the data, or ignore_index to the label to be left out",
             )
         return labels
+
+
+def without_ignored(table: FrameTable, labels: LabelSpace, ignored: Ignored = "cut") -> FrameTable:
+    """Cut the frames whose truth is ignored out of truth and prediction; runs end there.
+
+    Args:
+        table: frames in order.
+        labels: the classes. An ``ignore_index`` that is the background leaves out no frame.
+        ignored: ``"published"`` leaves all frames in, so that what is predicted on ignored ones counts as wrong.
+
+    Raises:
+        SettingError: if ``ignored`` is neither.
+    """
+    check_ignored(ignored)
+    if ignored == "published":
+        return table
+    kept = labels._replace(ignore_index=None if labels.ignore_index == labels.background else labels.ignore_index)
+    scored = kept.scored(table.target)
+    if bool(scored.all()):
+        return table
+    breaks = table.breaks.clone()
+    breaks[1:] |= ~scored[:-1]
+    columns = (table.preds, table.target, table.video, table.frame, breaks)
+    return FrameTable(*(column[scored] for column in columns))
+
+
+def check_ignored(ignored: str) -> None:
+    """Refuse an unknown treatment of ignored frames.
+
+    Raises:
+        SettingError: naming the two that exist.
+    """
+    if ignored not in ("cut", "published"):
+        raise SettingError(f"ignored_frames is {ignored!r}.", "set it to 'cut' or 'published'")
 
 
 def _check_integers(values: Tensor, name: str) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from gad_lightning.errors import SettingError
 from gad_lightning.metrics.functional.f1 import Average, Counts, averaged, count_classes
 from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table, order_frames
-from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, keys_of
+from gad_lightning.metrics.functional.labels import Ignored, LabelSpace, check_frames, keys_of, without_ignored
 from gad_lightning.segments import LabelRuns, cut_runs
 
 Reference = Literal["start", "middle", "true_middle"]
@@ -62,7 +62,11 @@ def _twice_the_point(table: FrameTable, runs: LabelRuns, reference: Reference) -
 
 
 def point_counts(
-    table: FrameTable, labels: LabelSpace, tolerance_frames: float, reference: Reference = "start"
+    table: FrameTable,
+    labels: LabelSpace,
+    tolerance_frames: float,
+    reference: Reference = "start",
+    ignored: Ignored = "cut",
 ) -> Counts:
     """Count the points of each class and the hits among them.
 
@@ -75,7 +79,9 @@ def point_counts(
         labels: the classes.
         tolerance_frames: largest distance of a hit, inclusive.
         reference: see :func:`_twice_the_point`.
+        ignored: see :func:`~gad_lightning.metrics.functional.labels.without_ignored`.
     """
+    table = without_ignored(table, labels, ignored)
     preds, target = labels.actions(table.preds), labels.actions(table.target)
     found, true = cut_runs(preds, table.breaks), cut_runs(target, table.breaks)
     found = LabelRuns(*(column[found.label >= 0] for column in found))
@@ -125,6 +131,7 @@ def point_f1(
     reference: Reference = "start",
     ignore_index: int | None = None,
     gaps: Gaps = "error",
+    ignored_frames: Ignored = "cut",
 ) -> Tensor:
     """F1 over action starts: () float32 in [0, 1]; see :class:`gad_lightning.PointF1`.
 
@@ -139,8 +146,9 @@ def point_f1(
         background: class that is no action, or None.
         average: see :func:`~gad_lightning.metrics.functional.f1.averaged`.
         reference: see :func:`_twice_the_point`.
-        ignore_index: label that acts as a second background, or None.
+        ignore_index: label of frames that are not scored, or None.
         gaps: what a missing frame does: ``"error"`` or ``"cut"``.
+        ignored_frames: ``"cut"``, or ``"published"``, see :class:`gad_lightning.SegmentF1`.
 
     Raises:
         DataError: if the tensors do not fit together.
@@ -155,5 +163,5 @@ def point_f1(
     video, frame = keys_of(preds.numel(), video, frame, preds.device)
     check_frames(preds, target, video, frame, labels)
     table = frame_table(order_frames(video, frame), preds, target, gaps)
-    counts = point_counts(table, labels, tolerance_seconds * fps, reference)
+    counts = point_counts(table, labels, tolerance_seconds * fps, reference, ignored_frames)
     return averaged(counts, labels, average)["f1"].float()

@@ -8,7 +8,7 @@ from torch import Tensor
 from gad_lightning.errors import SettingError
 from gad_lightning.metrics.functional.f1 import Average, Counts, averaged, count_classes
 from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table, order_frames
-from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, keys_of
+from gad_lightning.metrics.functional.labels import Ignored, LabelSpace, check_frames, keys_of, without_ignored
 from gad_lightning.segments import cut_runs
 
 
@@ -24,7 +24,7 @@ def check_overlap(overlap: float) -> None:
         )
 
 
-def segment_counts(table: FrameTable, labels: LabelSpace, overlap: float = 0.1) -> Counts:
+def segment_counts(table: FrameTable, labels: LabelSpace, overlap: float = 0.1, ignored: Ignored = "cut") -> Counts:
     """Count the segments of each class and the hits among them.
 
     Only true segments of the predicted class that share a frame with the predicted one can pass, and such a pair
@@ -36,8 +36,10 @@ def segment_counts(table: FrameTable, labels: LabelSpace, overlap: float = 0.1) 
         table: frames in order.
         labels: the classes.
         overlap: smallest IoU of a hit, in (0, 1].
+        ignored: see :func:`~gad_lightning.metrics.functional.labels.without_ignored`.
     """
     check_overlap(overlap)
+    table = without_ignored(table, labels, ignored)
     preds, target = labels.actions(table.preds), labels.actions(table.target)
     found, true = cut_runs(preds, table.breaks), cut_runs(target, table.breaks)
     changes = table.breaks.clone()
@@ -73,6 +75,7 @@ def segment_f1(
     average: Average = "micro",
     ignore_index: int | None = None,
     gaps: Gaps = "error",
+    ignored_frames: Ignored = "cut",
 ) -> Tensor:
     """F1 over segments: () float32 in [0, 1]; see :class:`gad_lightning.SegmentF1`.
 
@@ -85,8 +88,9 @@ def segment_f1(
         background: class that is no segment, or None.
         overlap: smallest IoU of a hit, in (0, 1].
         average: see :func:`~gad_lightning.metrics.functional.f1.averaged`.
-        ignore_index: label that acts as a second background, or None.
+        ignore_index: label of frames that are not scored, or None.
         gaps: what a missing frame does: ``"error"`` or ``"cut"``.
+        ignored_frames: ``"cut"``, or ``"published"``, see :class:`gad_lightning.SegmentF1`.
 
     Raises:
         DataError: if the tensors do not fit together.
@@ -99,5 +103,7 @@ def segment_f1(
     labels = LabelSpace(num_classes, background, ignore_index).checked()
     video, frame = keys_of(preds.numel(), video, frame, preds.device)
     check_frames(preds, target, video, frame, labels)
-    counts = segment_counts(frame_table(order_frames(video, frame), preds, target, gaps), labels, overlap)
+    counts = segment_counts(
+        frame_table(order_frames(video, frame), preds, target, gaps), labels, overlap, ignored_frames
+    )
     return averaged(counts, labels, average)["f1"].float()

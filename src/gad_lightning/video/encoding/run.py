@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from gad_lightning.errors import DataError
 from gad_lightning.video.ahead import Ahead, ChildDecoder, DecodeTask, End, Piece, ThreadDecoder
-from gad_lightning.video.decode import Broken
+from gad_lightning.video.damage import Broken
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.encoding.report import EncodeReport, Outcome, Progress, progress_of
 from gad_lightning.video.features.npy_writer import NpyWriter

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from gad_lightning import __version__
-from gad_lightning.atomic import atomic_write
+from gad_lightning.results.tables import read_json, write_json
+
+Facts = dict[str, str | int | float]
 
 
 class RunRecord(Callback):
@@ -36,38 +36,30 @@ class RunRecord(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note what training took, validation included, and where it was."""
         sizes = {weight: weight.numel() for weight in pl_module.parameters()}
-        self.note(
-            trainer,
-            fit_seconds=round(time.perf_counter() - self.began, 2),
-            steps=trainer.global_step,
-            parameters=sum(sizes.values()),
-            trained_parameters=sum(size for weight, size in sizes.items() if weight.requires_grad),
-            **surroundings(),
-        )
+        facts: Facts = {
+            "fit_seconds": round(time.perf_counter() - self.began, 2),
+            "steps": trainer.global_step,
+            "parameters": sum(sizes.values()),
+            "trained_parameters": sum(size for weight, size in sizes.items() if weight.requires_grad),
+        }
+        self._note(trainer, {**facts, **surroundings()})
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self.began = time.perf_counter()
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note what prediction took, and what the labels mean."""
-        schema: Any = pl_module.schema
-        self.note(
-            trainer,
-            predict_seconds=round(time.perf_counter() - self.began, 3),
-            fps=schema.features.fps,
-            tasks=[{"name": task.name, "per_frame": task.per_frame, **task.labels._asdict()} for task in schema.tasks],
-        )
+        """Note what prediction took."""
+        self._note(trainer, {"predict_seconds": round(time.perf_counter() - self.began, 3)})
 
-    def note(self, trainer: Trainer, **facts: Any) -> None:
+    def _note(self, trainer: Trainer, facts: Facts) -> None:
         """Add to the file, in the first process."""
-        if not trainer.is_global_zero:
-            return
-        known = json.loads(self.target.read_text(encoding="utf-8")) if self.target.is_file() else {}
-        write_json(self.target, {**known, **facts})
+        if trainer.is_global_zero:
+            known = read_json(self.target) if self.target.is_file() else {}
+            write_json(self.target, {**known, **facts})
 
 
-def surroundings() -> dict[str, Any]:
+def surroundings() -> Facts:
     """Version, commit and machine of this process."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
     return {
@@ -98,9 +90,3 @@ def _commit(folder: Path) -> str:
         return done.stdout.strip() if done.returncode == 0 else ""
 
     return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
-
-
-def write_json(target: Path, value: Any) -> None:
-    """Write a JSON file, whole or not at all."""
-    with atomic_write(target) as part:
-        part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal, NamedTuple
 
-from gad_lightning.atomic import make_folder
-from gad_lightning.errors import MissingDataError, SettingError
-from gad_lightning.tools.compare_processes import run_command
-from gad_lightning.tools.compare_record import write_json
+from gad_lightning.atomic import FolderLock, make_folder
+from gad_lightning.compare.processes import run_command
+from gad_lightning.errors import DataError, MissingDataError, SettingError
+from gad_lightning.results.predictions import ABOUT, FRAMES, SEGMENTS
+from gad_lightning.results.run_folder import CHECKPOINTS, CONFIG, LAST, METRICS, PREDICTIONS, chosen_checkpoint
+from gad_lightning.results.tables import read_json, write_json
 
-JOB, RECORD, RESULT, LOG, CONFIG = "job.json", "record.json", "result.json", "log.txt", "asked.yaml"
+JOB, RECORD, RESULT, LOG, ASKED = "job.json", "record.json", "result.json", "log.txt", "asked.yaml"
+Job = dict[str, Any]
+_JOB_KEYS = {"config", "overrides", "seed"}
+_LEFT_BY_A_RUN = (
+    *(RECORD, RESULT, LOG, ASKED, CONFIG, METRICS, "hparams.yaml", f"{CHECKPOINTS}/*.ckpt", f"{PREDICTIONS}/{ABOUT}"),
+    *(f"{PREDICTIONS}/{Path(name).stem}.*" for name in (FRAMES, SEGMENTS)),
+)
+"""Patterns of the files in the folder of a run."""
 QUIET = ("--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false")
 OVERRIDE = re.compile(r"\+(?=[a-z_][\w.]*\+?=)")
 """Where an override begins: ``runs/a.yaml+trainer.max_epochs=2+model.head=my.Head``."""
@@ -75,18 +84,16 @@ class Run(NamedTuple):
     home: Path  # its own folder
 
     @property
-    def asked(self) -> dict[str, Any]:
+    def asked(self) -> Job:
         """All that decides what comes out; with another variant's checkpoint, what that one was asked too."""
-        return {
+        made: Job = {
             "config": self.variant.config.read_text(encoding="utf-8"),
             "overrides": [override.replace(SEED, str(self.seed)) for override in self.variant.overrides],
             "seed": self.seed,
-            **(
-                {"trained_as": self.variant.trained_as, "trained": self.asked_there()}
-                if self.variant.trained_as
-                else {}
-            ),
         }
+        if self.variant.trained_as:
+            made |= {"trained_as": self.variant.trained_as, "trained": _read_job(self.trained)}
+        return made
 
     @property
     def trained(self) -> Path:
@@ -94,33 +101,27 @@ class Run(NamedTuple):
         name = self.variant.trained_as
         return self.home.parent.parent / _folder_of(name) / str(self.seed) if name else self.home
 
-    def asked_there(self) -> Any:
-        """What the run was asked whose checkpoint is used; None if it is not there."""
-        job = self.trained / JOB
-        return json.loads(job.read_text(encoding="utf-8")) if job.is_file() else None
-
     @property
     def finished(self) -> bool:
         """Whether it has its result."""
-        return (self.home / RESULT).is_file() and (self.home / "predictions" / "frames.csv").is_file()
+        return (self.home / RESULT).is_file() and (self.home / PREDICTIONS / FRAMES).is_file()
 
     def changed(self) -> bool:
         """Whether what is there was asked for by another config."""
-        job = self.home / JOB
-        return job.is_file() and json.loads(job.read_text(encoding="utf-8")) != self.asked
+        return (self.home / JOB).is_file() and _read_job(self.home) != self.asked
 
     def commands(self) -> list[list[str]]:
         """Fit, then predict with the checkpoint that validation chose."""
         home, seed = self.home, self.seed
-        where = [f"--config={home / CONFIG}", f"--seed_everything={seed}", f"--data.seed={seed}"]
+        where = [f"--config={home / ASKED}", f"--seed_everything={seed}", f"--data.seed={seed}"]
         where += [f"--{override}" for override in self.asked["overrides"]]
-        where += [*QUIET, "--trainer.callbacks+=gad_lightning.tools.compare_record.RunRecord"]
+        where += [*QUIET, "--trainer.callbacks+=gad_lightning.compare.record.RunRecord"]
         where += [f"--trainer.callbacks.target={home / RECORD}"]
         logged = ["--trainer.logger=lightning.pytorch.loggers.CSVLogger", f"--trainer.logger.save_dir={home}"]
         logged += ["--trainer.logger.name=", "--trainer.logger.version=", f"--trainer.default_root_dir={home}"]
         predicted = ["--trainer.callbacks+=gad_lightning.PredictionWriter"]
-        predicted += [f"--trainer.callbacks.folder={home / 'predictions'}", "--trainer.logger=false"]
-        predicted += [f"--trainer.default_root_dir={home / 'predictions'}"]
+        predicted += [f"--trainer.callbacks.folder={home / PREDICTIONS}", "--trainer.logger=false"]
+        predicted += [f"--trainer.default_root_dir={home / PREDICTIONS}"]
         return [["fit", *where, *logged], ["predict", *where, *predicted]]
 
 
@@ -128,14 +129,19 @@ def check_runs(runs: Iterable[Run], changed: Literal["refuse", "rerun"]) -> None
     """Look at what is there before anything starts.
 
     Raises:
-        SettingError: if two variants share a name, or a config changed since its run and that is refused.
+        SettingError: if two variants share a name, a folder was made by something else, or a config changed since its
+            run and that is refused.
     """
     homes: dict[Path, Variant] = {}
     for run in runs:
-        if homes.setdefault(run.home, run.variant) != run.variant:
+        known = homes.setdefault(run.home, run.variant)
+        if known != run.variant:
             raise SettingError(
-                f"Two variants are called {run.variant.name!r}.", "give them names: NAME:CONFIG[+KEY=VALUE]..."
+                f"Two variants are called {run.variant.name!r}, of {known.config} with {list(known.overrides)} and of "
+                f"{run.variant.config} with {list(run.variant.overrides)}.",
+                "give them names: NAME:CONFIG[+KEY=VALUE]...",
             )
+        _check_own(run.home)
         if changed == "refuse" and run.finished and run.changed():
             raise SettingError(
                 f"{run.home} is a finished run of another config than {run.variant.config} with "
@@ -144,12 +150,49 @@ def check_runs(runs: Iterable[Run], changed: Literal["refuse", "rerun"]) -> None
             )
 
 
+def _check_own(home: Path) -> None:
+    """Refuse a folder that was not made by a comparison: its files are not ours to remove.
+
+    Raises:
+        SettingError: naming something that lies there.
+    """
+    if home.is_symlink() or (home.exists() and not home.is_dir()):
+        raise SettingError(f"{home} is a link or a file, not the folder of a run.", "choose another --output")
+    found = sorted(home.iterdir()) if home.is_dir() else []
+    if found and not set(_read_job(home) or {}) >= _JOB_KEYS:
+        raise SettingError(
+            f"{home} holds {found[0].name!r} and no {JOB} of a comparison: something else made it.",
+            "choose another --output, or move that folder away",
+        )
+
+
+def _read_job(home: Path) -> Job | None:
+    """What a run was asked; None if it is not there or damaged."""
+    try:
+        return read_json(home / JOB)
+    except DataError:
+        return None
+
+
 def run_all(runs: Sequence[Run], jobs: int, threads: int, say: Callable[[str], None]) -> list[Run]:
     """Run what is not finished, ``jobs`` at once; return the runs that failed, whose logs say why.
 
     Each run gets ``threads`` threads, whatever the number of jobs: sums are rounded by how they are split, so the
-    numbers depend on it.
+    numbers depend on it. The folders of the variants are held meanwhile.
+
+    Raises:
+        SettingError: if another process runs in the same folder.
     """
+    with ExitStack() as held:
+        for folder in sorted({run.home.parent.parent for run in runs}):
+            lock = FolderLock(folder)
+            lock.take()
+            held.callback(lock.release)
+        return _run_missing(runs, jobs, threads, say)
+
+
+def _run_missing(runs: Sequence[Run], jobs: int, threads: int, say: Callable[[str], None]) -> list[Run]:
+    """Run what is not finished: see :func:`run_all`."""
     stop = Event()
     failed: list[Run] = []
     missing = sum(not run.finished or run.changed() for run in runs)
@@ -172,37 +215,39 @@ def run_all(runs: Sequence[Run], jobs: int, threads: int, say: Callable[[str], N
     return failed
 
 
+def _clear(home: Path) -> None:
+    """Remove what an earlier run left, and nothing else that may lie there."""
+    for name in _LEFT_BY_A_RUN:
+        for path in home.glob(name):
+            if path.is_file() or path.is_symlink():
+                path.unlink()
+
+
 def _run_one(run: Run, threads: int, stop: Event) -> bool:
     """Do one run from the start; whether it went well. What an unfinished run left is removed first."""
     if stop.is_set():
         return False
-    if run.home.exists():
-        shutil.rmtree(run.home)
-    make_folder(run.home)
-    (run.home / CONFIG).write_text(run.asked["config"], encoding="utf-8")
+    _check_own(run.home)
+    _clear(make_folder(run.home))
     write_json(run.home / JOB, run.asked)
+    (run.home / ASKED).write_text(run.asked["config"], encoding="utf-8")
     fit, predict = run.commands()
     if run.trained != run.home:
         if (run.trained / RESULT).is_file():
             shutil.copy(run.trained / RESULT, run.home / RECORD)
     elif not run_command(fit, run.home / LOG, threads, stop):
         return False
-    checkpoint = _checkpoint_of(run.trained)
+    checkpoint = chosen_checkpoint(run.trained)
     if checkpoint is None:
         with (run.home / LOG).open("a", encoding="utf-8") as file:
             file.write(
-                f"The run kept no checkpoint in {run.trained / 'checkpoints'}, so there is nothing to predict with.\n"
+                f"The run kept no checkpoint in {run.trained / CHECKPOINTS}, so there is nothing to predict with.\n"
             )
         return False
     if not run_command([*predict, f"--ckpt_path={checkpoint}"], run.home / LOG, threads, stop):
         return False
-    for path in (run.home / "checkpoints").glob("last*.ckpt"):
-        path.unlink()
+    for path in (run.home / CHECKPOINTS).glob(f"{LAST}*.ckpt"):
+        if path != checkpoint:
+            path.unlink()
     os.replace(run.home / RECORD, run.home / RESULT)
     return True
-
-
-def _checkpoint_of(home: Path) -> Path | None:
-    """The checkpoint that validation chose, or the only one if there is no validation."""
-    found = [path for path in sorted((home / "checkpoints").glob("*.ckpt")) if not path.name.startswith("last")]
-    return next((path for path in found if path.name == "best.ckpt"), found[-1] if found else None)

@@ -1,0 +1,203 @@
+"""A folder of predictions: frames.csv and .json, segments.csv and .json, and about.json, which names the classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gad_lightning.errors import DataError, MissingDataError
+from gad_lightning.results.rows import (
+    FRAME_COLUMNS,
+    SEGMENT_COLUMNS,
+    Floats,
+    Ints,
+    QueryColumns,
+    frame_rows,
+    segment_rows,
+)
+from gad_lightning.results.tables import read_csv, read_json, write_csv, write_json, write_json_rows
+from gad_lightning.schema import DataSchema, LabelSet, Task
+from gad_lightning.types import IGNORED
+
+ABOUT, FRAMES, SEGMENTS = "about.json", "frames.csv", "segments.csv"
+LAST_FRAME = 10**8
+"""No video has a later frame: a larger number is damage."""
+_AGAIN = "make the predictions again with gad-lightning predict"
+
+
+class About(NamedTuple):
+    """What is written beside predictions."""
+
+    classifier: str  # name of its class
+    fps: float  # frames a second
+    tasks: tuple[Task, ...]
+    training: dict[str, list[int]]  # per task, training segments of each class; empty if unknown
+    speed: dict[str, float]  # such as "frames a second"; empty if not measured
+
+
+class TaskPredictions(NamedTuple):
+    """What was predicted for one task: N rows, ordered by the video's name and by frame."""
+
+    task: Task
+    videos: tuple[str, ...]
+    video: Ints  # (N,) index into videos, ascending
+    frame: Ints  # (N,) ascending within a video
+    label: Ints  # (N,) predicted class
+    truth: Ints  # (N,) true class, or IGNORED
+    score: Floats  # (N,) probability of the predicted class, in [0, 1]
+
+    def same_test(self, other: TaskPredictions) -> bool:
+        """Whether another run was asked at the same frames of the same videos, with the same true classes."""
+        columns = ((self.video, other.video), (self.frame, other.frame), (self.truth, other.truth))
+        return self.videos == other.videos and all(np.array_equal(own, theirs) for own, theirs in columns)
+
+
+def write_predictions(
+    folder: Path, columns: QueryColumns, schema: DataSchema, names: Sequence[str] | None, classifier: str
+) -> None:
+    """Write the files of a folder of predictions, each whole or not at all.
+
+    Args:
+        folder: exists.
+        columns: each key once, in order.
+        schema: gives class and task names and frames a second.
+        names: of the videos by global number; the numbers themselves if None.
+        classifier: name of its class.
+    """
+    made = ((FRAMES, FRAME_COLUMNS, frame_rows), (SEGMENTS, SEGMENT_COLUMNS, segment_rows))
+    for name, header, rows_of in made:
+        rows = rows_of(columns, schema, names)
+        write_csv(folder / name, rows, header)
+        write_json_rows((folder / name).with_suffix(".json"), rows)
+    write_about(folder, About(classifier, schema.features.fps, schema.tasks, {}, {}))
+
+
+def write_about(folder: Path, about: About) -> None:
+    """Write what a reader of the predictions must know."""
+    tasks = [{"name": task.name, **task.labels._asdict(), "per_frame": task.per_frame} for task in about.tasks]
+    known = {name: value for name, value in about._asdict().items() if name not in ("training", "speed") or value}
+    write_json(folder / ABOUT, {**known, "tasks": tasks})
+
+
+def read_about(folder: Path) -> About | None:
+    """What is written beside predictions; None where an earlier version wrote them.
+
+    Raises:
+        DataError: if the file is damaged.
+    """
+    path = folder / ABOUT
+    if not path.is_file():
+        return None
+    found = read_json(path)
+    try:
+        tasks = tuple(
+            Task(
+                str(task["name"]),
+                LabelSet(
+                    tuple(map(str, task["names"])),
+                    _index(task, "background"),
+                    _index(task, "ignore"),
+                    bool(task.get("multi_label", False)),
+                ),
+                bool(task["per_frame"]),
+            )
+            for task in found["tasks"]
+        )
+        training = {str(task): [int(count) for count in counts] for task, counts in found.get("training", {}).items()}
+        speed = {str(name): float(value) for name, value in found.get("speed", {}).items()}
+        about = About(str(found["classifier"]), float(found["fps"]), tasks, training, speed)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(f"{path} is damaged: {error!r}.", _AGAIN) from error
+    if not tasks or not (math.isfinite(about.fps) and about.fps > 0) or len({task.name for task in tasks}) < len(tasks):
+        raise DataError(f"{path} is damaged: fps {about.fps:g}, tasks {[task.name for task in tasks]}.", _AGAIN)
+    return about
+
+
+def _index(task: dict[str, object], mark: str) -> int | None:
+    """Index of the background or the ignored class.
+
+    Raises:
+        ValueError: if there is no such class.
+    """
+    found, names = task.get(mark), task["names"]
+    if found is None:
+        return None
+    if not isinstance(found, int) or not isinstance(names, list) or not 0 <= found < len(names):
+        raise ValueError(f"{mark} is {found!r}")
+    return found
+
+
+def read_predictions(folder: Path) -> tuple[About, list[TaskPredictions]]:
+    """Read a folder of predictions, one entry a task that has rows.
+
+    Classes and frames a second are those of ``about.json``; without that file they are what the rows tell.
+
+    Raises:
+        MissingDataError: if there are none.
+        DataError: if a file is damaged.
+    """
+    path = folder / FRAMES
+    if not path.is_file():
+        raise MissingDataError(f"There are no predictions at {path}.", "run gad-lightning predict first")
+    rows = read_csv(path)
+    if not rows or set(FRAME_COLUMNS) - set(rows[0]):
+        lacking = sorted(set(FRAME_COLUMNS) - set(rows[0])) if rows else "rows"
+        raise DataError(f"{path} holds no predictions: it lacks {lacking}.", _AGAIN)
+    about = read_about(folder) or _about_of(path, rows)
+    by_task: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        by_task.setdefault(row["task"], []).append(row)
+    unknown = sorted(set(by_task) - {task.name for task in about.tasks})
+    if unknown:
+        raise DataError(f"{path} has rows of the task {unknown[0]!r}, which {ABOUT} does not name.", _AGAIN)
+    return about, [_of_task(path, task, by_task[task.name]) for task in about.tasks if task.name in by_task]
+
+
+def _of_task(path: Path, task: Task, rows: Sequence[dict[str, str]]) -> TaskPredictions:
+    """Columns of one task's rows.
+
+    Raises:
+        DataError: if a cell cannot be read, or a frame of a task that is asked at every frame stands twice.
+    """
+    index = {name: place for place, name in enumerate(task.labels.names)}
+    videos = tuple(sorted({row["video"] for row in rows}))
+    number = {name: place for place, name in enumerate(videos)}
+    video = np.array([number[row["video"]] for row in rows], dtype=np.int64)
+    try:
+        frame = np.array([int(row["frame"]) for row in rows], dtype=np.int64)
+        score = np.array([float(row["score"]) for row in rows])
+        label = np.array([index[row["label"]] for row in rows], dtype=np.int64)
+        truth = np.array([index[row["truth"]] if row["truth"] else IGNORED for row in rows], dtype=np.int64)
+    except KeyError as error:
+        raise DataError(f"{path} has the label {error}, which is none of the classes.", _AGAIN) from error
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"{path} has a cell that is no number: {error}.", _AGAIN) from error
+    if frame.min() < 0 or frame.max() > LAST_FRAME or not ((score >= 0) & (score <= 1 + 1e-6)).all():
+        raise DataError(f"{path} has a frame below 0 or above {LAST_FRAME}, or a score outside [0, 1].", _AGAIN)
+    order = np.lexsort((frame, video))
+    made = TaskPredictions(task, videos, video[order], frame[order], label[order], truth[order], score[order])
+    again = np.flatnonzero((np.diff(made.video) == 0) & (np.diff(made.frame) == 0))
+    if task.per_frame and len(again):
+        where = videos[made.video[again[0]]]
+        raise DataError(f"{path} has frame {made.frame[again[0]]} of {where!r} twice.", _AGAIN)
+    return made
+
+
+def _about_of(path: Path, rows: Sequence[dict[str, str]]) -> About:
+    """Tasks and frames a second as far as the rows tell."""
+    names: dict[str, set[str]] = {}
+    for row in rows:
+        names.setdefault(row["task"], set()).update({row["label"], row["truth"]} - {""})
+    tasks = []
+    for task, classes in names.items():
+        ordered = (*(name for name in ("background",) if name in classes), *sorted(classes - {"background"}))
+        tasks.append(Task(task, LabelSet(ordered, 0 if "background" in classes else None)))
+    try:
+        fps = next((int(row["frame"]) / float(row["seconds"]) for row in rows if float(row["seconds"]) > 0), 1.0)
+    except ValueError as error:
+        raise DataError(f"{path} has a cell that is no number: {error}.", _AGAIN) from error
+    return About("", round(fps, 3) or 1.0, tuple(tasks), {}, {})
