@@ -34,12 +34,13 @@ class ShapedLM(CausalLM):
 
     Args:
         shape: key of ``SHAPES``.
+        filled_on: device that draws the numbers; a GPU is sooner ready with a billion of them.
         **settings: see :class:`CausalLM`.
     """
 
-    def __init__(self, shape: str = "tiny", **settings: Any) -> None:
+    def __init__(self, shape: str = "tiny", filled_on: str = "cpu", **settings: Any) -> None:
         super().__init__(shape, **settings)
-        self.shape = shape
+        self.shape, self.filled_on = shape, filled_on
 
     def load(self, texts: Sequence[str]) -> tuple[Any, Any]:
         """Make the model; its values are small random numbers."""
@@ -49,7 +50,7 @@ class ShapedLM(CausalLM):
         config.dtype = self.dtype
         with torch.device("meta"):
             model = LlamaForCausalLM(config)
-        model = model.to(self.dtype).to_empty(device="cpu")
+        model = model.to(self.dtype).to_empty(device=self.filled_on)
         torch.manual_seed(0)
         for name, weight in model.named_parameters():
             weight.data.fill_(1.0) if "norm" in name else weight.data.uniform_(-0.03, 0.03)
@@ -95,5 +96,6 @@ def make(
     torch.manual_seed(0)
     on_head = kind is not DiscriminativeClassifier
     lora = {"r": rank, "lora_alpha": 2 * rank}
-    backbone = ShapedLM(shape, lora=lora, lora_on_head=on_head, dtype=dtype or native(device))
+    number_format = dtype or native(device)
+    backbone = ShapedLM(shape, filled_on=device, lora=lora, lora_on_head=on_head, dtype=number_format)
     return kind(backbone=backbone, schema=schema, **more).to(device)

@@ -48,15 +48,15 @@ def prepare(kind: str, shape: str, mode: Mode, chunk: int, device: str, **more: 
     return make(KINDS[kind], shape, windows, features, class_names(CLASSES), device, **more)
 
 
-def chunk_batch(frames: Tensor, context: int) -> Batch:
-    """One sample of all frames, asked at every frame after the context: frames (F, D)."""
+def chunk_batch(frames: Tensor, context: int, samples: int = 1) -> Batch:
+    """Samples of all frames, asked at every frame after the context: frames (F, D)."""
     anchor = torch.arange(context, len(frames)).numpy()
     none, column = anchor * 0, torch.zeros(len(anchor)).numpy()
     sample = Sample(
         frames.unsqueeze(1).cpu().numpy(), 0, -1, torch.zeros(0, 3, dtype=torch.int64).numpy(), anchor, anchor,
         none, none, none, none, anchor, column,
     )  # fmt: skip
-    batch = collate([sample])
+    batch = collate([sample] * samples)
     return batch._replace(frames=batch.frames.to(frames.device))
 
 

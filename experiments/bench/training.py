@@ -24,13 +24,15 @@ from gad_lightning.types import Batch
 SHARE = {"Disc": {}, "GAD": {"answer_fraction": 0.125}, "Gen": {}}
 
 
-def step_of(classifier: Classifier, batch: Batch) -> Any:
-    """A training step as a function."""
+def step_of(classifier: Classifier, batch: Batch, mixed: bool = False) -> Any:
+    """A training step as a function; ``mixed`` is autocast to bfloat16."""
     optimizer = torch.optim.AdamW([weight for weight in classifier.parameters() if weight.requires_grad], lr=1e-4)
 
     def step() -> None:
         optimizer.zero_grad()
-        torch.stack([loss.sum / loss.count for loss in classifier.losses(batch).values()]).sum().backward()
+        with torch.autocast(classifier.device.type, torch.bfloat16, enabled=mixed):
+            losses = [loss.sum / loss.count for loss in classifier.losses(batch).values()]
+        torch.stack(losses).sum().backward()
         optimizer.step()
 
     return step

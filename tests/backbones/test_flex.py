@@ -9,7 +9,7 @@ import torch
 from torch.nn.attention.flex_attention import create_mask
 
 from gad_lightning.backbones.attention import visible
-from gad_lightning.backbones.flex import MULTIPLE, flex_mask, rule, widen
+from gad_lightning.backbones.flex import MULTIPLE, flex_mask, widen
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.types import Kind
 from tests.backbones.test_packing import uneven
@@ -25,9 +25,10 @@ def test_the_block_masks_rule_is_that_of_the_dense_mask() -> None:
     assert wide.ids.shape[1] == MULTIPLE
     assert wide.query.reshape(-1)[wide.slots].tolist() == list(range(11))
     assert (wide.places.kind != Kind.PAD).sum() == (tokens.places.kind != Kind.PAD).sum()
-    dense = create_mask(rule(wide.places, wide.places, 6), len(wide.ids), None, MULTIPLE, MULTIPLE, device="cpu")
+    mask = flex_mask(wide.places, 6)
+    dense = create_mask(mask.mask_mod, len(wide.ids), None, MULTIPLE, MULTIPLE, device="cpu")
     assert torch.equal(dense[:, 0], visible(wide.places, wide.places, 6))
-    assert flex_mask(wide.places, 6).shape == (6, 1, MULTIPLE, MULTIPLE)
+    assert mask.shape == (6, 1, MULTIPLE, MULTIPLE)
 
 
 @pytest.mark.slow  # compiles a kernel

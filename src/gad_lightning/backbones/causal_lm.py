@@ -43,8 +43,8 @@ class CausalLM(Backbone):
         revision: of the hub repository.
         quantization: of the frozen decoder (QLoRA); the head and the embedding keep ``dtype``.
         gradient_checkpointing: compute each layer again in the backward pass instead of keeping its activations.
-        attention: ``flex`` runs one pass by FlexAttention, whose CUDA kernel skips what is hidden; so far tried forward
-            on a CPU only. ``sdpa`` skips on a CPU too, block by block.
+        attention: ``flex`` runs one pass by FlexAttention, whose CUDA kernel skips what is hidden; it wants heads of at
+            least 16 numbers, and a CPU has no backward pass for it. ``sdpa`` skips on a CPU, block by block.
 
     Raises:
         SettingError: if the decoder is to be quantized and trained, or the LoRA begins by chance.

@@ -7,30 +7,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gad_lightning.backbones.attention import PAD, sees
+from gad_lightning.backbones.attention import PAD, visible
 from gad_lightning.types import IGNORED, Places, Tokens
 
 MULTIPLE = 128
 """Rows are padded to multiples of a block: each new width would compile the kernel again."""
 
 
-def rule(query: Places, key: Places, window: int) -> Any:
-    """The rule as a function of row, head, query and key, as FlexAttention wants it; see ``attention.visible``."""
-
-    def allowed(row: Tensor, head: Tensor, asking: Tensor, asked: Tensor) -> Tensor:
-        place = Places(*(part[row, asking] for part in query))
-        seen = sees(place, Places(*(part[row, asked] for part in key)), window)
-        return seen | ((place.kind == PAD) & (asked == 0))
-
-    return allowed
-
-
 def flex_mask(places: Places, window: int) -> Any:
-    """Block mask of tokens (R, T) that see one another."""
+    """Block mask of tokens (R, T) that see one another.
+
+    Blocks that are seen in part look into the dense mask: one byte a pair, where the rule would read ten places.
+    """
     from torch.nn.attention.flex_attention import create_block_mask
 
+    seen = visible(places, places, window)
+
+    def allowed(row: Tensor, head: Tensor, asking: Tensor, asked: Tensor) -> Tensor:
+        return seen[row, asking, asked]
+
     rows, width = places.kind.shape
-    return create_block_mask(rule(places, places, window), rows, None, width, width, device=places.kind.device.type)
+    return create_block_mask(allowed, rows, None, width, width, device=places.kind.device.type)
 
 
 def widen(tokens: Tokens) -> Tokens:

@@ -28,6 +28,7 @@ class KVCache:
         self.places = Places(torch.full_like(empty, int(Kind.PAD)), empty, empty.clone(), empty.clone(), empty.clone())
         self.keys: dict[int, Tensor] = {}
         self.values: dict[int, Tensor] = {}
+        self.every = torch.arange(rows, device=device).unsqueeze(1)
         self.choose(None)
         self.at = empty[:, :0]
         self.alone = False
@@ -36,9 +37,8 @@ class KVCache:
 
     def choose(self, rows: Tensor | None) -> None:
         """Let the next forward passes be about some rows only, (r,) int64 on the CPU; None for all."""
-        device, every = self.places.kind.device, torch.arange(len(self.places.kind))
-        self.row = (every if rows is None else rows).unsqueeze(1).to(device)
-        self.rows = slice(None) if rows is None else _as_slice(rows) or self.row.squeeze(1)
+        self.row = self.every if rows is None else rows.unsqueeze(1).to(self.every.device)
+        self.rows = slice(None) if rows is None else as_slice(rows) or self.row.squeeze(1)
 
     def admit(self, places: Places, at: Tensor, alone: bool = False) -> Places:
         """Announce the tokens of the next forward pass.
@@ -66,16 +66,17 @@ class KVCache:
             if layer_idx not in store:
                 rows, room = self.places.kind.shape
                 store[layer_idx] = new.new_zeros(rows, new.shape[1], room, new.shape[3])
-            store[layer_idx][self.row, :, self.at] = new.transpose(1, 2)
+            kept = store[layer_idx]  # under autocast it may be of another number format than what comes
+            kept[self.row, :, self.at] = new.transpose(1, 2).to(kept.dtype)
         if self.alone:
             return key_states, value_states
         return self.keys[layer_idx][self.rows, :, : self.end], self.values[layer_idx][self.rows, :, : self.end]
 
     def forget(self, rows: Tensor, first: int = 0) -> None:
         """Make room again: nobody sees the tokens of these rows any more, from room ``first`` on."""
-        for part in self.places:
-            part[rows, first:] = -1
-        self.places.kind[rows, first:] = int(Kind.PAD)
+        if len(rows):
+            chosen = as_slice(rows)
+            self.places.kind[rows.to(self.every.device) if chosen is None else chosen, first:] = int(Kind.PAD)
 
     def copy_row(self, source: int, rows: Tensor, room: int) -> None:
         """Copy the first ``room`` tokens of one row to others (a prompt that all of them share)."""
@@ -103,14 +104,14 @@ class KVCache:
         return sum(part.nbytes for store in (self.keys, self.values) for part in store.values())
 
 
-def _as_slice(rows: Tensor) -> slice | None:
+def as_slice(rows: Tensor) -> slice | None:
     """The slice that picks these rows, which copies nothing; None if there is none.
 
     Args:
         rows: (r,) int64, at least one.
 
     Example:
-        >>> _as_slice(torch.tensor([1, 3, 5])), _as_slice(torch.tensor([1, 3, 4]))
+        >>> as_slice(torch.tensor([1, 3, 5])), as_slice(torch.tensor([1, 3, 4]))
         (slice(1, 6, 2), None)
     """
     first, steps = int(rows[0]), rows.diff()

@@ -155,7 +155,8 @@ def _open_frames(
         source: FeatureSource = FeatureFile(Path(video))
         array = source.rows(np.arange(source.num_frames))
     else:
-        array = np.asarray(video, dtype=np.float32)
+        given = video.detach().float().cpu() if isinstance(video, Tensor) else video  # numpy knows no GPU, no bfloat16
+        array = np.asarray(given, dtype=np.float32)
     if array.ndim not in (2, 3) or not len(array):
         raise DataError(
             f"Features are (F, D) or (F, N, D) with at least one frame, got {array.shape}.", "check the video"

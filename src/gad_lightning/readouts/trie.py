@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from gad_lightning.prompts.answers import AnswerWriter
 from gad_lightning.readouts.base import BranchDecoder, Readout
@@ -68,35 +69,33 @@ def decisions(answers: list[list[int]]) -> list[list[Edge]]:
 
 def _grow(branches: BranchDecoder, query: Tensor, nodes: list[list[Edge]], result: Tensor) -> None:
     """Walk all queries down the tree, one forward pass a level, and write their scores into ``result``."""
-    at = [0] * len(query)
-    total = torch.zeros(len(query))
+    first = pad_sequence([torch.tensor([edge.ids[0] for edge in node]) for node in nodes], True, -1)
+    ends = [[(column, edge.classes[0]) for column, edge in enumerate(node) if edge.node < 0] for node in nodes]
+    at, total = [0] * len(query), torch.zeros(len(query))
     states = branches.slot_states[query.to(branches.slot_states.device)]
     while len(query):
-        scores = _decide(branches, states, [nodes[node] for node in at]) + total.unsqueeze(1)
-        going, ids = [], []
-        for row, node in enumerate(at):
-            edges = nodes[node]
-            best = int(scores[row].argmax())
-            total[row] = scores[row, best]
-            if edges[best].node >= 0:
-                at[row] = edges[best].node
-                going.append(row)
-                ids.append(torch.tensor(edges[best].ids))
-                continue
-            for column, edge in enumerate(edges):
-                if edge.node < 0:
-                    result[query[row], edge.classes[0]] = scores[row, column]
-        query, total, at = query[going], total[going], [at[row] for row in going]
-        if going:
-            states = branches.append(query, torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=-1))
+        scores = _decide(branches, states, first[at]) + total.unsqueeze(1)
+        best = scores.argmax(1)
+        chosen = [nodes[node][column] for node, column in zip(at, best.tolist(), strict=True)]
+        going = [row for row, edge in enumerate(chosen) if edge.node >= 0]
+        ended = [
+            (row, *end) for row, (node, edge) in enumerate(zip(at, chosen, strict=True)) if edge.node < 0
+            for end in ends[node]
+        ]  # fmt: skip
+        row, column, found = torch.tensor(ended, dtype=torch.int64).reshape(-1, 3).unbind(1)
+        result[query[row], found] = scores[row, column]
+        if not going:
+            return
+        query, total = query[going], scores.gather(1, best.unsqueeze(1)).squeeze(1)[going]
+        at = [chosen[row].node for row in going]
+        longest = max(len(chosen[row].ids) for row in going)
+        ids = [chosen[row].ids + [-1] * (longest - len(chosen[row].ids)) for row in going]
+        states = branches.append(query, torch.tensor(ids))
 
 
-def _decide(branches: BranchDecoder, states: Tensor, edges: list[list[Edge]]) -> Tensor:
-    """Log-probabilities of the first token of each row's edges, over these tokens alone: (n, most edges)."""
-    first = [torch.tensor([edge.ids[0] for edge in row]) for row in edges]
-    wanted = torch.cat(first).unique()
+def _decide(branches: BranchDecoder, states: Tensor, first: Tensor) -> Tensor:
+    """Log-probabilities of the tokens ``first`` (n, most), -1 after the end of a row, over a row's own: (n, most)."""
+    wanted = first[first >= 0].unique()
     logits = branches.backbone.token_logits(states, wanted.to(states.device)).float().cpu()
-    columns = torch.nn.utils.rnn.pad_sequence([torch.searchsorted(wanted, ids) for ids in first], batch_first=True)
-    length = torch.tensor([len(row) for row in edges]).unsqueeze(1)
-    chosen = logits.gather(1, columns)
-    return chosen.masked_fill(torch.arange(columns.shape[1]) >= length, -torch.inf).log_softmax(1)
+    chosen = logits.gather(1, torch.searchsorted(wanted, first.clamp(min=int(wanted[0]))))
+    return chosen.masked_fill(first < 0, -torch.inf).log_softmax(1)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.kv_cache import KVCache
+from gad_lightning.backbones.kv_cache import KVCache, as_slice
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.streaming.streams import ChunkStreams
 from gad_lightning.types import Kind, Tokens
@@ -23,8 +23,7 @@ class CompiledStreams(ChunkStreams):
     is not pushed, a chunk that is not asked) are padding and go to the last room of their row, which nobody sees. What
     a readout writes after it, as a generative classifier's does, has no fixed shape and is not compiled.
 
-    On CUDA the graph is replayed as a CUDA graph, whose keys, values and places stay where they are; that part follows
-    the documentation and has been tried on a CPU only.
+    On CUDA the graph is replayed as a CUDA graph, whose keys, values and places stay where they are.
 
     Args:
         classifier: gives backbone, prompt and windows.
@@ -53,15 +52,20 @@ class CompiledStreams(ChunkStreams):
         every[row, :width] = torch.where(tokens.places.kind != Kind.PAD, at, room - 1)
         shown = frames.new_zeros(self.num_streams, 1, *frames.shape[1:])
         pushed = torch.zeros(len(frames), dtype=torch.int64).scatter(0, stream, row // self.per_stream)
-        shown[pushed, 0] = frames
+        neighbours = as_slice(pushed)
+        shown[pushed if neighbours is None else neighbours, 0] = frames
         first = (row // self.per_stream * per_frame).unsqueeze(1)
         moved = torch.where(tokens.visual >= 0, first + tokens.visual % per_frame, -1)
-        wide = _spread(tokens._replace(visual=moved), row, rows, self.width).to(shown.device)
-        self.cache.choose(None)
-        states = self.graph(self.classifier.backbone, wide, shown, self.cache, every.to(shown.device))
+        wide = _spread(tokens._replace(visual=moved), row, rows, self.width)
         slots = row[tokens.slots // width] * self.width + tokens.slots % width
+        placed = wide._replace(slots=slots).to(shown.device)
+        none = placed.slots[:0]  # their number is no fixed shape
+        self.cache.choose(None)
+        states = self.graph(
+            self.classifier.backbone, placed._replace(slots=none), shown, self.cache, every.to(shown.device)
+        )
         self.cache.choose(row)
-        return wide._replace(slots=slots.to(shown.device)).at_slots(states)  # a copy: the next step writes over states
+        return placed.at_slots(states)  # a copy: the next step writes over states
 
 
 def _forward(backbone: Backbone, tokens: Tokens, frames: Tensor, cache: KVCache, at: Tensor) -> Tensor:

@@ -74,7 +74,8 @@ class Encoder(Part, nn.Module):
     def encode(self, pictures: Tensor | Picture) -> Tensor:
         """Encode pictures of one size, not yet prepared: (B, H, W, 3) uint8 -> (B, N, D) float32 on ``device``."""
         self.load()
-        ready = np.stack([self.prepare(picture) for picture in np.asarray(pictures, dtype=np.uint8)])
+        here = pictures.cpu() if isinstance(pictures, Tensor) else pictures  # they are prepared on the CPU
+        ready = np.stack([self.prepare(picture) for picture in np.asarray(here, dtype=np.uint8)])
         features: Tensor = self(torch.from_numpy(ready).to(self.device))
         return features
 
