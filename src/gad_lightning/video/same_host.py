@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from http.client import HTTPResponse
+from http.client import HTTPMessage, HTTPResponse
 from typing import IO, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
-from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from gad_lightning.errors import DataError
 from gad_lightning.redact import redact
 
+Home = tuple[str, str | None, int | None]
+"""Protocol, host and port."""
 Opener = Callable[[str, int, Mapping[str, str]], "Body"]
 """What PyAV calls for every address: with the address, flags and options."""
 
@@ -36,6 +38,19 @@ class Body:
         self._response.close()
 
 
+class _StayHome(HTTPRedirectHandler):
+    """Follows redirections within a protocol, host and port."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        _check(newurl, self.home)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def opener_for(url: str, timeout_seconds: float) -> Opener:
     """Make an opener that follows neither playlists nor redirections to another host, port or protocol.
 
@@ -45,14 +60,7 @@ def opener_for(url: str, timeout_seconds: float) -> Opener:
     """
     home = _home(url)
 
-    class Stay(HTTPRedirectHandler):
-        def redirect_request(
-            self, req: Request, fp: IO[bytes], code: int, msg: str, headers: object, newurl: str
-        ) -> Request | None:
-            _check(newurl, home)
-            return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]  # as it came
-
-    opener: OpenerDirector = build_opener(Stay)
+    opener = build_opener(_StayHome(home))
 
     def open_url(asked: str, flags: int, options: Mapping[str, str]) -> Body:
         _check(asked, home)
@@ -77,13 +85,13 @@ def _request(asked: str, source: str) -> Request:
     return request
 
 
-def _home(url: str) -> tuple[str, str | None, int | None]:
+def _home(url: str) -> Home:
     """Protocol, host and port of an address."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def _check(url: str, home: tuple[str, str | None, int | None]) -> None:
+def _check(url: str, home: Home) -> None:
     """Refuse an address elsewhere.
 
     Raises:
