@@ -23,7 +23,19 @@ FILES = sorted(SRC.rglob("*.py"))
 ALL_FILES = sorted(path for folder in ("src", "tests", "experiments") for path in (ROOT / folder).rglob("*.py"))
 
 FLOORS = [
-    {"types", "schema", "segments", "errors", "optional", "parts", "atomic", "redact", "escape"},
+    {
+        "types",
+        "schema",
+        "segments",
+        "errors",
+        "optional",
+        "parts",
+        "rebuilding",
+        "atomic",
+        "redact",
+        "environment",
+        "escape",
+    },
     {"video"},
     {"prompts", "backbones", "heads", "losses", "metrics", "data", "pictures"},
     {"readouts", "objectives", "training", "results"},

@@ -10,9 +10,10 @@ from gad_lightning.classifiers.ablations.orders import OrderedGADClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import SettingError
 from gad_lightning.heads.linear import LinearHead
-from gad_lightning.parts import checked_part, current_names, describe, find_class
+from gad_lightning.parts import checked_part, current_names, describe
 from gad_lightning.prompts.contexts.next import NextActions
 from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.rebuilding import find_class
 
 OLD = "gad_lightning.classifiers.gad.GADClassifier"
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import warnings
 from abc import ABCMeta
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
 
-from gad_lightning.errors import CheckpointError, SettingError
+from gad_lightning.environment import as_written, stored
+from gad_lightning.errors import SettingError
 
 PACKAGE = __name__.partition(".")[0]
 ALLOWED_PACKAGES = (PACKAGE,)
@@ -103,11 +103,13 @@ class Part(metaclass=PartMeta):
         """
         given = self.settings()
         kept = {name: given[name] for name in list(given)[supplied:] if name not in self.unrecorded}
-        made, me = self.made(), type(self).__name__
-        described = {name: describe(value, f"{me}({name}=...)") for name, value in kept.items() if name not in made}
+        made = self.made()
+        me = type(self).__name__
+        told = {name: describe(value, f"{me}({name}=...)") for name, value in kept.items() if name not in made}
+        described = {name: stored(value, name) for name, value in told.items()}
         # a factory left at its default is written down too, as defaults may change; a subclass may have hidden it
         described |= {
-            name: {"factory": part.spec(count)} for name, (part, count) in made.items() if _accepts(type(self), name)
+            name: {"factory": part.spec(count)} for name, (part, count) in made.items() if accepts(type(self), name)
         }
         return {"class_path": path_of(type(self)), "init_args": described}
 
@@ -134,7 +136,7 @@ def _bound_arguments(cls: type, args: Sequence[object], kwargs: Mapping[str, obj
     return named
 
 
-def _accepts(cls: type, argument: str) -> bool:
+def accepts(cls: type, argument: str) -> bool:
     """Tell whether a constructor takes an argument of this name."""
     parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]  # the class is given
     return argument in parameters or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
@@ -149,17 +151,17 @@ def path_of(cls: type) -> str:
         'gad_lightning.LabelSet'
     """
     path = f"{cls.__module__}.{cls.__qualname__}"
-    public = _current_path(path)
+    public = current_path(path)
     return public if getattr(import_module(PACKAGE), cls.__qualname__, None) is cls else path
 
 
-def _current_path(path: str) -> str:
+def current_path(path: str) -> str:
     """Today's path of a class that a checkpoint or config of any version names.
 
     Example:
-        >>> _current_path("gad_lightning.prompts.contexts.previous.Previous")
+        >>> current_path("gad_lightning.prompts.contexts.previous.Previous")
         'gad_lightning.PreviousActions'
-        >>> _current_path("my_package.Previous")
+        >>> current_path("my_package.Previous")
         'my_package.Previous'
     """
     package, _, rest = path.partition(".")
@@ -176,7 +178,7 @@ def current_names(value: object) -> Any:
         {'class_path': 'gad_lightning.ToyActions', 'init_args': {'short_memory': 8}}
     """
     if isinstance(value, str):
-        return _current_path(value)
+        return current_path(value)
     if isinstance(value, list):
         return [current_names(item) for item in value]
     if not isinstance(value, Mapping):
@@ -204,7 +206,9 @@ def describe(value: object, whose: str = "A part") -> Any:
     Raises:
         SettingError: if ``value`` cannot be described.
     """
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        return as_written(value)
+    if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Part):
         return value.spec()
@@ -236,65 +240,3 @@ def checked_part(made: object, kind: type[Made], setting: str) -> Made:
             f"derive its class from gad_lightning.{kind.__name__}",
         )
     return made
-
-
-def rebuild(spec: object, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Any:
-    """Make again what :func:`describe` described; a sequence comes back as a list, inside a named tuple as a tuple.
-
-    Args:
-        spec: plain data.
-        allowed: packages whose classes may be imported and called.
-
-    Raises:
-        CheckpointError: if a class lies outside ``allowed`` or its package is not installed.
-    """
-    return _rebuild(current_names(spec), allowed)
-
-
-def _rebuild(spec: object, allowed: Sequence[str]) -> Any:
-    if isinstance(spec, Mapping) and set(spec) == {"class_path", "init_args"}:
-        cls = find_class(spec["class_path"], allowed)
-        values = {name: _rebuild(value, allowed) for name, value in spec["init_args"].items()}
-        if hasattr(cls, "_fields"):
-            values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-        return cls(**values)
-    if isinstance(spec, Mapping) and set(spec) == {"factory"}:
-        return factory(spec["factory"], allowed)
-    if isinstance(spec, Mapping):
-        return {key: _rebuild(value, allowed) for key, value in spec.items()}
-    if isinstance(spec, list):
-        return [_rebuild(item, allowed) for item in spec]
-    return spec
-
-
-def factory(spec: Spec, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Callable[..., Any]:
-    """Make a factory of the described class: called with the supplied arguments, it makes the part."""
-    cls = find_class(spec["class_path"], allowed)
-    return functools.partial(cls, **{name: rebuild(value, allowed) for name, value in spec["init_args"].items()})
-
-
-def find_class(path: str, allowed: Sequence[str] = ALLOWED_PACKAGES) -> type:
-    """Import the class at a dotted path.
-
-    Raises:
-        CheckpointError: if it lies outside ``allowed``, is missing, or is neither a part nor a named tuple.
-    """
-    path = _current_path(path)
-    module, _, name = path.rpartition(".")
-    package = module.split(".")[0]
-    if package not in allowed:
-        raise CheckpointError(
-            f"The checkpoint names {path}, and only classes of {', '.join(allowed)} are allowed: importing runs code.",
-            f"if you trust it, pass allowed=[..., {package!r}], or --allowed=[{package}] on the command line",
-        )
-    try:
-        found = getattr(import_module(module), name, None)
-    except ModuleNotFoundError as error:
-        raise CheckpointError(
-            f"The checkpoint names {path}, and there is no {module}.", f"install the package {package!r}"
-        ) from error
-    if not isinstance(found, type) or not (issubclass(found, Part) or hasattr(found, "_fields")):
-        raise CheckpointError(
-            f"The checkpoint names {path}, which is no part.", "install the version it was saved with"
-        )
-    return found

@@ -9,6 +9,25 @@ SECRET = re.compile(
     r"(?i)((?:pass|pwd|pw|psw|token|key|secret|auth|sig|cred|access_?code|jsession)\w*=|passphrase:)\S*"
 )
 
+SECRET_NAME = re.compile(
+    r"(?i)(?:^|[_\-.])(?:pass(?:word|wd|phrase|code)?|pwd|pw|psw|secret|credentials?|auth|cookie"
+    r"|(?:api|access|private|secret|ssh|signing|encryption|license|account)_?key|token)s?$"
+)
+NO_SECRETS = re.compile(
+    r"(?i)(?:^|_)tokens$|(?:^|_)(?:cls|pad|eos|bos|unk|mask|sep|image|video|audio|start|stop|begin|end|special|new|label"
+    r"|single|first|last|next|vision|decoder_start)_token$"
+)
+
+
+def is_secret(name: str) -> bool:
+    """Whether what stands under a name may be a secret: a password, a key of a service, a token to log in with.
+
+    Example:
+        >>> [name for name in ("hf_token", "WANDB_API_KEY", "eos_token", "tokens", "db.password") if is_secret(name)]
+        ['hf_token', 'WANDB_API_KEY', 'db.password']
+    """
+    return SECRET_NAME.search(name) is not None and NO_SECRETS.search(name) is None
+
 
 def redact(text: str) -> str:
     """Hide what may be secret in the URLs of a text: user and password, everything behind ``?``, keys in the path.

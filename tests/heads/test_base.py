@@ -10,7 +10,7 @@ from gad_lightning.heads.cosine import CosineHead
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.heads.mlp import MLPHead
 from gad_lightning.heads.vocabulary import VocabularyHead
-from gad_lightning.parts import factory
+from gad_lightning.rebuilding import factory
 from gad_lightning.schema import LabelSet
 
 LABELS = LabelSet(("background", "stir", "cut"), 0)

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import torch
 
-from gad_lightning.parts import rebuild
+from gad_lightning.rebuilding import rebuild
 from gad_lightning.schema import FeatureSpec
 from gad_lightning.video.encoders import SmallEncoder
 

@@ -14,7 +14,7 @@ import transformers
 from safetensors import safe_open
 
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.parts import rebuild
+from gad_lightning.rebuilding import rebuild
 from gad_lightning.video.decode import VideoFile
 from gad_lightning.video.encode import Settings, encode_video, encode_videos
 from gad_lightning.video.encoding.huggingface import HuggingFaceEncoder

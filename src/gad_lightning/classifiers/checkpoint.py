@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gad_lightning.classifiers.standardization import Standardization
 from gad_lightning.errors import CheckpointError
-from gad_lightning.parts import ALLOWED_PACKAGES, Part, describe, find_class, rebuild
+from gad_lightning.parts import ALLOWED_PACKAGES, Part, describe
+from gad_lightning.rebuilding import find_class, rebuild
 from gad_lightning.redact import redact
 from gad_lightning.schema import DataSchema, FeatureSpec
 from gad_lightning.training.checkpoint_files import read_checkpoint as read_checkpoint  # offered here too

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gad_lightning.classifiers.checkpoint import TrainedWeights, content_of
 from gad_lightning.errors import CheckpointError
-from gad_lightning.parts import rebuild
+from gad_lightning.rebuilding import rebuild
 from gad_lightning.schema import DataSchema
 
 

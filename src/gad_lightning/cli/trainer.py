@@ -7,30 +7,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from lightning import LightningModule, Trainer
+from jsonargparse import Namespace
+from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from gad_lightning.atomic import make_folder
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.predictions import PredictionWriter
-from gad_lightning.cli.changed import changed, config_beside
+from gad_lightning.cli.changed import changed, config_beside, is_other_run
 from gad_lightning.cli.guards import check_accelerator
+from gad_lightning.cli.kept_config import KeptConfig, config_text
 from gad_lightning.cli.loading import PARSER_MODE
+from gad_lightning.cli.restart import last_of_run
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.redact import redact
 from gad_lightning.results.run_folder import BEST, FINAL
 from gad_lightning.results.standard import monitored
-from gad_lightning.training.checkpoint_files import WholeCheckpointIO, newest_checkpoint
+from gad_lightning.training.checkpoint_files import WholeCheckpointIO
 from gad_lightning.training.interruption import Interruption
 
 DEFAULTS = {"default_root_dir": "runs", "use_distributed_sampler": False, "log_every_n_steps": 10}
 TRAINER_REMEDY = "change the settings under `trainer`"
-SPECIAL_CHECKPOINTS = ("best", "last", "hpc", "registry")
+SPECIAL_CHECKPOINTS = ("hpc", "registry")
 """Words that Lightning understands in place of a path."""
 
 
@@ -73,26 +76,6 @@ class Parser(LightningArgumentParser):
         raise SystemExit(2)
 
 
-class KeptConfig(SaveConfigCallback):
-    """Keeps ``config.yaml`` beside the checkpoints, and never overwrites that of another run."""
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write it.
-
-        Raises:
-            SettingError: if the folder already has one.
-        """
-        try:
-            super().setup(trainer, pl_module, stage)
-        except RuntimeError as error:
-            if "to NOT exist" not in str(error):
-                raise
-            raise SettingError(
-                f"{trainer.log_dir} already has the config.yaml of another run.",
-                "set trainer.default_root_dir to another folder, or leave trainer.logger out: it numbers its folders",
-            ) from error
-
-
 class RunCLI(LightningCLI):
     """Lightning's command line for any classifier on any data."""
 
@@ -120,40 +103,55 @@ class RunCLI(LightningCLI):
         Lightning would let hyperparameters stored in it override the config: here the config at hand always counts, and
         a file never says which class is imported.
         """
-        settings = self.config[self.config.subcommand]
+        command = self.config.subcommand
+        settings = self.config[command]
         path = settings.get("ckpt_path")
+        self.save_config_kwargs = {"restart": bool(path)}
+        self.goes_on: Path | None = None
+        if path == "best":
+            raise SettingError(
+                "--ckpt_path=best is only known to the run that trains.",
+                "give the path that fit prints at its end, such as runs/.../checkpoints/best.ckpt",
+            )
         if path == "last":
-            path = settings["ckpt_path"] = self.last_checkpoint(settings)
+            path = settings["ckpt_path"] = self.last_checkpoint(command, settings)
         if path and path.split(":")[0] not in SPECIAL_CHECKPOINTS and "://" not in path:
             WholeCheckpointIO().load_checkpoint(path)
-            self.tell_changes(Path(path))
+            self.tell_changes(command, Path(path))
 
-    def tell_changes(self, checkpoint: Path) -> None:
+    def tell_changes(self, command: str, checkpoint: Path) -> None:
         """Warn if a run goes on that had other settings: those at hand count, but for what the optimizer has saved."""
-        before = config_beside(checkpoint)
-        if self.config.subcommand != "fit" or not before.is_file():
+        settings = self.config[command]
+        before = config_beside(checkpoint, Path(settings["trainer"]["default_root_dir"]))
+        if command != "fit" or before is None:
             return
-        settings = self.config["fit"]
-        found = changed(before, self._parser("fit").dump(settings, skip_none=False))
+        found = changed(before, config_text(self._parser(command), settings))
+        if not any(map(is_other_run, found)):
+            self.goes_on = checkpoint
         if found:
-            told = redact("; ".join(found))
             rank_zero_warn(
-                f"{checkpoint} was made with other settings, of {before}: {told}. The optimizer goes on with its own."
+                f"{checkpoint} was made with other settings, of {before}: {'; '.join(found)}. "
+                "The optimizer goes on with its own."
             )
 
-    def last_checkpoint(self, settings: Any) -> str | None:
-        """Newest whole checkpoint of this data and classifier; None for ``fit`` where there is none: a first start.
+    def last_checkpoint(self, command: str, settings: Namespace) -> str | None:
+        """Last checkpoint of this run; None for ``fit`` where there is none: a first start.
 
         Raises:
             MissingDataError: if there is none to evaluate.
+            SettingError: if there are only those of other settings.
         """
-        folder = Path(settings["trainer"]["default_root_dir"])
-        if settings["trainer"]["logger"] in (None, True):
-            folder = folder.joinpath(*(settings[part]["class_path"].rpartition(".")[2] for part in ("data", "model")))
-        found = newest_checkpoint(folder)
-        if found is None and self.config.subcommand != "fit":
-            raise MissingDataError(f"There is no checkpoint in {folder}.", "give its path as --ckpt_path")
-        rank_zero_info(f"Going on from {found}" if found else f"A first start: there is no checkpoint in {folder}")
+        folder = settings["trainer"]["default_root_dir"]
+        found = last_of_run(settings, config_text(self._parser(command), settings), evaluate=command != "fit")
+        if found is None and command != "fit":
+            seed = settings.get("seed_everything")
+            raise MissingDataError(
+                f"There is no checkpoint of this data, classifier and seed ({seed}) in {folder}.",
+                "give its path as --ckpt_path, or the seed of its run as --seed_everything",
+            )
+        rank_zero_info(
+            f"Going on from {found}" if found else f"A first start: there is no checkpoint of this run in {folder}"
+        )
         return None if found is None else str(found)
 
     def before_instantiate_classes(self) -> None:
@@ -199,10 +197,8 @@ class RunCLI(LightningCLI):
         """Keep the best and the last checkpoint; a run that goes on keeps them where it had them."""
         validated = settings["limit_val_batches"] != 0 and self.datamodule.videos("val")
         monitor = monitored(self.datamodule.schema) if validated else None
-        before, root = self.config_init[self.subcommand]["ckpt_path"], Path(settings["default_root_dir"]).resolve()
-        folder = Path(before).resolve().parent if before else None
         return ModelCheckpoint(
-            dirpath=folder if folder and root in folder.parents else None,
+            dirpath=self.goes_on.resolve().parent if self.goes_on else None,
             monitor=monitor,
             mode="max",
             filename=BEST if monitor else FINAL,

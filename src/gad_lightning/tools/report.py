@@ -11,9 +11,11 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.data.base import ActionDataModule
+from gad_lightning.environment import resolve
 from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
 from gad_lightning.escape import print_safely
 from gad_lightning.parts import ALLOWED_PACKAGES
+from gad_lightning.rebuilding import check_packages
 from gad_lightning.report.page import MADE_BY, page_of
 from gad_lightning.report.predicting import predict
 from gad_lightning.report.runs import RunTraces, read_run
@@ -105,8 +107,9 @@ def _run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> RunTraces:
                 f"{folder} has neither predictions nor a checkpoint to make them with.",
                 "give the folder of a run, such as runs/ToyActions/GADClassifier/version_0",
             )
+        packages = [*ALLOWED_PACKAGES, *allowed]
         print_safely(f"{folder}: predicting the test split with {checkpoint.relative_to(folder)}")
-        found = predict(folder, checkpoint, _data_of(folder), [*ALLOWED_PACKAGES, *allowed])
+        found = predict(folder, checkpoint, _data_of(folder, packages), packages)
     if found is None:
         raise MissingDataError(
             f"{folder} has no predictions.", "leave out --predict=never, or run gad-lightning predict"
@@ -116,16 +119,22 @@ def _run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> RunTraces:
     return read_run(folder, found)
 
 
-def _data_of(folder: Path) -> ActionDataModule:
+def _data_of(folder: Path, packages: Sequence[str]) -> ActionDataModule:
     """Make the data module of a run's config.
+
+    Args:
+        folder: of the run.
+        packages: whose classes the config may name.
 
     Raises:
         MissingDataError: if the run has no config.
-        SettingError: if the data cannot be made.
+        SettingError: if the data cannot be made, or names a class of another package.
     """
-    settings = read_config(folder).get("data")
+    config = f"The config of {folder}"
+    settings = resolve(read_config(folder), config).get("data")
     if settings is None:
         raise MissingDataError(f"{folder} has no config.yaml with data to predict.", "run gad-lightning predict first")
+    check_packages(settings, packages, config)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--data", type=ActionDataModule)
     try:

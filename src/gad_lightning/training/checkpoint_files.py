@@ -86,7 +86,7 @@ class WholeCheckpointIO(TorchCheckpointIO):
         file = Path(path)
         if file.name.startswith("last") and file.is_file() and not is_whole(file):
             whole = [other for other in file.parent.glob("*.ckpt") if is_whole(other)]
-            file = (newest_of([file, *whole], str(file.parent)) if whole else None) or file
+            file = (newest_of([[file, *whole]], str(file.parent)) if whole else None) or file
         return read_checkpoint(file)
 
 
@@ -117,27 +117,27 @@ def newest_checkpoint(folder: str | Path) -> Path | None:
     Raises:
         CheckpointError: if there are checkpoints and none is whole.
     """
-    return newest_of([path for path in Path(folder).rglob("*.ckpt") if path.is_file()], str(folder))
+    return newest_of([[path for path in Path(folder).rglob("*.ckpt") if path.is_file()]], str(folder))
 
 
-def newest_of(files: Sequence[Path], where: str) -> Path | None:
+def newest_of(runs: Sequence[Sequence[Path]], where: str) -> Path | None:
     """As :func:`newest_checkpoint`, of some files.
 
     Args:
-        files: checkpoints, in any order.
+        runs: checkpoints of each run, in any order; the newest run first.
         where: they lie, for messages.
 
     Raises:
         CheckpointError: if there are some and none is whole.
     """
     damaged: list[str] = []
-    order = sorted(files, key=lambda path: (_step_in(path), path.name.startswith("last"), str(path)), reverse=True)
-    for path in order:
-        if is_whole(path):
-            if damaged:
-                warnings.warn(f"Cut short or damaged: {', '.join(damaged)}. Used instead: {path}", stacklevel=3)
-            return path
-        damaged.append(str(path))
+    for files in runs:
+        for path in sorted(files, key=lambda path: (_step_in(path), path.name.startswith("last")), reverse=True):
+            if is_whole(path):
+                if damaged:
+                    warnings.warn(f"Cut short or damaged: {', '.join(damaged)}. Used instead: {path}", stacklevel=3)
+                return path
+            damaged.append(str(path))
     if damaged:
         raise CheckpointError(
             f"No checkpoint in {where} is whole: {', '.join(damaged)} are cut short or damaged.",

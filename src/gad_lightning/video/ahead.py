@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gad_lightning.errors import GadError
-from gad_lightning.parts import Spec, rebuild
+from gad_lightning.parts import Spec
+from gad_lightning.rebuilding import rebuild
 from gad_lightning.video.base import Picture, Resize
 from gad_lightning.video.damage import Broken
 from gad_lightning.video.decode import DecodeReport, VideoFile
