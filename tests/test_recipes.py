@@ -1,4 +1,4 @@
-"""The published recipes as configs: every value as PROTOCOL.md has it, in the file and in a run."""
+"""The published recipes as configs: every value as the public code has it, in the file and in a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 
 
 class Recipe(NamedTuple):
-    """One row of PROTOCOL.md, sections 1, 3 and 6."""
+    """What the public code sets for one data set."""
 
     short: int
     long: int

@@ -54,6 +54,23 @@ def directive_of(name: str) -> str:
     return "autofunction" if callable(value) else "autodata"
 
 
+def inherited(name: str) -> str:
+    """The option that shows what a class has of bases without a public name."""
+    value = getattr(gad_lightning, name)
+    if not inspect.isclass(value):
+        return ""
+    bases = value.__mro__[1:]
+    shown = {above for base in bases if base.__name__ in gad_lightning.__all__ for above in base.__mro__}
+    private = [base for base in bases if is_ours(base) and base not in shown]
+    hidden = sorted({base.__name__ for base in bases} - {base.__name__ for base in private})
+    return f"   :inherited-members: {', '.join(hidden)}\n" if private else ""
+
+
+def is_ours(cls: type) -> bool:
+    """Whether a class is of this library."""
+    return cls.__module__.startswith(PACKAGE)
+
+
 def pages() -> dict[str, str]:
     """The texts of the pages by name."""
     rooms = names_by_room()
@@ -62,7 +79,8 @@ def pages() -> dict[str, str]:
         "api": f"# API\n\n{INTRODUCTION}\n\n{overview(rooms)}\n\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n",
     }
     for room, names in rooms.items():
-        documented = "\n\n".join(f"```{{eval-rst}}\n.. {directive_of(name)}:: {PACKAGE}.{name}\n```" for name in names)
+        directives = (f".. {directive_of(name)}:: {PACKAGE}.{name}\n{inherited(name)}" for name in names)
+        documented = "\n\n".join(f"```{{eval-rst}}\n{directive}```" for directive in directives)
         made[f"api/{room}"] = f"# {ROOMS[room]}\n\n{purpose(room)}\n\n{documented}\n"
     return made
 

@@ -29,9 +29,9 @@ def execute(path: Path) -> NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(notebook, timeout=600, resources={"metadata": {"path": folder}}).execute()
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = joined(cell.outputs)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs = joined(cell.outputs, folder)
     kept = kept_at(path)
     kept.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, kept)
@@ -52,8 +52,8 @@ def kept_at(path: Path) -> Path:
     return KEPT / f"{path.stem}-{key}.ipynb"
 
 
-def joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
-    """Join what was printed in pieces, without colors and without lines that a later one has overwritten."""
+def joined(outputs: Sequence[NotebookNode], folder: str) -> list[NotebookNode]:
+    """Join what was printed in pieces, without colors, overwritten lines and the path of the folder."""
     found: list[NotebookNode] = []
     for output in outputs:
         if output.output_type == "stream" and found and found[-1].get("name") == output.name:
@@ -62,5 +62,6 @@ def joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
             found.append(output)
     for output in found:
         if output.output_type == "stream":
-            output.text = re.sub(r"[^\n]*\r(?!\n)", "", COLOR.sub("", output.text))
+            text = re.sub(r"[^\n]*\r(?!\n)", "", COLOR.sub("", output.text))
+            output.text = text.replace(f"{folder}/", "")
     return found

@@ -1,4 +1,4 @@
-"""The published test loop in plain code: one frame at a time, everything computed again (PROTOCOL, section 4)."""
+"""The published test loop in plain code: one frame at a time, everything computed again."""
 
 from __future__ import annotations
 

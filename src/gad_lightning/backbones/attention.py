@@ -1,4 +1,4 @@
-"""Who sees whom (ARCHITECTURE, section 2): the only place that turns the rule into a mask."""
+"""Who sees whom: the only place that turns the rule into a mask."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ class TrainedWeights(Part):
         """Make the classifier that the content of a checkpoint describes.
 
         Args:
-            checkpoint: what :meth:`on_save_checkpoint` gave.
+            checkpoint: what ``on_save_checkpoint`` gave.
             where: it was read from.
             map_location: device.
             allowed: packages whose classes it may name.

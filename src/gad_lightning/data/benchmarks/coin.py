@@ -204,7 +204,7 @@ def clean_step(text: str) -> str:
 def _on_frames(start: float, end: float, frames: FeatureSource) -> tuple[int, int]:
     """First and last frame of a stretch in seconds, both inclusive: times are rounded up, and cut at the last frame.
 
-    Source: the published code (PROTOCOL, section 6), itself that of VideoLLM-online, Chen et al., CVPR 2024.
+    Source: the public code of Pang et al., ICLR 2026, itself that of VideoLLM-online, Chen et al., CVPR 2024.
     """
     last = frames.num_frames - 1
     first, final = (min(max(math.ceil(time * frames.spec.fps - 1e-6), 0), last) for time in (start, end))
