@@ -107,7 +107,7 @@ class Baseline(LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Collect predictions."""
-        self.parts.append(columns_of(self.predicted(batch)))
+        self.parts.append(columns_of(self.predicted(batch), self.schema.tasks))
 
     def on_test_epoch_end(self) -> None:
         """Log."""

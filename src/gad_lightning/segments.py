@@ -65,19 +65,24 @@ def cut(labels: Sequence[int] | Tensor, skip: Iterable[int] = ()) -> list[Segmen
     return [Segment(*row) for row in rows if row[0] not in left_out]
 
 
-def cut_each(chosen: Tensor, skip: Iterable[int] = ()) -> list[Segment]:
+def cut_each(chosen: Tensor, skip: Iterable[int] = (), breaks: Tensor | None = None) -> list[Segment]:
     """Cut the frames of one video into segments of every class, which may overlap; in time order, then by class.
 
     Args:
         chosen: (F, C) bool, the classes of each frame.
         skip: classes that are no segments, such as the background.
+        breaks: (F,) bool, True where a segment ends although its class goes on.
 
     Example:
         >>> cut_each(torch.tensor([[1, 0], [1, 1], [0, 1]], dtype=torch.bool))
         [Segment(label=0, start=0, end=2), Segment(label=1, start=1, end=3)]
     """
     classes = [label for label in range(chosen.shape[1]) if label not in set(skip)]
-    found = [Segment(label, start, end) for label in classes for _, start, end in cut(chosen[:, label].long(), [0])]
+    found = []
+    for label in classes:
+        runs = cut_runs(chosen[:, label].long(), breaks)
+        rows = zip(runs.label.tolist(), runs.start.tolist(), runs.end.tolist(), strict=True)
+        found += [Segment(label, start, end) for one, start, end in rows if one]
     return sorted(found, key=lambda segment: (segment.start, segment.label))
 
 

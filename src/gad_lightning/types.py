@@ -38,21 +38,21 @@ def first_class(label: Tensor) -> Tensor:
     return label.argmax(1).where((label > 0).any(1), IGNORED)
 
 
-def chosen_classes(scores: Tensor, labels: LabelSet) -> Tensor:
-    """Say which classes a query has: (Q, C) log-probabilities, C at least the classes of ``labels`` -> (Q, C') bool.
+def chosen_classes(probabilities: Tensor, labels: LabelSet) -> Tensor:
+    """Say which classes a query has: (Q, C), C at least the classes of ``labels`` -> (Q, C') bool.
 
     Of one label the most probable class. Of several every class with a probability of :data:`THRESHOLD` or more; the
     background, if there is one, where that leaves no class, and nothing where there is no background.
 
     Example:
         >>> labels = LabelSet(("rest", "walk", "talk"), background=0, multi_label=True)
-        >>> chosen_classes(torch.tensor([[0.1, 0.9, 0.6], [0.2, 0.1, 0.4]]).log(), labels).tolist()
+        >>> chosen_classes(torch.tensor([[0.1, 0.9, 0.6], [0.2, 0.1, 0.4]]), labels).tolist()
         [[False, True, True], [True, False, False]]
     """
-    scores = scores[:, : len(labels.names)]
+    own = probabilities[:, : len(labels.names)]
     if not labels.multi_label:
-        return torch.zeros_like(scores, dtype=torch.bool).scatter_(1, scores.argmax(1, keepdim=True), True)
-    chosen = scores.exp() >= THRESHOLD
+        return torch.zeros_like(own, dtype=torch.bool).scatter_(1, own.argmax(1, keepdim=True), True)
+    chosen = own >= THRESHOLD
     for index in (labels.background, labels.ignore):
         if index is not None:
             chosen[:, index] = False

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from gad_lightning.errors import SettingError
+from gad_lightning.schema import LabelSet
 from gad_lightning.segments import cut
-from gad_lightning.streaming.smoothing import Smoothing, hysteresis, minimum_duration
+from gad_lightning.streaming.smoothing import SeveralSmoothing, Smoothing, hysteresis, minimum_duration
+from gad_lightning.types import chosen_classes
 
 
 @pytest.mark.parametrize(
@@ -74,3 +76,22 @@ def test_a_stream_is_smoothed_as_a_sequence_and_starts_anew() -> None:
 def test_settings_out_of_range_are_refused(frames: int, thresholds: tuple[float, float], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         Smoothing(frames, thresholds)
+
+
+SEVERAL = LabelSet(("rest", "walk", "talk"), 0, multi_label=True)
+
+
+def test_without_settings_every_class_is_shown_from_one_half_on() -> None:
+    probabilities = torch.rand(50, 3, generator=torch.Generator().manual_seed(0))
+    smoothing = SeveralSmoothing(SEVERAL)
+    shown = torch.stack([smoothing(row) for row in probabilities])
+    assert torch.equal(shown, chosen_classes(probabilities, SEVERAL))
+
+
+def test_each_class_comes_and_goes_by_itself() -> None:
+    smoothing = SeveralSmoothing(SEVERAL, frames=2, thresholds=(0.7, 0.3))
+    rows = [[0.0, 0.9, 0.1], [0.0, 0.4, 0.8], [0.0, 0.2, 0.8], [0.0, 0.2, 0.1], [0.0, 0.2, 0.1]]
+    shown = [smoothing(torch.tensor(row)).nonzero().flatten().tolist() for row in rows]
+    assert shown == [[1], [1], [1, 2], [2], [0]]
+    smoothing.restart()
+    assert smoothing(torch.tensor([0.0, 0.1, 0.9])).tolist() == [False, False, True]

@@ -263,7 +263,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, 
 
     def on_test_epoch_end(self) -> None:
         """Log the test metrics."""
-        self.log_dict({f"test/{name}": value for name, value in self.evaluation.compute().items()})
+        self.log_dict({f"test/{name}": value for name, value in self.evaluation.compute(per_class=True).items()})
 
     def configure_callbacks(self) -> list[Callback]:
         """Bring the callbacks along that make a stopped run go on exactly, unless the trainer has them."""

@@ -88,7 +88,7 @@ class Detecting(LightningModule):
         scored = [self._score_in_evaluation(batch) for batch in _batches(dataset, batch_size, self.device)]
         order = torch.cat([part.query_index for part in scored]).argsort()
         scores = torch.cat([part.scores.cpu() for part in scored])[order, : len(classes.names)]
-        chosen = chosen_classes(scores, classes)
+        chosen = chosen_classes(scores.exp(), classes)
         skip = [index for index in (classes.background, classes.ignore) if index is not None]
         segments = [
             Stretch(classes.names[label], start / spec.fps, end / spec.fps, float(scores[start:end, label].mean()))

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
+from gad_lightning.metrics.frame_map import FrameMAP
 from gad_lightning.metrics.frame_metric import LabelMetric
-from gad_lightning.results.standard import full_name, metrics_of, space_of
+from gad_lightning.metrics.functional.frames import FrameTable, video_breaks
+from gad_lightning.results.several import pair_table, single_labels
+from gad_lightning.results.standard import MAP, full_name, metrics_of, space_of
 from gad_lightning.schema import DataSchema, Task
-from gad_lightning.types import Predictions, first_class
+from gad_lightning.types import Predictions, chosen_classes, first_class
+
+PRECISION = "ap/"
+"""Beginning of the name of a class's average precision."""
 
 
 class TaskEvaluation(LabelMetric):
@@ -39,6 +46,42 @@ class TaskEvaluation(LabelMetric):
         }
 
 
+class SeveralEvaluation(FrameMAP):
+    """The standard metrics of a task where several labels can be true, the mean average precision first.
+
+    Scores are probabilities; those that a readout does not have are the lowest.
+
+    Args:
+        task: what is asked.
+        fps: frames a second.
+    """
+
+    def __init__(self, task: Task, fps: float) -> None:
+        labels, gaps = task.labels, "error" if task.per_frame else "cut"
+        super().__init__(len(labels.names), background=labels.background, ignore_index=labels.ignore, gaps=gaps)
+        self.task, self.fps = task, fps
+
+    def compute(self) -> dict[str, Tensor]:  # type: ignore[override]  # all metrics of the task at once
+        """Values by the metric's name, and the average precision of each class as ``ap/<class>``: () float32 each."""
+        order = self.order()
+        scores, hits = order.close(self.rows("scores"), "scores"), order.agreed(self.rows("hits"), "targets")
+        precisions = self._precisions()
+        chosen = chosen_classes(scores, self.task.labels)
+        truth = hits[:, :-1].to(torch.int8).masked_fill(hits[:, -1:] > 0, -1)
+        label, true = single_labels(scores, chosen, truth)
+        breaks = video_breaks(order.video, order.frame, self.gaps)
+        single = FrameTable(label, true, order.video, order.frame, breaks)
+        pairs = pair_table(chosen, truth, order.video, order.frame, self.task.labels)
+        found = {MAP: precisions.nanmean()}
+        for metric in metrics_of(self.task):
+            space = space_of(self.task, metric.single)
+            found[metric.name] = metric.value(metric.counts(single if metric.single else pairs, space, self.fps), space)
+        for name, precision in zip(self.task.labels.names, precisions, strict=True):
+            if not bool(precision.isnan()):
+                found[f"{PRECISION}{name}"] = precision
+        return {name: value.float().to(self.device) for name, value in found.items()}
+
+
 class Evaluation(nn.Module):
     """The standard metrics of all tasks: see :data:`~gad_lightning.results.standard.STANDARD`.
 
@@ -49,19 +92,28 @@ class Evaluation(nn.Module):
     def __init__(self, schema: DataSchema) -> None:
         super().__init__()
         self.schema = schema
-        self.evaluations = [TaskEvaluation(task, schema.features.fps) for task in schema.tasks]
+        self.evaluations: list[TaskEvaluation | SeveralEvaluation] = [
+            SeveralEvaluation(task, schema.features.fps)
+            if task.labels.multi_label
+            else TaskEvaluation(task, schema.features.fps)
+            for task in schema.tasks
+        ]
         self.held = nn.ModuleList(self.evaluations)
 
     def update(self, predictions: Predictions) -> None:
-        """Add scored queries; multi-hot targets count as their first class."""
-        target = first_class(predictions.target)
+        """Add scored queries; where one label is asked for, multi-hot targets count as their first class."""
         for number, evaluation in enumerate(self.evaluations):
             asked = (predictions.task == number).nonzero().squeeze(1)
             if not len(asked):
                 continue
-            preds = predictions.scores[asked.to(predictions.scores.device), : evaluation.classes.num_classes].argmax(1)
+            scores = predictions.scores[asked.to(predictions.scores.device), : len(evaluation.task.labels.names)]
             frame = predictions.frame if evaluation.task.per_frame else predictions.query_index
-            columns = (preds, target[asked], predictions.video[asked], frame[asked])
+            target = predictions.target[asked.to(predictions.target.device)]
+            if evaluation.task.labels.multi_label:
+                target = target[:, : scores.shape[1]] if target.dim() == 2 else target
+                columns = (scores.exp(), target, predictions.video[asked], frame[asked])
+            else:
+                columns = (scores.argmax(1), first_class(target), predictions.video[asked], frame[asked])
             evaluation.update(*(column.to(evaluation.device) for column in columns))
 
     def reset(self) -> None:
@@ -69,12 +121,16 @@ class Evaluation(nn.Module):
         for evaluation in self.evaluations:
             evaluation.reset()
 
-    def compute(self) -> dict[str, Tensor]:
-        """Values by name, and forget everything."""
+    def compute(self, per_class: bool = False) -> dict[str, Tensor]:
+        """Values by name, and forget everything.
+
+        Args:
+            per_class: give the average precision of each class too, where several labels can be true.
+        """
         values: dict[str, Tensor] = {}
         for evaluation in self.evaluations:
-            found, task = evaluation.compute(), evaluation.task
-            for metric in metrics_of(task):
-                values[full_name(metric, task, len(self.schema.tasks))] = found[metric.name]
+            for name, value in evaluation.compute().items():
+                if per_class or not name.startswith(PRECISION):
+                    values[full_name(name, evaluation.task, len(self.schema.tasks))] = value
         self.reset()
         return values

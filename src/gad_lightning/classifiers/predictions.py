@@ -63,7 +63,8 @@ class PredictionWriter(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Keep what is written later; scores of the other classes, logits and slot states are let go."""
-        self.parts.append(columns_of(outputs))
+        assert isinstance(pl_module, Classifier), "only classifiers predict actions"
+        self.parts.append(columns_of(outputs, pl_module.schema.tasks))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write this process's part; the first process joins all of them."""
@@ -94,7 +95,8 @@ def _save_part(target: Path, parts: Sequence[QueryColumns]) -> None:
     """Write what one process predicted."""
     make_folder(target.parent)
     with atomic_write(target) as unfinished, unfinished.open("wb") as file:
-        np.savez(file, **joined(parts)._asdict())
+        kept = {name: column for name, column in joined(parts)._asdict().items() if column is not None}
+        np.savez(file, **kept)
 
 
 def _load_part(source: Path) -> QueryColumns:
@@ -108,4 +110,4 @@ def _load_part(source: Path) -> QueryColumns:
             f"The predictions of another process are not at {source}.", "predict to a folder that all processes share"
         )
     with np.load(source, allow_pickle=False) as stored:
-        return QueryColumns(*(stored[name] for name in QueryColumns._fields))
+        return QueryColumns(**{name: stored[name] for name in stored.files})

@@ -16,14 +16,15 @@ from gad_lightning.schema import Task
 
 def counts_of(predictions: TaskPredictions, metric: StandardMetric, fps: float) -> FloatArray:
     """Count per video what a metric is a function of: (V, K) float64."""
-    space = space_of(predictions.task)
-    rows = [metric.counts(table_of(predictions, video), space, fps) for video in range(len(predictions.videos))]
+    space = space_of(predictions.task, metric.single)
+    tables = [table_of(predictions, video, metric.single) for video in range(len(predictions.videos))]
+    rows = [metric.counts(table, space, fps) for table in tables]
     return torch.stack(rows).double().numpy()
 
 
 def value_of(metric: StandardMetric, task: Task) -> Value:
     """The function from summed counts (..., K) to scores (...)."""
-    space = space_of(task)
+    space = space_of(task, metric.single)
 
     def value(counts: FloatArray) -> FloatArray:
         return np.asarray(metric.value(torch.from_numpy(counts), space).double().numpy())
@@ -40,6 +41,6 @@ def metrics_named(names: Sequence[str] | None, task: Task) -> list[StandardMetri
     possible = standard.metrics_of(task)
     if names is None:
         return possible
-    known = {metric.name: metric for metric in (*standard.STANDARD, standard.ERROR_DIVERSITY)}
+    known = {metric.name: metric for metric in (*standard.STANDARD, standard.FRAME_F1, standard.ERROR_DIVERSITY)}
     chosen = [known[name] for name in names]
     return [metric for metric in chosen if task.per_frame or metric.of_clips]

@@ -64,7 +64,7 @@ def score_run(run: Run, metrics: Sequence[str] | None = None) -> Scored:
     counts, values, headings = {}, {}, {}
     for predictions in found:
         for metric in metrics_named(metrics, predictions.task):
-            name = full_name(metric, predictions.task, len(about.tasks))
+            name = full_name(metric.name, predictions.task, len(about.tasks))
             counts[name] = counts_of(predictions, metric, about.fps)
             values[name] = value_of(metric, predictions.task)
             headings[name] = metric.heading if len(about.tasks) == 1 else f"{predictions.task.name} {metric.heading}"

@@ -72,4 +72,15 @@ def _relabeled(predictions: TaskPredictions, labels: LabelSet) -> TaskPrediction
         return found
 
     label, truth = renumbered(predictions.label), renumbered(predictions.truth)
-    return predictions._replace(task=predictions.task._replace(labels=labels), label=label, truth=truth)
+    task, classes = predictions.task._replace(labels=labels), np.arange(len(labels.names))
+    labels_of, truths_of = predictions.labels, predictions.truths
+    if not labels.multi_label:
+        return predictions._replace(task=task, label=label, truth=truth)
+    if labels_of is None or truths_of is None:  # a run of one label a frame beside one of several
+        labels_of = label[:, None] == classes
+        truths_of = np.where(truth[:, None] == IGNORED, -1, truth[:, None] == classes).astype(np.int8)
+        return predictions._replace(task=task, label=label, truth=truth, labels=labels_of, truths=truths_of)
+    unknown = np.where(truths_of[:, :1] < 0, -1, 0).astype(np.int8)
+    wide, true = np.zeros((len(label), len(classes)), dtype=np.bool_), np.repeat(unknown, len(classes), 1)
+    wide[:, number], true[:, number] = labels_of, truths_of
+    return predictions._replace(task=task, label=label, truth=truth, labels=wide, truths=true)

@@ -40,22 +40,24 @@ def score(predictions: TaskPredictions, fps: float, training: list[int] | None) 
         training: (C,) training segments of each class; if None bands count the true segments seen here.
     """
     task, space, table = predictions.task, space_of(predictions.task), table_of(predictions)
-    known = predictions.truth != IGNORED
+    alone, single = space_of(task, single=True), table_of(predictions, single=True)
+    known = (predictions.truth != IGNORED) & (predictions.label != IGNORED)
     size = len(task.labels.names)
     confusion = np.zeros((size, size), dtype=np.int64)
     np.add.at(confusion, (predictions.truth[known], predictions.label[known]), 1)
     scored = int(known.sum())
     sure = torch.from_numpy(predictions.score).float().clamp(0, 1)
-    calibration = calibration_details(sure, table.preds, table.target, space)
+    calibration = calibration_details(sure[known], single.preds[known], single.target[known], alone)
     standard = {
-        metric.name: float(metric.value(metric.counts(table, space, fps), space)) if scored else float("nan")
+        metric.name: float(metric.value(metric.counts(*pair, fps), pair[1])) if scored else float("nan")
         for metric in metrics_of(task)
+        for pair in [(single, alone) if metric.single else (table, space)]
     }
     if not task.per_frame or not scored:
         return Scores(scored, standard, None, None, np.zeros(0), calibration, confusion, "truth")
     counts = segment_counts(table, space, OVERLAP)
-    bands = counts.true.tolist() if training is None else training
-    found = detections(table, space)
+    bands = counts.true.tolist() if training is None else [*training, *([0] * (space.num_classes - len(training)))]
+    found = detections(table, space)._replace(scored_frames=scored)
     return Scores(
         scored,
         standard,

@@ -102,8 +102,8 @@ document.querySelectorAll(".lane").forEach((lane) => {
     cursor.style.left = 100 * share + "%";
     cursor.style.display = "block";
     said.textContent = now.toFixed(1) + " s   " + tracks.map(([name, segments]) => {
-      const here = segments.find(([start, end]) => start <= now && now < end);
-      return name + ": " + (here ? here[2] : "no label");
+      const here = segments.filter(([start, end]) => start <= now && now < end);
+      return name + ": " + (here.map((segment) => segment[2]).join("; ") || "no label");
     }).join("   |   ");
   });
   lane.addEventListener("pointerleave", () => { cursor.style.display = "none"; });

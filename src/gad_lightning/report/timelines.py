@@ -7,13 +7,15 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from gad_lightning.pictures.timelines import color_of
 from gad_lightning.report.markup import tag
 from gad_lightning.results.predictions import TaskPredictions
 from gad_lightning.results.rows import Ints
 from gad_lightning.schema import LabelSet
-from gad_lightning.segments import Segment, cut
+from gad_lightning.segments import Segment, cut, cut_each
 from gad_lightning.types import IGNORED
 
 WIDTH = 900
@@ -47,26 +49,33 @@ def tracks_of(
             continue
         rows = np.flatnonzero(run.video == run.videos.index(video))
         if not tracks:
-            tracks.append(Track("truth", _runs_of(run.truth[rows], run.frame[rows]), rate))
-        tracks.append(Track(name, _runs_of(run.label[rows], run.frame[rows]), rate))
+            truth = run.truth if run.truths is None else run.truths > 0
+            tracks.append(Track("truth", _runs_of(truth[rows], run.frame[rows]), rate))
+        label = run.label if run.labels is None else run.labels
+        tracks.append(Track(name, _runs_of(label[rows], run.frame[rows]), rate))
     return tracks
 
 
-def _runs_of(labels: Ints, frames: Ints) -> list[Segment]:
-    """Runs of one label, in frames of the video; a frame that is missing is a gap.
+def _runs_of(labels: Ints | NDArray[np.bool_], frames: Ints) -> list[Segment]:
+    """Runs of one label, in frames of the video, of (n,) classes or (n, C) bool; a frame that is missing is a gap.
 
     Example:
         >>> _runs_of(np.array([1, 1, 2]), np.array([0, 1, 5]))
         [Segment(label=1, start=0, end=2), Segment(label=2, start=5, end=6)]
     """
-    laid = np.full(int(frames.max()) + 1, IGNORED)
+    length = int(frames.max()) + 1
+    if labels.ndim == 2:
+        shown = np.zeros((length, labels.shape[1]), dtype=np.bool_)
+        shown[frames] = labels
+        return cut_each(torch.from_numpy(shown))
+    laid = np.full(length, IGNORED)
     laid[frames] = labels
     return cut(laid.tolist(), skip=[IGNORED])
 
 
 def strip(video: str, tracks: Sequence[Track], labels: LabelSet, open_: bool = True) -> Element:
     """One video: names of the rows, the rows, an axis, and a line that says what is under the pointer."""
-    seconds = max((track.segments[-1].end / track.fps for track in tracks if track.segments), default=1.0)
+    seconds = max((part.end / track.fps for track in tracks for part in track.segments), default=1.0)
     height = ROW * len(tracks)
     rows = tag("div", *(tag("span", track.name) for track in tracks), tag("span", "seconds"), class_="names")
     picture = tag(
@@ -102,16 +111,36 @@ def _short_seconds(seconds: float) -> str:
 def _band(row: int, track: Track, labels: LabelSet) -> Element:
     """The rectangles of one row, in seconds; background is drawn too, so that gaps show."""
     rects = []
-    for label, start, end in track.segments:
+    lanes = lanes_of(track.segments)
+    high = (ROW - 4) / (max(lanes, default=0) + 1)
+    for lane, (label, start, end) in zip(lanes, track.segments, strict=True):
         place = {"x": _short_seconds(start / track.fps), "width": _short_seconds((end - start) / track.fps)}
         how = {"class_": f"k{label}", "data_label": labels.names[label]}
-        rects.append(tag("rect", **place, **how, y=row * ROW + 2, height=ROW - 4))
+        rects.append(tag("rect", **place, **how, y=f"{row * ROW + 2 + lane * high:g}", height=f"{high:g}"))
     return tag("g", *rects, data_track=track.name)
 
 
+def lanes_of(segments: Sequence[Segment]) -> list[int]:
+    """In which lane each segment lies, so that those of one time lie under each other.
+
+    Example:
+        >>> lanes_of([Segment(1, 0, 4), Segment(2, 2, 6), Segment(3, 4, 8)])
+        [0, 1, 0]
+    """
+    ends: list[int] = []
+    lanes = []
+    for segment in segments:
+        free = next((lane for lane, end in enumerate(ends) if end <= segment.start), len(ends))
+        ends[free : free + 1] = [segment.end]
+        lanes.append(free)
+    return lanes
+
+
 def _texts_of(row: int, track: Track, labels: LabelSet, seconds: float) -> list[Element]:
-    """Names in the segments that have room for them, each from the zoom on at which it has."""
-    texts = []
+    """Names in the segments that have room for them, each from the zoom on at which it has; none where some overlap."""
+    texts: list[Element] = []
+    if max(lanes_of(track.segments), default=0):
+        return texts
     for label, start, end in track.segments:
         if label == labels.background:
             continue

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.results.rows import (
     FRAME_COLUMNS,
+    NOTHING,
     SEGMENT_COLUMNS,
     Floats,
     Ints,
@@ -19,8 +22,9 @@ from gad_lightning.results.rows import (
     frame_rows,
     segment_rows,
 )
+from gad_lightning.results.several import single_labels
 from gad_lightning.results.tables import read_csv, read_json, write_csv, write_json, write_json_rows
-from gad_lightning.schema import DataSchema, LabelSet, Task
+from gad_lightning.schema import SEPARATOR, DataSchema, LabelSet, Task
 from gad_lightning.types import IGNORED
 
 ABOUT, FRAMES, SEGMENTS = "about.json", "frames.csv", "segments.csv"
@@ -49,11 +53,17 @@ class TaskPredictions(NamedTuple):
     label: Ints  # (N,) predicted class
     truth: Ints  # (N,) true class, or IGNORED
     score: Floats  # (N,) probability of the predicted class, in [0, 1]
+    labels: NDArray[np.bool_] | None = None  # (N, C) predicted classes, where several can be true
+    truths: NDArray[np.int8] | None = None  # (N, C): 1 true, 0 not true, -1 unknown
 
     def same_test(self, other: TaskPredictions) -> bool:
         """Whether another run was asked at the same frames of the same videos, with the same true classes."""
-        columns = ((self.video, other.video), (self.frame, other.frame), (self.truth, other.truth))
-        return self.videos == other.videos and all(np.array_equal(own, theirs) for own, theirs in columns)
+        columns = [(self.video, other.video), (self.frame, other.frame)]
+        if self.truths is not None and other.truths is not None:
+            true = np.array_equal(self.truths, other.truths)
+        else:
+            true = np.array_equal(self.truth, other.truth)
+        return self.videos == other.videos and true and all(np.array_equal(own, theirs) for own, theirs in columns)
 
 
 def write_predictions(
@@ -163,15 +173,12 @@ def _of_task(path: Path, task: Task, rows: Sequence[dict[str, str]]) -> TaskPred
     Raises:
         DataError: if a cell cannot be read, or a frame of a task that is asked at every frame stands twice.
     """
-    index = {name: place for place, name in enumerate(task.labels.names)}
     videos = tuple(sorted({row["video"] for row in rows}))
     number = {name: place for place, name in enumerate(videos)}
     video = np.array([number[row["video"]] for row in rows], dtype=np.int64)
     try:
         frame = np.array([int(row["frame"]) for row in rows], dtype=np.int64)
-        score = np.array([float(row["score"]) for row in rows])
-        label = np.array([index[row["label"]] for row in rows], dtype=np.int64)
-        truth = np.array([index[row["truth"]] if row["truth"] else IGNORED for row in rows], dtype=np.int64)
+        label, truth, score, labels, truths = (_several_columns if task.labels.multi_label else _columns)(task, rows)
     except KeyError as error:
         raise DataError(f"{path} has the label {error}, which is none of the classes.", _AGAIN) from error
     except (ValueError, OverflowError) as error:
@@ -179,12 +186,52 @@ def _of_task(path: Path, task: Task, rows: Sequence[dict[str, str]]) -> TaskPred
     if frame.min() < 0 or frame.max() > LAST_FRAME or not ((score >= 0) & (score <= 1 + 1e-6)).all():
         raise DataError(f"{path} has a frame below 0 or above {LAST_FRAME}, or a score outside [0, 1].", _AGAIN)
     order = np.lexsort((frame, video))
-    made = TaskPredictions(task, videos, video[order], frame[order], label[order], truth[order], score[order])
+    several = (None if labels is None else labels[order], None if truths is None else truths[order])
+    made = TaskPredictions(task, videos, video[order], frame[order], label[order], truth[order], score[order], *several)
     again = np.flatnonzero((np.diff(made.video) == 0) & (np.diff(made.frame) == 0))
     if task.per_frame and len(again):
         where = videos[made.video[again[0]]]
         raise DataError(f"{path} has frame {made.frame[again[0]]} of {where!r} twice.", _AGAIN)
     return made
+
+
+class _Columns(NamedTuple):
+    """What the rows of a task say of its classes; see :class:`TaskPredictions`."""
+
+    label: Ints
+    truth: Ints
+    score: Floats
+    labels: NDArray[np.bool_] | None = None
+    truths: NDArray[np.int8] | None = None
+
+
+def _columns(task: Task, rows: Sequence[dict[str, str]]) -> _Columns:
+    """Read one label a frame."""
+    index = {name: place for place, name in enumerate(task.labels.names)}
+    label = np.array([index[row["label"]] for row in rows], dtype=np.int64)
+    truth = np.array([index[row["truth"]] if row["truth"] else IGNORED for row in rows], dtype=np.int64)
+    return _Columns(label, truth, np.array([float(row["score"]) for row in rows]))
+
+
+def _several_columns(task: Task, rows: Sequence[dict[str, str]]) -> _Columns:
+    """Read several labels a frame."""
+    index = {name: place for place, name in enumerate(task.labels.names)}
+    size = (len(rows), len(index))
+    scores, truths = np.zeros(size), np.full(size, -1, dtype=np.int8)
+    labels = np.zeros(size, dtype=np.bool_)
+    for place, row in enumerate(rows):
+        if row["label"]:
+            found = [index[name] for name in row["label"].split(SEPARATOR)]
+            labels[place, found] = True
+            scores[place, found] = [float(score) for score in row["score"].split(SEPARATOR)]
+        if row["truth"]:
+            truths[place] = 0
+            truths[
+                place, [index[name] for name in row["truth"].split(SEPARATOR) if name in index or name != NOTHING]
+            ] = 1
+    chosen, known = torch.from_numpy(labels), torch.from_numpy(truths)
+    label, truth = single_labels(torch.from_numpy(scores), chosen, known)
+    return _Columns(label.numpy(), truth.numpy(), scores.max(1), labels, truths)
 
 
 def _about_of(path: Path, rows: Sequence[dict[str, str]]) -> About:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from gad_lightning.schema import DataSchema
-from gad_lightning.segments import cut_runs
-from gad_lightning.types import IGNORED, Predictions, first_class
+from gad_lightning.results.several import single_labels, truths_of
+from gad_lightning.schema import SEPARATOR, DataSchema, LabelSet, Task
+from gad_lightning.segments import cut_each, cut_runs
+from gad_lightning.types import IGNORED, Predictions, chosen_classes, first_class, joined_names
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _Column = NDArray[np.int64 | np.float32]
-Row = dict[str, str | int | float | None]
+Cell = str | int | float | None
+Row = dict[str, Cell]
+NOTHING = "-"
+"""The true labels of a frame that has none, where several can be true and there is no background."""
 FRAME_COLUMNS = ("video", "task", "frame", "seconds", "label", "score", "truth")
 SEGMENT_COLUMNS = ("video", "task", "start_frame", "end_frame", "start_seconds", "end_seconds", "label", "score")
 
@@ -30,20 +35,35 @@ class QueryColumns(NamedTuple):
     frame: _Column  # (Q,) frame of the video
     label: _Column  # (Q,) best class
     score: _Column  # (Q,) its probability, float32 in [0, 1]
-    truth: _Column  # (Q,) true class, the first of several, or IGNORED
+    truth: _Column  # (Q,) true class, of several see gad_lightning.results.several; or IGNORED
+    probabilities: NDArray[np.float32] | None = None  # (Q, M), where several labels can be true: those of all classes
+    truths: NDArray[np.int8] | None = None  # (Q, M): 1 true, 0 not true, -1 unknown
 
 
-def columns_of(predictions: Predictions) -> QueryColumns:
-    """Keep label, score and truth of every query."""
+def columns_of(predictions: Predictions, tasks: Sequence[Task] = ()) -> QueryColumns:
+    """Keep label, score and truth of every query; of ``tasks`` where several labels can be true what each class has."""
     scores, labels = predictions.scores.max(1)
+    truth = first_class(predictions.target).to(labels.device)
+    size = max((len(task.labels.names) for task in tasks if task.labels.multi_label), default=0)
+    probabilities, truths = predictions.scores[:, :size].float().exp(), truths_of(predictions.target, size)
+    for number, task in enumerate(tasks):
+        if task.labels.multi_label:
+            asked = (predictions.task == number).nonzero().squeeze(1)
+            own, known = (part[asked.to(part.device), : len(task.labels.names)] for part in (probabilities, truths))
+            found = single_labels(own, chosen_classes(own, task.labels), known.to(own.device))
+            labels[asked.to(labels.device)], truth[asked.to(labels.device)] = found
+    kept = (predictions.video, predictions.query_index, predictions.task, predictions.frame, labels)
+    video, query_index, asked_task, frame, label = (column.cpu().numpy() for column in kept)
     return QueryColumns(
-        predictions.video.cpu().numpy(),
-        predictions.query_index.cpu().numpy(),
-        predictions.task.cpu().numpy(),
-        predictions.frame.cpu().numpy(),
-        labels.cpu().numpy(),
+        video,
+        query_index,
+        asked_task,
+        frame,
+        label,
         scores.float().exp().cpu().numpy(),
-        first_class(predictions.target).cpu().numpy(),
+        truth.cpu().numpy(),
+        probabilities.cpu().numpy() if size else None,
+        truths.cpu().numpy() if size else None,
     )
 
 
@@ -58,10 +78,12 @@ def joined(parts: Sequence[QueryColumns]) -> QueryColumns:
     if not parts:
         none = np.zeros(0, np.int64)
         return QueryColumns(none, none, none, none, none, np.zeros(0, np.float32), none)
-    columns: list[_Column] = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    whole = QueryColumns(*columns)
-    _, first = np.unique(np.stack([whole.video, whole.query_index]), axis=1, return_index=True)
-    return QueryColumns(*(column[first] for column in whole))
+    # a process without a row does not know the classes
+    parts = [part for part in parts if len(part.video)] or parts[:1]
+    kept = [name for name, column in parts[0]._asdict().items() if column is not None]
+    whole = {name: np.concatenate([part._asdict()[name] for part in parts]) for name in kept}
+    _, first = np.unique(np.stack([whole["video"], whole["query_index"]]), axis=1, return_index=True)
+    return QueryColumns(**{name: column[first] for name, column in whole.items()})
 
 
 def frame_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] | None) -> list[Row]:
@@ -73,12 +95,32 @@ def frame_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] |
         names: of the videos by global number; the numbers themselves if None.
     """
     rows: list[Row] = []
-    for video, _, task, frame, label, score, truth in zip(*(column.tolist() for column in columns), strict=True):
+    single = (columns.video, columns.task, columns.frame, columns.label, columns.score, columns.truth)
+    for row, (video, task, frame, label, score, truth) in enumerate(zip(*(c.tolist() for c in single), strict=True)):
         asked = schema.tasks[task]
-        known = None if truth == IGNORED else asked.labels.names[truth]
         where = (_name_of(video, names), asked.name, frame, _seconds(frame, schema))
-        rows.append(dict(zip(FRAME_COLUMNS, (*where, asked.labels.names[label], round(score, 6), known), strict=True)))
+        if asked.labels.multi_label:
+            what: tuple[Cell, ...] = _several_cells(columns, row, asked.labels)
+        else:
+            known = None if truth == IGNORED else asked.labels.names[truth]
+            what = (asked.labels.names[label], round(score, 6), known)
+        rows.append(dict(zip(FRAME_COLUMNS, (*where, *what), strict=True)))
     return rows
+
+
+def _several_cells(columns: QueryColumns, row: int, labels: LabelSet) -> tuple[Cell, Cell, Cell]:
+    """The labels of a frame, their probabilities and the true labels, each joined by ``"; "``.
+
+    The cell of the truth is empty where it is unknown, and :data:`NOTHING` where no class is true.
+    """
+    assert columns.probabilities is not None, "kept of tasks with several labels"
+    assert columns.truths is not None, "kept with the probabilities"
+    probabilities = torch.from_numpy(columns.probabilities[row : row + 1])
+    chosen = chosen_classes(probabilities, labels)[0]
+    score = SEPARATOR.join(f"{columns.probabilities[row, index]:.6f}" for index in chosen.nonzero().flatten().tolist())
+    truths = torch.from_numpy(columns.truths[row, : len(labels.names)])
+    known = None if bool((truths < 0).any()) else joined_names(truths > 0, labels) or NOTHING
+    return joined_names(chosen, labels), score, known
 
 
 def segment_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] | None) -> list[Row]:
@@ -94,17 +136,30 @@ def segment_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str]
             continue
         chosen = np.flatnonzero((columns.video == video) & (columns.task == task))
         order = chosen[np.argsort(columns.frame[chosen], kind="stable")]
-        frame, score = columns.frame[order], columns.score[order]
+        frame = columns.frame[order]
         gaps = torch.from_numpy(np.diff(frame, prepend=frame[0] - 1) != 1)
-        runs = cut_runs(torch.from_numpy(columns.label[order]), gaps)
-        for label, first, last in zip(*(part.tolist() for part in runs), strict=True):
-            if label in (asked.labels.background, asked.labels.ignore):
-                continue
+        for label, first, last, score in _runs(columns, order, asked.labels, gaps):
             start, end = int(frame[first]), int(frame[last - 1]) + 1
             where = (_name_of(video, names), asked.name, start, end, _seconds(start, schema), _seconds(end, schema))
-            what = (asked.labels.names[label], round(float(score[first:last].mean()), 6))
+            what = (asked.labels.names[label], round(score, 6))
             rows.append(dict(zip(SEGMENT_COLUMNS, (*where, *what), strict=True)))
     return rows
+
+
+def _runs(columns: QueryColumns, order: Ints, labels: LabelSet, gaps: Tensor) -> Iterator[tuple[int, int, int, float]]:
+    """Runs of the actions of one video in time order: class, first row, row after the last one, mean probability."""
+    if labels.multi_label:
+        assert columns.probabilities is not None, "kept of tasks with several labels"
+        probabilities = columns.probabilities[order]
+        chosen = chosen_classes(torch.from_numpy(probabilities), labels)
+        segments = cut_each(chosen, [index for index in (labels.background, labels.ignore) if index is not None], gaps)
+        for label, first, last in segments:
+            yield label, first, last, float(probabilities[first:last, label].mean())
+        return
+    runs = cut_runs(torch.from_numpy(columns.label[order]), gaps)
+    for label, first, last in zip(*(part.tolist() for part in runs), strict=True):
+        if label not in (labels.background, labels.ignore):
+            yield label, first, last, float(columns.score[order][first:last].mean())
 
 
 def _name_of(video: int, names: Sequence[str] | None) -> str:

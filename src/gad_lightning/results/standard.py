@@ -19,11 +19,14 @@ from gad_lightning.metrics.functional.labels import LabelSpace
 from gad_lightning.metrics.functional.point_f1 import point_counts
 from gad_lightning.metrics.functional.segment_f1 import segment_counts
 from gad_lightning.results.predictions import TaskPredictions
+from gad_lightning.results.several import pair_space, pair_table
 from gad_lightning.schema import DataSchema, Task
 from gad_lightning.types import IGNORED
 
 OVERLAP, TOLERANCE_SECONDS = 0.1, 1.0
 """Least IoU of segment-F1, and largest distance of point-F1."""
+MAP = "map"
+"""Name of the mean average precision of frames, of tasks where several labels can be true at once."""
 AT_ERRORS = 20
 """Errors a class at which the diversity of errors is compared."""
 
@@ -36,6 +39,7 @@ class StandardMetric(NamedTuple):
     counts: Callable[[FrameTable, LabelSpace, float], Tensor]  # frames in order, classes, fps -> (K,)
     value: Callable[[Tensor, LabelSpace], Tensor]  # summed counts (..., K) float64 -> scores (...), nan for 0 / 0
     of_clips: bool = False  # whether it makes sense where clips are asked about
+    single: bool = False  # whether it counts one label a frame, also where several can be true
     rises: bool = True  # whether higher is better
     digits: int = 3  # behind the point
 
@@ -54,6 +58,12 @@ def _count_frames(table: FrameTable, labels: LabelSpace, fps: float) -> Tensor:
     """Right and scored frames."""
     counts = frame_counts(table.preds, table.target, labels)
     return torch.stack([counts.hits.sum(), counts.true.sum()])
+
+
+def _count_classes(table: FrameTable, labels: LabelSpace, fps: float) -> Tensor:
+    """Hits, predicted and true classes of all frames."""
+    found, true = labels.actions(table.preds), labels.actions(table.target)
+    return torch.stack([((found == true) & (true >= 0)).sum(), (found >= 0).sum(), (true >= 0).sum()])
 
 
 def _count_pairs(table: FrameTable, labels: LabelSpace, fps: float) -> Tensor:
@@ -84,58 +94,87 @@ def _diversity(counts: Tensor, labels: LabelSpace) -> Tensor:
     return torch.stack(values).reshape(counts.shape[:-1])
 
 
+FRAME_F1 = StandardMetric("frame_f1", "frame-F1", _count_classes, _f1)
+"""Of the classes of all frames, where a frame can have several; the probability from which one is predicted is 0.5."""
 SEGMENT_F1 = StandardMetric("segment_f1", "segment-F1", _count_segments, _f1)
 POINT_F1 = StandardMetric("point_f1", "point-F1", _count_points, _f1)
-TOP1 = StandardMetric("top1", "Top-1", _count_frames, _share, of_clips=True)
+TOP1 = StandardMetric("top1", "Top-1", _count_frames, _share, of_clips=True, single=True)
 STANDARD: tuple[StandardMetric, ...] = (
     SEGMENT_F1,  # the first that a task has chooses the best checkpoint
     POINT_F1,
     TOP1,
 )
-ERROR_DIVERSITY = StandardMetric("error_diversity", "error diversity", _count_pairs, _diversity)
+ERROR_DIVERSITY = StandardMetric("error_diversity", "error diversity", _count_pairs, _diversity, single=True)
 """Shown where it is asked for."""
 NOTE = f"Segment-F1 at IoU {OVERLAP:g}, point-F1 within {TOLERANCE_SECONDS:g} s."
 
 
 def metrics_of(task: Task) -> list[StandardMetric]:
-    """The standard metrics that make sense for a task, in order."""
-    return [metric for metric in STANDARD if task.per_frame or metric.of_clips]
+    """The standard metrics that make sense for a task, in order, but for :data:`MAP`, which needs all scores."""
+    extra = (FRAME_F1,) if task.labels.multi_label else ()
+    return [metric for metric in (*extra, *STANDARD) if task.per_frame or metric.of_clips]
 
 
 def names_of(schema: DataSchema) -> list[str]:
     """Names of the metrics of all tasks: plain with one task, ``<task>_<metric>`` with several."""
-    return [full_name(metric, task, len(schema.tasks)) for task in schema.tasks for metric in metrics_of(task)]
+    return [
+        full_name(name, task, len(schema.tasks))
+        for task in schema.tasks
+        for name in ([MAP] if task.labels.multi_label else []) + [metric.name for metric in metrics_of(task)]
+    ]
 
 
-def full_name(metric: StandardMetric, task: Task, num_tasks: int) -> str:
+def full_name(name: str, task: Task, num_tasks: int) -> str:
     """Name of a task's metric in logs and tables.
 
     Example:
         >>> from gad_lightning.schema import LabelSet
-        >>> full_name(TOP1, Task("verb", LabelSet(("take", "put"))), num_tasks=2)
+        >>> full_name("top1", Task("verb", LabelSet(("take", "put"))), num_tasks=2)
         'verb_top1'
     """
-    return metric.name if num_tasks == 1 else f"{task.name}_{metric.name}"
+    return name if num_tasks == 1 else f"{task.name}_{name}"
 
 
 def monitored(schema: DataSchema) -> str:
-    """Name of the metric that chooses the best checkpoint: the first of the first task that is asked at every frame."""
+    """Name of the metric that chooses the best checkpoint: the first of the first task that is asked at every frame.
+
+    Where several labels can be true at once it is the mean average precision.
+    """
     task = next((task for task in schema.tasks if task.per_frame), schema.tasks[0])
-    return f"val/{full_name(metrics_of(task)[0], task, len(schema.tasks))}"
+    first = MAP if task.labels.multi_label else metrics_of(task)[0].name
+    return f"val/{full_name(first, task, len(schema.tasks))}"
 
 
-def space_of(task: Task) -> LabelSpace:
-    """A task's classes as the metrics want them; frames of unknown truth are not scored."""
+def space_of(task: Task, single: bool = False) -> LabelSpace:
+    """A task's classes as the metrics want them; frames of unknown truth are not scored.
+
+    Args:
+        task: what is asked.
+        single: for one label a frame, also where several can be true; see :func:`table_of`.
+    """
+    if task.labels.multi_label and not single:
+        return pair_space(task.labels)
     return LabelSpace(len(task.labels.names), task.labels.background, IGNORED)
 
 
-def table_of(predictions: TaskPredictions, video: int | None = None) -> FrameTable:
-    """Predictions of a task, or of one of its videos, as the metrics want them; a missing frame ends a segment."""
+def table_of(predictions: TaskPredictions, video: int | None = None, single: bool = False) -> FrameTable:
+    """Predictions of a task, or of one of its videos, as the metrics want them; a missing frame ends a segment.
+
+    Args:
+        predictions: of a task.
+        video: index of a video; None takes all.
+        single: one label a frame, also where several can be true; otherwise these have a row for each of them.
+    """
     chosen = slice(None) if video is None else slice(*_ends(predictions, video))
     number, frame, label, truth = (
         torch.from_numpy(column[chosen])
         for column in (predictions.video, predictions.frame, predictions.label, predictions.truth)
     )
+    if predictions.task.labels.multi_label and not single:
+        assert predictions.labels is not None, "read with the rows of such a task"
+        assert predictions.truths is not None, "read with the rows of such a task"
+        found, true = torch.from_numpy(predictions.labels[chosen]), torch.from_numpy(predictions.truths[chosen])
+        return pair_table(found, true, number, frame, predictions.task.labels)
     order = torch.arange(len(frame)) if not predictions.task.per_frame else frame  # a clip may be asked about twice
     breaks = torch.ones(len(frame), dtype=torch.bool)
     breaks[1:] = (number[1:] != number[:-1]) | (order[1:] != order[:-1] + 1)

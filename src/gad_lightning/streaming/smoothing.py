@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from gad_lightning.errors import SettingError
+from gad_lightning.schema import LabelSet
+from gad_lightning.types import THRESHOLD, chosen_classes
 
 
 class Shown(NamedTuple):
@@ -128,3 +131,32 @@ class Smoothing:
     def restart(self) -> None:
         """Forget what was shown."""
         self.chosen = self.shown = None
+
+
+class SeveralSmoothing:
+    """The same for a stream where several classes can be true: each class comes and goes by itself.
+
+    Args:
+        labels: the classes; the background is shown where no other one is.
+        frames: minimum duration of each class; 1 changes nothing.
+        thresholds: ``(enter, leave)`` of the hysteresis; 0.5 for both if None.
+
+    Raises:
+        SettingError: if a setting lies outside its range.
+    """
+
+    def __init__(self, labels: LabelSet, frames: int = 1, thresholds: tuple[float, float] | None = None) -> None:
+        self.labels = labels
+        pair = (THRESHOLD, THRESHOLD) if thresholds is None else thresholds
+        self.each = [Smoothing(frames, pair, background=0) for _ in labels.names]
+
+    def __call__(self, probabilities: Tensor) -> Tensor:
+        """Classes to show for the next frame, of their (C,) probabilities: (C,) bool."""
+        pairs = torch.stack([torch.zeros_like(probabilities), probabilities], 1)
+        shown = torch.tensor([one(pair) == 1 for one, pair in zip(self.each, pairs, strict=True)])
+        return chosen_classes(shown.float().unsqueeze(0), self.labels)[0]
+
+    def restart(self) -> None:
+        """Forget what was shown."""
+        for one in self.each:
+            one.restart()

@@ -11,7 +11,8 @@ from torch import Tensor
 from gad_lightning.errors import SettingError
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.pacing import Arrival, is_gap
-from gad_lightning.streaming.smoothing import Smoothing
+from gad_lightning.streaming.smoothing import SeveralSmoothing, Smoothing
+from gad_lightning.types import joined_names
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 
 
@@ -19,10 +20,10 @@ class Sighting(NamedTuple):
     """What is seen in one live frame."""
 
     seconds: float  # stream time of the frame
-    label: str  # class shown, smoothed if so wanted
+    label: str  # class shown, smoothed if so wanted; several, joined by "; ", or none, where several can be true
     likeliest: str  # class of the highest score
     probabilities: Tensor  # (C,)
-    score: float  # probability of the class shown
+    score: float  # probability of the class shown; of several the largest, 0 where there is none
     entropy: float  # of the probabilities, in nats
     latency: float  # seconds from the source's giving the frame to its label
     dropped: int  # frames that came too late so far
@@ -55,10 +56,14 @@ class Watcher:
             raise SettingError(
                 f"gap_seconds must be at least one frame, {1 / spec.fps:g} s, got {gap_seconds}.", "raise gap_seconds"
             )
-        self.detector, self.gap_seconds, self.smoothing = detector, gap_seconds, smoothing or Smoothing()
+        self.detector, self.gap_seconds = detector, gap_seconds
+        self.labels = detector.classifier.schema.tasks[detector.task].labels
+        self.smoothing: Smoothing | SeveralSmoothing = smoothing or Smoothing()
+        if self.labels.multi_label:
+            self.smoothing = SeveralSmoothing(self.labels, self.smoothing.frames, self.smoothing.thresholds)
         self.encoder = encoder or detector.encoder or SmallEncoder()
         detector.use(self.encoder)
-        self.names = detector.classifier.schema.tasks[detector.task].labels.names
+        self.names = self.labels.names
         self.before: float | None = None
         detector.push(torch.zeros(1, spec.tokens_per_frame, spec.width))
         detector.restart()
@@ -77,14 +82,18 @@ class Watcher:
         self.before = seconds
         scores = self.detector.push(torch.tensor(picture)[None]).scores[0, : len(self.names)]
         probabilities = scores.exp().float().cpu()
-        label = self.smoothing(probabilities)
+        found = self.smoothing(probabilities)
+        shown = found if isinstance(found, Tensor) else torch.arange(len(self.names)) == found
+        entropy = torch.special.entr(probabilities).sum()
+        if self.labels.multi_label:
+            entropy = entropy + torch.special.entr(1 - probabilities).sum()
         return Sighting(
             seconds=seconds,
-            label=self.names[label],
+            label=joined_names(shown, self.labels),
             likeliest=self.names[int(probabilities.argmax())],
             probabilities=probabilities,
-            score=float(probabilities[label]),
-            entropy=float(torch.special.entr(probabilities).sum()),
+            score=float((probabilities * shown).max()),
+            entropy=float(entropy),
             latency=time.monotonic() - arrival.arrived,
             dropped=arrival.dropped,
             restarted=restarted,
