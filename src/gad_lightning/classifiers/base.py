@@ -221,7 +221,8 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, 
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Sum the losses, and log each as it is over all processes."""
-        total, logged = average(self.losses(batch), self.trainer.world_size)
+        with self.turns:
+            total, logged = average(self.losses(batch), self.trainer.world_size)
         for name, value in logged.items():
             self.log(f"train/{name}", value, batch_size=len(batch.label), prog_bar=name == "loss")
         return total

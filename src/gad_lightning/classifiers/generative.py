@@ -45,10 +45,10 @@ class GenerativeClassifier(Classifier):
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
+        self.labels, self.context = labels or WordLabels(), context or NoContext()
         self.readout = readout or TrieReadout()
         self.answer_fraction = answer_fraction
-        vocabulary = self.backbone.vocabulary
-        self.writer = AnswerWriter(self.schema, labels or WordLabels(), context or NoContext(), vocabulary)
+        self.writer = AnswerWriter(self.schema, self.labels, self.context, self.backbone.vocabulary)
 
     def room(self, branches: int) -> int:
         """Room for what the readout writes."""
