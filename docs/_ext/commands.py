@@ -20,7 +20,7 @@ MEANINGS = {
     "config": "the file of the run; a second one overrides the first, value by value",
     "print_config": "write the whole config, all defaults included, and stop",
     "seed_everything": "seed of everything that is drawn",
-    "ckpt_path": "checkpoint to resume or to score: a path, or `last` for the newest one of this data and classifier",
+    "ckpt_path": "checkpoint to resume or to score: a path, or `last` for the last one of this run",
     "weights_only": "Lightning's own; checkpoints are always read without running code",
 }
 

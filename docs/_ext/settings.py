@@ -115,12 +115,13 @@ your own package.
 | beside these | default | meaning |
 | --- | --- | --- |
 | `seed_everything` | `0` | seed of weights, dropout and all else that is drawn; the order of the data has `data.seed` |
-| `ckpt_path` | `null` | checkpoint to resume (`fit`) or to score; `last`: the newest one of this data and classifier |
+| `ckpt_path` | `null` | checkpoint to resume (`fit`) or to score; `last`: the last one of this run |
 | `init_from` | `null` | for `fit`: checkpoint, folder or hub repository whose weights the classifier begins with |
 | `trainer.default_root_dir` | `runs` | a run leaves `runs/<data>/<classifier>/version_N` |
 | `trainer.log_every_n_steps` | `10` | steps between two values in `metrics.csv` |
 | `trainer.callbacks` | | a run adds what is missing: the best and the last checkpoint, and one every ten minutes |
 | `trainer.logger` | | a CSV file in the run's folder |
 
-`${oc.env:NAME}` stands for an environment variable. `${...}` may also name a constant of the same file; a file is
-resolved before the command line is read, so a value that is overridden there does not change what refers to it."""
+`${oc.env:NAME}` stands for an environment variable; its value is stored nowhere. `${...}` may also name a constant of
+the same file; a file is resolved before the command line is read, so a value that is overridden there does not change
+what refers to it."""
