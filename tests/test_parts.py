@@ -56,5 +56,5 @@ def test_a_part_is_described_with_its_arguments_and_nothing_else_is() -> None:
 
 
 def test_what_a_factory_makes_is_checked_by_the_name_of_the_setting() -> None:
-    with pytest.raises(SettingError, match=r"model.head made a int, which is no gad_lightning.LinearHead"):
+    with pytest.raises(SettingError, match=r"model.head gave a int, which is no gad_lightning.LinearHead"):
         checked_part(3, LinearHead, "model.head")

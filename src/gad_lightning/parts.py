@@ -235,7 +235,7 @@ def checked_part(made: object, kind: type[Made], setting: str) -> Made:
     """
     if not isinstance(made, kind):
         raise SettingError(
-            f"{setting} made a {type(made).__name__}, which is no gad_lightning.{kind.__name__}: a checkpoint could "
+            f"{setting} gave a {type(made).__name__}, which is no gad_lightning.{kind.__name__}: a checkpoint could "
             "not describe it.",
             f"derive its class from gad_lightning.{kind.__name__}",
         )

@@ -86,9 +86,9 @@ def plain(size: int, labels: Any) -> Any:
 @pytest.mark.parametrize(
     ("kind", "arguments", "message"),
     [
-        (GADClassifier, {"head": plain}, r"model.head made a Linear, which is no gad_lightning.ClassifierHead"),
-        (GADClassifier, {"objectives": [PreviousActionHead(head=plain)]}, r"PreviousActionHead.head made a Linear"),
-        (GADClassifier, {"backbone": TinyBackbone(connector=nn.Linear)}, r"backbone.connector made a Linear"),  # type: ignore[arg-type]  # wrong on purpose
+        (GADClassifier, {"head": plain}, r"model.head gave a Linear, which is no gad_lightning.ClassifierHead"),
+        (GADClassifier, {"objectives": [PreviousActionHead(head=plain)]}, r"PreviousActionHead.head gave a Linear"),
+        (GADClassifier, {"backbone": TinyBackbone(connector=nn.Linear)}, r"backbone.connector gave a Linear"),  # type: ignore[arg-type]  # wrong on purpose
         (GADClassifier, {"context": Tells()}, r"GADClassifier\(context=...\) was given .*Tells.*, which a checkpoint"),
     ],
 )

@@ -63,3 +63,8 @@ def test_prediction_touches_neither_the_language_head_nor_answer_embeddings(kind
 def test_two_objectives_that_write_are_refused_by_name() -> None:
     with pytest.raises(SettingError, match=r"2 objectives want to write an answer \(WriteAnswer, WriteParallel\)"):
         make(DiscriminativeClassifier, objectives=[WriteAnswer(), WriteParallel()])
+
+
+def test_an_objective_that_is_none_is_not_passed_over() -> None:
+    with pytest.raises(SettingError, match=r"model.objectives gave a Linear, which is no gad_lightning.Objective"):
+        make(DiscriminativeClassifier, objectives=[nn.Linear(2, 2)])

@@ -1,4 +1,4 @@
-"""A connection says truly why it ends, gives all it got, and leads nowhere else."""
+"""A connection says truly why it ends, and gives all it got."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from pathlib import Path
 import av
 import pytest
 
-from gad_lightning.errors import DataError, SettingError
+from gad_lightning.errors import DataError
 from gad_lightning.video.live import LiveSource, Notice
 from tests.video.clips import gray, number_of
-from tests.video.serving import folder_server, live_server, write_scenes
 
 
 @pytest.fixture(scope="module")
@@ -116,36 +115,3 @@ def test_a_camera_that_refuses_tcp_gets_a_hint() -> None:
             DataError, match=r"(?s)cannot be opened: .*by UDP only, set options to {rtsp_transport: udp}"
         ):
             list(LiveSource(url, fps=4, timeout_seconds=3))
-
-
-def playlist(folder: Path, segment: str) -> None:
-    """Write a playlist of one segment."""
-    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:2", "#EXTINF:2,", segment, "#EXT-X-ENDLIST"]
-    (folder / "list.m3u8").write_text("\n".join(lines) + "\n")
-
-
-def test_a_playlist_is_followed_to_its_own_host_and_port_only_if_asked(tmp_path: Path) -> None:
-    write_scenes(tmp_path / "clip.ts", [("red", 1.0)])
-    with folder_server(tmp_path) as port, folder_server(tmp_path) as other:
-        for segment, same in (("clip.ts", True), (f"http://127.0.0.1:{port}/clip.ts", True)):
-            playlist(tmp_path, segment)
-            url = f"http://127.0.0.1:{port}/list.m3u8"
-            assert len(list(LiveSource(url, fps=10, pace="arrival", retries=0, same_host=same))) == 10
-        playlist(tmp_path, f"http://127.0.0.1:{other}/clip.ts")
-        assert len(list(LiveSource(url, fps=10, pace="arrival", retries=0))) == 10
-        with pytest.raises(DataError, match=rf"(?s):{other}/clip.ts is not on http://127.0.0.1:{port}.*same_host"):
-            list(LiveSource(url, fps=10, retries=0, same_host=True))
-
-
-def test_same_host_reads_live_streams_with_their_password(tmp_path: Path) -> None:
-    content = write_scenes(tmp_path / "clip.ts", [("red", 1.0)]).read_bytes()
-    with live_server(content, seconds=0.3, login="admin:hun ter2") as server:
-        url = f"http://admin:hun%20ter2@127.0.0.1:{server.port}/live"
-        assert len(list(LiveSource(url, fps=10, retries=0, same_host=True))) == 10
-        with pytest.raises(DataError, match=r"\*\*\*@127.*cannot be opened: the server answers 401"):
-            list(LiveSource(f"http://admin:no@127.0.0.1:{server.port}/live", fps=10, same_host=True))
-
-
-def test_same_host_is_for_web_addresses() -> None:
-    with pytest.raises(SettingError, match="same_host is true and rtsp://camera/x is no http"):
-        LiveSource("rtsp://camera/x", fps=4, same_host=True)

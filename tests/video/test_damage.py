@@ -11,7 +11,6 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from gad_lightning.errors import DataError
-from gad_lightning.video.damage import has_picture
 from gad_lightning.video.decode import VideoFile
 from tests.video.clips import gray, number_of, remux, write_at_rate
 
@@ -107,11 +106,19 @@ def test_a_stream_that_begins_between_key_frames_begins_at_the_first_one(tmp_pat
     assert numbers(file)[-19:] == list(range(10, 29))
 
 
-def test_only_messages_and_delimiters_hold_no_picture(clips: Path) -> None:
-    for name in ("h264.mp4", "h264.ts", "hevc.mkv"):
-        with av.open(str(clips / name)) as container:
-            packets = [packet for packet in container.demux(video=0) if packet.size]
-        assert all(has_picture(packet) for packet in packets)
+@pytest.mark.parametrize("codec", ["mpeg4", "libvpx"])
+def test_a_placeholder_of_a_left_out_picture_is_passed_over(tmp_path: Path, codec: str) -> None:
+    options: dict[str, Any] = {"lag-in-frames": "0", "auto-alt-ref": "0"} if "vp" in codec else {"bf": "0"}
+    whole = write_at_rate(tmp_path / "whole.mkv", codec, g="10", **options)
+
+    def insert(number: int, packet: Packet[VideoStream]) -> list[Packet[VideoStream]]:
+        extra = av.Packet(b"\x7f" if codec == "mpeg4" else b"\0")
+        extra.pts, extra.dts, extra.time_base = packet.pts, packet.dts, packet.time_base
+        return [extra, packet] if number == 15 else [packet]
+
+    file = VideoFile(remux(whole, tmp_path / "held.mkv", insert), broken="refuse")
+    assert len(numbers(file)) == 29
+    assert problem_of(file) is None
 
 
 def test_a_cut_file_gives_the_frames_that_the_decoder_holds(tmp_path: Path) -> None:

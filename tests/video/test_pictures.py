@@ -14,7 +14,6 @@ from PIL import Image
 from gad_lightning.video.base import Picture, Resize
 from gad_lightning.video.container import probe
 from gad_lightning.video.decode import VideoFile
-from gad_lightning.video.pictures import shown_size
 
 W, H = 96, 64
 ORIENTATIONS = {
@@ -110,9 +109,10 @@ def test_interlaced_pictures_lose_their_comb_if_asked(tmp_path: Path) -> None:
 
 
 def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
+    path = write(tmp_path / "high.mp4", [corners()] * 3, Fraction(1, 2))
+    assert next(iter(VideoFile(path))).picture.shape == (128, 96, 3)
     path = write(tmp_path / "anamorphic.mp4", [corners()] * 3, Fraction(4, 3))
     assert next(iter(VideoFile(path))).picture.shape == (64, 128, 3)
     padded = next(iter(VideoFile(path, resize=Resize(64, "pad")))).picture
     assert padded[:15].max() == 0, "twice as wide as high"
     assert padded[17:30, 2:30].mean((0, 1)) == pytest.approx([255, 0, 0], abs=6)
-    assert shown_size(96, 64, 0.5) == (96, 128)

@@ -60,7 +60,8 @@ class DiscriminativeClassifier(Classifier):
     @property
     def _objectives(self) -> list[Objective]:
         """The training losses beside the class loss."""
-        return [objective for objective in self.objectives if isinstance(objective, Objective)]
+        kind: type[Objective] = Objective  # type: ignore[type-abstract]  # nothing is made of it
+        return [checked_part(objective, kind, "model.objectives") for objective in self.objectives]
 
     @property
     def writing(self) -> Objective | None:

@@ -111,6 +111,8 @@ class Connection:
                 break
             if packet is None:
                 return
+            if not packet.size and packet.pts is not None:
+                continue  # to the decoder an empty packet is the end
             try:
                 frames, broken = packet.decode(), 0
             except av.error.FFmpegError:

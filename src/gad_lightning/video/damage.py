@@ -17,17 +17,19 @@ if TYPE_CHECKING:
     from gad_lightning.video.timing import StreamClock
 
 Broken = Literal["keep", "skip", "refuse"]
+PLACEHOLDER = 8
+"""Bytes up to which a packet that cannot be decoded stands for a picture that was left out when recording."""
 
 
-def has_picture(packet: Packet[VideoStream]) -> bool:
-    """Whether an H.264 or H.265 packet holds anything but messages and delimiters; other packets do if not empty.
+def _has_picture(packet: Packet[VideoStream]) -> bool:
+    """Whether an H.264 or H.265 packet holds anything but messages and delimiters; other packets do if long enough.
 
     Remuxed television and cameras write packets that hold no slice of a picture (ITU-T H.264 and H.265, 7.4.1 and
     7.4.2). A packet that is no proper row of NAL units is a damaged picture.
     """
     name = packet.stream.codec_context.name
-    if name not in ("h264", "hevc"):
-        return packet.size > 0
+    if name not in ("h264", "hevc") or packet.size <= PLACEHOLDER:
+        return packet.size > PLACEHOLDER
     first, last = (6, 15) if name == "h264" else (32, 63)
     heads = list(_unit_heads(packet, name == "hevc"))
     kinds = [-1 if head & 128 else head >> 1 if name == "hevc" else head & 31 for head in heads]
@@ -99,10 +101,12 @@ class Decoding:
                 return self._note(error.strerror)
             if packet is None:
                 return
+            if not packet.size and packet.pts is not None:
+                continue  # to the decoder an empty packet is the end
             try:
                 frames = packet.decode()
             except av.error.FFmpegError as error:
-                if self.count and has_picture(packet):
+                if self.count and _has_picture(packet):
                     self._note(error.strerror)
                     self.waiting = self.broken == "keep"
                 continue

@@ -48,7 +48,7 @@ class Converter:
         frame = _one_picture(frame, self.deinterlace) if frame.interlaced_frame else frame
         width, height = stored = frame.width, frame.height
         if self.resize is not None:
-            width, height = self.resize.size_of(*shown_size(*stored, self.pixel))
+            width, height = self.resize.size_of(*_shown_size(*stored, self.pixel))
         small, kind = frame, frame.format.name
         if kind.startswith("yuv") and width < frame.width and height < frame.height:
             small = self.shrinker.reformat(frame, width, height, kind, interpolation="AREA", threads=1)
@@ -56,18 +56,18 @@ class Converter:
         shown = self.converter.reformat(small, width, height, "rgb24", interpolation=enlarge, threads=1)
         if self.resize is None and self.pixel != 1:
             shown = self.shrinker.reformat(
-                shown, *shown_size(*stored, self.pixel), "rgb24", interpolation="BILINEAR", threads=1
+                shown, *_shown_size(*stored, self.pixel), "rgb24", interpolation="BILINEAR", threads=1
             )
         picture: Picture = shown.to_ndarray()
         picture = _turned(picture, matrix)
         return picture if self.resize is None else self.resize.fill_up(picture)
 
 
-def shown_size(width: int, height: int, pixel: float) -> tuple[int, int]:
+def _shown_size(width: int, height: int, pixel: float) -> tuple[int, int]:
     """Width and height as shown, for stored ones whose pixels are ``pixel`` times as wide as high.
 
     Example:
-        >>> shown_size(720, 576, 16 / 15), shown_size(720, 480, 8 / 9)
+        >>> _shown_size(720, 576, 16 / 15), _shown_size(720, 480, 8 / 9)
         ((768, 576), (720, 540))
     """
     return (round(width * pixel), height) if pixel >= 1 else (width, round(height / pixel))

@@ -57,11 +57,11 @@ class StreamClock:
         self.is_matroska = "matroska" in container.format.name
         self.stated_end = (_matroska_end if self.is_matroska else _stated_end)(container, stream, self.start or 0.0)
         self.states_last = "DURATION" in stream.metadata and path is not None and is_whole_matroska(path)
-        self.states_priming = not sound_first or "mp4" in container.format.name
+        self.states_priming = not sound_first or _states_priming(container)
         self.has_times = stream.start_time is not None or not flags & kinds.no_timestamps.value
         self.in_decoding_order = container.format.name == "avi"  # it numbers pictures as they are stored
         self.decoding_times: list[float] = []  # of pictures that the decoder holds
-        self.gap = usual_gap(stream)
+        self.gap = _usual_gap(stream)
         self.jumps = Jumps(bool(flags & kinds.ts_discont.value), self.gap, self.stated_end)
         self.first: float | None = None  # time of the first frame
         self.now = self.end = 0.0  # of the last frame: its time, and until when it lasts
@@ -93,7 +93,7 @@ class StreamClock:
     def timed(self, stamps: Iterable[Stamp[VideoFrame]]) -> Iterator[tuple[float, VideoFrame]]:
         """Yield frames in their order and their times, from 0 on and never decreasing."""
         zero = None
-        for seconds, stamp in in_order(self.jumps.run(stamps)):
+        for seconds, stamp in _in_order(self.jumps.run(stamps)):
             zero = self._zero(seconds) if zero is None else zero
             self.now = max(self.now, seconds - zero)
             self.end = self.now + min(self.last(self.now) or stamp.lasts, LONGEST_GAP)
@@ -122,7 +122,7 @@ class StreamClock:
         return 0.0 if self.states_priming or part > PRIMING or part > self.gap - CLOCK else part
 
 
-def usual_gap(stream: VideoStream) -> float:
+def _usual_gap(stream: VideoStream) -> float:
     """Seconds between frames for those that come without a time."""
     rates = [float(rate) for rate in (stream.guessed_rate, stream.average_rate) if rate]
     return 1 / next((rate for rate in rates if rate <= HIGHEST_RATE), 25.0)
@@ -141,6 +141,16 @@ def _start_of(container: InputContainer, stream: VideoStream) -> tuple[float | N
     if not starts:
         return None if container.start_time is None else container.start_time / 1e6, False
     return min(starts), min(starts) in sound and min(starts) not in pictures
+
+
+def _states_priming(container: InputContainer) -> bool:
+    """Whether a file says how much of its sound comes before the start, as an edit list of mp4 does."""
+    return any(
+        sound.start_time is not None
+        and len(sound.index_entries)
+        and sound.index_entries[0].timestamp < sound.start_time
+        for sound in container.streams.audio
+    )
 
 
 def _start(stream: Stream) -> float | None:
@@ -167,7 +177,7 @@ def _matroska_end(container: InputContainer, stream: VideoStream, start: float) 
         return None if not container.duration else container.duration / 1e6 - start
 
 
-def in_order(timed: Iterable[tuple[float, T]]) -> Iterator[tuple[float, T]]:
+def _in_order(timed: Iterable[tuple[float, T]]) -> Iterator[tuple[float, T]]:
     """Sort times that come shuffled; the items stay in their order."""
     waiting: deque[T] = deque()
     times: list[float] = []

@@ -108,7 +108,7 @@ def _pour(sketch: Sketch, now: Pose) -> None:
     draw_hand(sketch, now.cook, (lip[0] + 0.23, lip[1] + 0.12))
 
 
-def cut(sketch: Sketch, now: Pose) -> None:
+def _cut(sketch: Sketch, now: Pose) -> None:
     """Cut food on a board; the vessel is pushed out of sight."""
     sketch.box((0.14, 0.44), (0.84, 0.88), (120, 84, 52), 0.04)
     sketch.box((0.14, 0.42), (0.84, 0.86), WOOD, 0.04, (140, 100, 60))
@@ -159,7 +159,7 @@ VERBS: dict[str, Callable[[Sketch, Pose], None]] = {
     "add": _add,
     "stir": _stir,
     "pour": _pour,
-    "cut": cut,
+    "cut": _cut,
     "wash": _wash,
     "rest": _rest,
 }

@@ -70,7 +70,7 @@ def render_kitchen(
     kitchen = Kitchen(home / "videos", home / "segments.csv", home / "videos.csv")
     _claim(home, {"drawing": DRAWING, "num_videos": num_videos, "seed": seed, "fps": fps, "size": size})
     scripts = write_scripts(num_videos, seed, fps)
-    for script in track(scripts, progress):
+    for script in _track(scripts, progress):
         target = kitchen.videos / f"{script.video}.mp4"
         if not target.is_file():
             write_video(target, draw_video(script, seed, fps, size), fps)
@@ -81,7 +81,7 @@ def render_kitchen(
     return kitchen
 
 
-def track(scripts: Sequence[Script], progress: bool) -> Iterable[Script]:
+def _track(scripts: Sequence[Script], progress: bool) -> Iterable[Script]:
     """Show a bar over ``scripts`` if asked to."""
     if not progress:
         return scripts
@@ -94,19 +94,19 @@ def _claim(home: Path, settings: dict[str, int]) -> None:
     """Make ``home`` the folder of one kitchen, or accept that it already is."""
     note = home / "kitchen.json"
     if note.is_file():
-        found = json.loads(note.read_text())
+        found = json.loads(note.read_text(encoding="utf-8"))
         if found != settings:
             raise SettingError(
                 f"{home} holds a kitchen of other settings: {found}, not {settings}.", "use another folder"
             )
     make_folder(home / "videos")
     with atomic_write(note) as part:
-        part.write_text(json.dumps(settings))
+        part.write_text(json.dumps(settings), encoding="utf-8")
 
 
 def _write_csv(target: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write rows under a header."""
-    with atomic_write(target) as part, part.open("w", newline="") as file:
+    with atomic_write(target) as part, part.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
@@ -172,13 +172,13 @@ def draw_video(script: Script, seed: int, fps: int, size: int) -> Iterator[Pictu
     shake, flicker = np.zeros(2), 0.0
     card_until = script.steps[0].end
     for interval in _plan(script):
-        sway, speed, pose = rng.normal(0.0, 0.022, 2), rng.uniform(0.75, 1.35), rng.random()
+        sway, speed, idle = rng.normal(0.0, 0.022, 2), rng.uniform(0.75, 1.35), rng.random()
         for frame in range(interval.start, interval.end):
             shake = 0.8 * shake + rng.normal(0.0, 0.0025, 2)
             flicker = 0.9 * flicker + rng.normal(0.0, 0.012)
             length = interval.end - interval.start
-            done = pose if interval.verb == "rest" else (frame - interval.start) / length
-            moment = Pose(
+            done = idle if interval.verb == "rest" else (frame - interval.start) / length
+            now = Pose(
                 setting.vessel,
                 setting.center,
                 interval.contents,
@@ -190,15 +190,15 @@ def draw_video(script: Script, seed: int, fps: int, size: int) -> Iterator[Pictu
                 (sway[0], sway[1]),
                 speed,
             )
-            picture = _draw_moment(setting, interval.verb, moment, (shake[0], shake[1]), frame < card_until)
+            picture = _draw_pose(setting, interval.verb, now, (shake[0], shake[1]), frame < card_until)
             row, column = rng.integers(0, size, 2)
             noise = grain[row : row + size, column : column + size]
             gain = np.asarray(setting.tint, np.float32) * (setting.light + flicker)
             yield np.clip(picture * gain + noise, 0, 255).astype(np.uint8)
 
 
-def _draw_moment(setting: Setting, verb: str, moment: Pose, shake: tuple[float, float], card: bool) -> Picture:
-    """Draw one moment: (size, size, 3)."""
+def _draw_pose(setting: Setting, verb: str, now: Pose, shake: tuple[float, float], card: bool) -> Picture:
+    """Draw one frame: (size, size, 3)."""
     picture = (setting.with_card if card else setting.backdrop).copy()
-    VERBS[verb](Sketch(picture, shake), moment)
+    VERBS[verb](Sketch(picture, shake), now)
     return np.asarray(picture.reduce(2))
