@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from gad_lightning.errors import DataError as DataError
     from gad_lightning.errors import GadError as GadError
     from gad_lightning.errors import MissingDataError as MissingDataError
+    from gad_lightning.errors import NotFiniteError as NotFiniteError
     from gad_lightning.errors import SettingError as SettingError
     from gad_lightning.heads.base import ClassifierHead as ClassifierHead
     from gad_lightning.heads.cosine import CosineHead as CosineHead
@@ -163,7 +164,7 @@ NAMES_OF = {
     "data.simulated.features": ("SimulatedFeatures",),
     "data.simulated.timelines": ("SyntheticTimelines",),
     "data.toy": ("KitchenVideos", "ToyActions"),
-    "errors": ("CheckpointError", "DataError", "GadError", "MissingDataError", "SettingError"),
+    "errors": ("CheckpointError", "DataError", "GadError", "MissingDataError", "NotFiniteError", "SettingError"),
     "heads.base": ("ClassifierHead",),
     "heads.cosine": ("CosineHead",),
     "heads.linear": ("LinearHead",),

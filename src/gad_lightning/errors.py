@@ -35,5 +35,9 @@ class SettingError(GadError):
     """A setting has a value that cannot work."""
 
 
+class NotFiniteError(GadError):
+    """A loss, a gradient or a weight is nan or infinite: the run cannot go on."""
+
+
 class CheckpointError(GadError):
     """A checkpoint is damaged or belongs to another model, head or label order."""

@@ -7,7 +7,7 @@ import warnings
 from abc import ABCMeta
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from gad_lightning.environment import as_written, stored
 from gad_lightning.errors import SettingError
@@ -87,10 +87,18 @@ class PartMeta(AcceptsEarlierNames):
 
 
 class Part(metaclass=PartMeta):
-    """Base of everything pluggable. ``unrecorded`` names arguments that a rebuilt part does not need."""
+    """Base of everything pluggable.
+
+    ``unrecorded`` names arguments that a rebuilt part does not need; ``training_only`` those that only training or
+    speed depends on, ``rounding`` those that change scores by rounding alone: weights may be used with others of them.
+    ``meant_by_none`` gives the classes that None stands for.
+    """
 
     arguments: Arguments
-    unrecorded: tuple[str, ...] = ()
+    unrecorded: ClassVar[tuple[str, ...]] = ()
+    training_only: ClassVar[tuple[str, ...]] = ()
+    rounding: ClassVar[tuple[str, ...]] = ()
+    meant_by_none: ClassVar[Mapping[str, type[Part]]] = {}
 
     def complete(self) -> None:
         """Finish the part; called once, after the constructors of the class and of all its subclasses."""

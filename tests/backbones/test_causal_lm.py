@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,16 @@ def test_new_tokens_never_resize_the_vocabulary(tmp_path: Path) -> None:
     assert gad.backbone.causal_lm.get_input_embeddings().weight.shape[0] == size
     assert gad.backbone.causal_lm.get_output_embeddings().weight.shape[0] == size
     assert gad.prompt.opener_ids.tolist() == [size]
+
+
+def label(classifier: GADClassifier, video: Tensor) -> Tensor:
+    """For a process that did not make the classifier."""
+    return classifier.detect(video).scores
+
+
+@pytest.mark.slow  # a process of its own imports everything
+def test_a_pickled_classifier_runs_in_a_fresh_process(tmp_path: Path) -> None:
+    gad = make(GADClassifier, backbone=CausalLM(save_model(tmp_path, "Llama"), lora=LORA)).eval()
+    video = random_frames(1, 6)[0]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert torch.allclose(pool.apply(label, (gad, video)), gad.detect(video).scores, atol=1e-6)

@@ -136,11 +136,16 @@ def _attend_in_full(
     return (nn.functional.dropout(weights, dropout) @ value).transpose(1, 2).contiguous()
 
 
-def use_blocks(model: Any) -> None:
-    """Let a Hugging Face model attend by :func:`attend`."""
+def register() -> None:
+    """Make :func:`attend` known to Hugging Face models of this process: a pickled one brings its name only."""
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
     AttentionInterface.register(NAME, attend)
     AttentionMaskInterface.register(NAME, sdpa_mask)
+
+
+def use_blocks(model: Any) -> None:
+    """Let a Hugging Face model attend by :func:`attend`."""
+    register()
     model.set_attn_implementation(NAME)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from gad_lightning.backbones import lora as adapters
-from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.blocks import dense_mask
+from gad_lightning.backbones.blocks import dense_mask, register
 from gad_lightning.backbones.connector import Connector, MLPConnector
-from gad_lightning.backbones.decoder import compute_layers_again, decoder_of, layers_of, span_of
+from gad_lightning.backbones.decoder import compute_layers_again
+from gad_lightning.backbones.decoder_backbone import DecoderBackbone
 from gad_lightning.backbones.fingerprint import digest
 from gad_lightning.backbones.flex import flex_mask
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
@@ -23,7 +23,6 @@ from gad_lightning.backbones.lora import PAPER_LORA
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.probe import try_out
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
-from gad_lightning.backbones.rotation import fix_rotation
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part, checked_part
@@ -31,7 +30,7 @@ from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
 
 
-class CausalLM(Backbone):
+class CausalLM(DecoderBackbone):
     """Reads prompt and frames with a pretrained decoder (Llama, Qwen2, Qwen3, ...) and a fresh connector.
 
     Args:
@@ -53,6 +52,14 @@ class CausalLM(Backbone):
     """
 
     auto_class: ClassVar[str] = "AutoModelForCausalLM"
+    training_only: ClassVar[tuple[str, ...]] = (
+        "language_model",
+        "revision",
+        "gradient_checkpointing",
+        "attention",
+        "lora.lora_dropout",
+    )
+    rounding: ClassVar[tuple[str, ...]] = ("dtype", "quantization")
 
     def __init__(
         self,
@@ -83,6 +90,11 @@ class CausalLM(Backbone):
         self.new_tokens = NewTokens()
         self.merged = False
         self.lora_layers: list[nn.Module] = []
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Work in a process that did not make this backbone too: spawned, or reading a pickle."""
+        register()
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch has no annotations there
 
     def load(self, texts: Sequence[str]) -> tuple[Any, Any]:
         """Load model and tokenizer; a subclass may make them otherwise, from all the ``texts`` they must know.
@@ -118,7 +130,7 @@ class CausalLM(Backbone):
         model.train()  # it comes in eval mode, in which Lightning would leave it and nothing is checkpointed
         self.width = schema.features.width
         self.window = schema.windows.frames
-        self.model: Any = model
+        self.model = model
         self._vocabulary = TokenizerVocabulary(tokenizer, model.get_input_embeddings().num_embeddings, self.new_tokens)
         self.tail = try_out(model, self._vocabulary.ordinary(7))
         self._fingerprint = "" if self.lora is None else digest(model)
@@ -163,48 +175,9 @@ class CausalLM(Backbone):
             self.model.train(training)
 
     @property
-    def causal_lm(self) -> Any:
-        """The Hugging Face model itself, LoRA inside its layers."""
-        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
-
-    @property
-    def decoder(self) -> Any:
-        """The layers between embedding and head, last norm included."""
-        return decoder_of(self.causal_lm)
-
-    @property
-    def blocks(self) -> Sequence[nn.Module]:
-        """The decoder's layers."""
-        return layers_of(self.decoder)
-
-    @property
-    def config(self) -> Any:
-        """The text model's configuration."""
-        return self.causal_lm.config.get_text_config()
-
-    @property
     def vocabulary(self) -> Vocabulary:
         """What prompts may know of the tokenizer."""
         return self._vocabulary
-
-    @property
-    def hidden_size(self) -> int:
-        """H."""
-        return int(self.causal_lm.get_input_embeddings().embedding_dim)
-
-    @property
-    def max_positions(self) -> int:
-        """Positions the model was made for."""
-        return int(self.config.max_position_embeddings)
-
-    def fix_positions(self, positions: int) -> None:
-        """Choose the table of rotary positions for rows of that many tokens."""
-        fix_rotation(self.decoder, positions, self.hidden_size)
-
-    @property
-    def attention_span(self) -> int | None:
-        """The model's own sliding window; None if no layer has one."""
-        return span_of(self.config)
 
     def embed(self, tokens: Tokens, frames: Tensor) -> Tensor:
         """Look up text, new tokens and frames: (R, T, H) in the decoder's number format."""

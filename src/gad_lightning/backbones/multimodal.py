@@ -57,6 +57,7 @@ class MultimodalLM(CausalLM):
     """
 
     auto_class: ClassVar[str] = "AutoModelForImageTextToText"
+    training_only: ClassVar[tuple[str, ...]] = (*CausalLM.training_only, "multimodal_model")
 
     def __init__(
         self,

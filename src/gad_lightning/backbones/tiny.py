@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -27,6 +27,8 @@ class TinyBackbone(CausalLM):
         lora_on_head: as in :class:`CausalLM`.
         seed: of the random weights: the base of a LoRA must be made again alike.
     """
+
+    training_only: ClassVar[tuple[str, ...]] = (*CausalLM.training_only, "seed")
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import ClassVar, Self
 
@@ -17,13 +17,14 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.detection import Detecting
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.exact_features import ExactFeatures
-from gad_lightning.classifiers.optimization import Optimized
+from gad_lightning.classifiers.finite import FiniteTraining, check_settings
 from gad_lightning.classifiers.schedule import PaperAdamW, Then
 from gad_lightning.classifiers.sharded_blocks import ShardedBlocks
 from gad_lightning.classifiers.sharing import Shareable
 from gad_lightning.classifiers.standardization import Standardization
 from gad_lightning.classifiers.turns import Turns
 from gad_lightning.errors import SettingError
+from gad_lightning.parts import Part
 from gad_lightning.prompts.layout import Branches, Text
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.base import BranchDecoder
@@ -43,7 +44,7 @@ class _EmptyModule(LightningModule):
         return made
 
 
-class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, _EmptyModule):  # type: ignore[misc]  # loads with fewer arguments, on purpose
+class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModule):
     """A language model that reads a video's frames and says which action a query's frame shows.
 
     A subclass gives :meth:`losses`, :meth:`scores` and :meth:`score_branches`. Its constructor may set modules before
@@ -68,6 +69,16 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, 
 
     opener: ClassVar[str]
     unrecorded = ("optimizer",)
+    training_only: ClassVar[tuple[str, ...]] = (
+        "optimizer",
+        "background_weight",
+        "schedule",
+        "warmup",
+        "class_names",
+        "features",
+        "schema",
+    )
+    meant_by_none: ClassVar[Mapping[str, type[Part]]] = {"prompt": Prompt}
     backbone: Backbone
     background: Tensor
 
@@ -233,7 +244,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, 
         Raises:
             SettingError: if the LoRA is merged, or a checkpoint could not describe a part.
         """
-        self.spec()  # not only when the first checkpoint is saved
+        check_settings(self.spec(), type(self).__name__)  # not only when the first checkpoint is saved
         if self.backbone.merged:
             raise SettingError("The LoRA is merged into the weights.", "train before merging, or load it again")
         if not self.training:
@@ -269,5 +280,5 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, Optimized, 
     def configure_callbacks(self) -> list[Callback]:
         """Bring the callbacks along that make a stopped run go on exactly, unless the trainer has them."""
         callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
-        needed: tuple[type[Callback], ...] = (ExactResume, RunFolder)
+        needed: tuple[type[Callback], ...] = (ExactResume, RunFolder, FiniteTraining)
         return [kind() for kind in needed if not any(isinstance(own, kind) for own in callbacks)]

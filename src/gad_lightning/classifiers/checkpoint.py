@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
+from gad_lightning.backbones.base import Backbone
+from gad_lightning.classifiers.differences import Difference, differences
+from gad_lightning.classifiers.digest import KEY as DIGEST
+from gad_lightning.classifiers.digest import check_digest, digest_of
+from gad_lightning.classifiers.finite import check_weights
+from gad_lightning.classifiers.optimization import Optimized
+from gad_lightning.classifiers.readable import check_readable, readable_part
+from gad_lightning.classifiers.recorded_optimizer import RecordedOptimizer
 from gad_lightning.classifiers.standardization import Standardization
 from gad_lightning.errors import CheckpointError
-from gad_lightning.parts import ALLOWED_PACKAGES, Part, describe
+from gad_lightning.parts import ALLOWED_PACKAGES, Part, current_names, describe, path_of
 from gad_lightning.rebuilding import find_class, rebuild
 from gad_lightning.redact import redact
 from gad_lightning.schema import DataSchema, FeatureSpec
@@ -20,15 +30,22 @@ from gad_lightning.training.checkpoint_files import read_checkpoint as read_chec
 
 KEY = "gad_lightning"
 FORMAT = 1
+HYPERPARAMETERS = "hyper_parameters"
+CURRENT = "current_model_state"
+"""Where Lightning's weight averaging puts the weights that are trained, beside their average."""
 
 
-class TrainedWeights(Part):
+class TrainedWeights(Part, Optimized):
     """Mixin of the classifiers: small checkpoints, rebuilt without a config, refused where they do not fit."""
 
+    read_back = False
+    """Whether a checkpoint was read back once, before it was first written."""
     strict_loading = False  # the frozen weights are not in the checkpoint; we check the trained ones ourselves
-    backbone: Any
+    backbone: Backbone
     schema: DataSchema
     standardize: Standardization
+    other_settings: bool = False
+    """Whether a checkpoint's weights may be used with settings that change what they compute."""
 
     def settings(self) -> dict[str, Any]:
         """Arguments to record: the schema in place of its shorthand."""
@@ -37,15 +54,25 @@ class TrainedWeights(Part):
     def trained_state(self) -> dict[str, Tensor]:
         """Trained weights by name."""
         below = {f"backbone.{name}": weight for name, weight in self.backbone.trained_state().items()}
-        own = {name: weight for name, weight in self.named_parameters() if not name.startswith("backbone.")}  # type: ignore[attr-defined]  # a mixin of modules
+        own = {name: weight for name, weight in self.named_parameters() if not name.startswith("backbone.")}
         return {**below, **own}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the trained weights only, and add what rebuilds the classifier."""
         trained = {name: weight.detach() for name, weight in self.trained_state().items()}
         whole = checkpoint.get("state_dict", trained)  # of all processes, in the first one; elsewhere it can be empty
-        checkpoint["state_dict"] = {name: whole[name] for name in trained if whole}
-        checkpoint[KEY] = {**self.about(), "trained": _shapes_of(trained)}
+        state = checkpoint["state_dict"] = {name: whole[name] for name in trained if whole}
+        if CURRENT in checkpoint:  # the average of weight averaging is in the place of the weights, and these are here
+            checkpoint[CURRENT] = {name: checkpoint[CURRENT][name] for name in trained}
+        check_weights(state)
+        about = {**self.about(), "trained": _shapes_of(trained)}
+        alone = not any(isinstance(weight, DTensor) for weight in state.values())
+        checkpoint[KEY] = {**about, DIGEST: digest_of(about, state)} if alone else about
+        if HYPERPARAMETERS in checkpoint:  # a subclass's save_hyperparameters has parts in it, which the spec describes
+            checkpoint[HYPERPARAMETERS] = readable_part(checkpoint[HYPERPARAMETERS])
+        if not self.read_back:
+            check_readable(checkpoint)
+            self.read_back = True
 
     def about(self) -> dict[str, Any]:
         """What makes the classifier again, but for its weights: plain data."""
@@ -56,6 +83,7 @@ class TrainedWeights(Part):
             "schema": describe(self.schema),
             "fingerprint": self.backbone.fingerprint(),
             "new_tokens": {"names": list(tokens.names), "written": list(tokens.written)},
+            "optimizer": self.optimizer_made,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -65,6 +93,8 @@ class TrainedWeights(Part):
             CheckpointError: naming the first thing that differs.
         """
         about = content_of(checkpoint, "the checkpoint")
+        if self._trainer is not None:  # else it was just made as the checkpoint says
+            self.check_settings_of(about)
         self.check_schema(rebuild(about["schema"]))
         if about["fingerprint"] != self.backbone.fingerprint():
             raise CheckpointError(
@@ -82,6 +112,35 @@ class TrainedWeights(Part):
                 f"others, first {(missing or unknown)[0]!r}. It was probably saved with another head or LoRA.",
                 "pass the config.yaml that lies next to the checkpoint",
             )
+        if "state_dict" in checkpoint:
+            check_digest(about, checkpoint["state_dict"], "The checkpoint")
+        if CURRENT in checkpoint:  # weight averaging reads both strictly: the frozen weights are those at hand
+            mine: dict[str, Tensor] = self.state_dict()
+            checkpoint["state_dict"] = {**mine, **checkpoint["state_dict"]}
+            checkpoint[CURRENT] = {**mine, **checkpoint[CURRENT]}
+
+    def check_settings_of(self, about: Mapping[str, Any]) -> None:
+        """Compare what a checkpoint was trained with and what it is used with.
+
+        A resumed run says what differs; a checkpoint that is evaluated is refused, unless :attr:`other_settings`.
+
+        Raises:
+            CheckpointError: naming the settings that change its scores, and both values.
+        """
+        fitting = self.trainer.state.fn == TrainerFn.FITTING
+        found = [*differences(current_names(about["spec"]), self.spec()), *_windows(about["schema"], self.schema)]
+        tell_differences(found, self.other_settings or fitting)
+
+    def check_start(self, about: Mapping[str, Any], meant: bool) -> None:
+        """Compare backbone, prompt and windows with those of weights that this classifier begins from.
+
+        Raises:
+            CheckpointError: naming the settings that change what the weights compute, and both values.
+        """
+        given = [spec["init_args"] for spec in (current_names(about["spec"]), self.spec())]
+        kept = [{name: args[name] for name in ("backbone", "prompt") if name in args} for args in given]
+        stored, here = ({"class_path": path_of(type(self)), "init_args": args} for args in kept)
+        tell_differences([*differences(stored, here), *_windows(about["schema"], self.schema)], meant)
 
     def take_statistics(self, features: FeatureSpec) -> None:
         """Standardize by the mean and spread of ``features``, and record them; by 0 and 1 where it has none."""
@@ -124,7 +183,7 @@ class TrainedWeights(Part):
             self.take_statistics(stored.features)
 
     @classmethod
-    def load_from_checkpoint(
+    def load_from_checkpoint(  # type: ignore[override]  # with fewer arguments, on purpose
         cls,
         checkpoint_path: str | Path,
         map_location: str | torch.device = "cpu",
@@ -168,6 +227,9 @@ class TrainedWeights(Part):
         classifier: Any = rebuild(about["spec"], allowed)
         classifier.on_load_checkpoint(checkpoint)
         classifier.load_state_dict(checkpoint["state_dict"], strict=False)
+        if about.get("optimizer"):
+            classifier.optimizer_made = about["optimizer"]
+            classifier.make_optimizer = RecordedOptimizer(about["optimizer"], allowed)
         made: Self = classifier.to(map_location).eval()
         return made
 
@@ -175,6 +237,29 @@ class TrainedWeights(Part):
 def _shapes_of(weights: Mapping[str, Tensor]) -> dict[str, list[int]]:
     """Shapes by name, as plain data."""
     return {name: list(weight.shape) for name, weight in weights.items()}
+
+
+def _windows(stored: Any, here: DataSchema) -> list[Difference]:
+    """Differences of the windows of two schemas, the stored one as plain data."""
+    return list(differences(current_names(stored)["init_args"]["windows"], describe(here.windows), "windows"))
+
+
+def tell_differences(found: Sequence[Difference], meant: bool) -> None:
+    """Refuse weights under other settings, or warn if those are meant or differ by rounding.
+
+    Raises:
+        CheckpointError: naming every setting and both values.
+    """
+    wrong = [] if meant else [difference for difference in found if not difference.rounding]
+    if wrong:
+        raise CheckpointError(
+            f"The weights were trained with other settings: {'; '.join(map(str, wrong))}. They would compute something "
+            "else.",
+            "use the config.yaml beside the checkpoint; if you mean it: --other_settings=true on the command line, "
+            "other_settings=True of init_from, or classifier.other_settings = True",
+        )
+    if found:
+        warnings.warn(f"The weights were trained with other settings: {'; '.join(map(str, found))}.", stacklevel=3)
 
 
 def content_of(checkpoint: dict[str, Any], path: str) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class DiscriminativeClassifier(Classifier):
     """
 
     opener: ClassVar[str] = "<cls>"
+    training_only: ClassVar[tuple[str, ...]] = (*Classifier.training_only, "objectives")
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.objectives.base import Objective
@@ -30,6 +30,14 @@ class GADClassifier(DiscriminativeClassifier):
 
     Source: Pang et al., ICLR 2026, generation-assisted discriminative classifier; lambda 1.
     """
+
+    training_only: ClassVar[tuple[str, ...]] = (
+        *DiscriminativeClassifier.training_only,
+        "context",
+        "labels",
+        "generation_weight",
+        "answer_fraction",
+    )
 
     def __init__(
         self,

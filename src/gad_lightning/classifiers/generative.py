@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.losses import query_weights
 from gad_lightning.objectives.write_answer import written_loss
+from gad_lightning.parts import Part
 from gad_lightning.prompts.answers import AnswerWriter, stack
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.prompts.contexts.no_context import NoContext
@@ -35,6 +37,13 @@ class GenerativeClassifier(Classifier):
     """
 
     opener: ClassVar[str] = "\nAssistant:"
+    training_only: ClassVar[tuple[str, ...]] = (*Classifier.training_only, "answer_fraction")
+    meant_by_none: ClassVar[Mapping[str, type[Part]]] = {
+        **Classifier.meant_by_none,
+        "labels": WordLabels,
+        "context": NoContext,
+        "readout": TrieReadout,
+    }
 
     def __init__(
         self,

@@ -10,6 +10,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from gad_lightning.classifiers.finite import check_settings
+from gad_lightning.classifiers.recorded_optimizer import Description, describe_optimizer
 from gad_lightning.classifiers.schedule import Then, scale_at
 from gad_lightning.errors import SettingError
 
@@ -22,6 +24,8 @@ class Optimized(LightningModule):
     warmup: float
     found_lr: float | None = None
     steps = 1
+    optimizer_made: Description | None = None
+    """What the weights were trained by, of this run or of the checkpoint they come from."""
 
     @property
     def lr(self) -> float | None:
@@ -48,6 +52,8 @@ class Optimized(LightningModule):
         if self.found_lr is not None:
             for group in optimizer.param_groups:
                 group["lr"] = self.found_lr
+        self.optimizer_made = describe_optimizer(optimizer)
+        check_settings(self.optimizer_made, type(optimizer).__name__)
         scheduler = LambdaLR(optimizer, self.rate_at)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

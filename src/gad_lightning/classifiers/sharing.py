@@ -18,6 +18,9 @@ from gad_lightning.atomic import make_folder
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.hub import snapshot, upload
 from gad_lightning.classifiers.checkpoint import KEY, TrainedWeights, read_checkpoint
+from gad_lightning.classifiers.digest import KEY as DIGEST
+from gad_lightning.classifiers.digest import check_digest, digest_of
+from gad_lightning.classifiers.finite import check_weights
 from gad_lightning.classifiers.model_card import CardFacts, model_card
 from gad_lightning.classifiers.warm_start import WarmStart, warm_start
 from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
@@ -42,20 +45,23 @@ class Shareable(TrainedWeights):
 
         Raises:
             SettingError: if the LoRA is merged, or the folder cannot be written.
+            NotFiniteError: if a weight is nan or infinite.
         """
         target = make_folder(Path(folder))
         state = {name: weight.detach().cpu().contiguous() for name, weight in self.trained_state().items()}
-        about = self.about()
+        check_weights(state)
         with tempfile.TemporaryDirectory(dir=target, prefix=".part-") as part:
             written = Path(part)
             names: dict[str, str] = {}
             if isinstance(self.backbone, CausalLM) and self.backbone.lora is not None:
                 names = {f"backbone.{ours}": peft for ours, peft in self.backbone.adapter_names().items()}
                 self.backbone.save_adapter_config(written)
-                save_file({peft: state.pop(ours) for ours, peft in names.items()}, written / ADAPTER)
-            save_file(state, written / WEIGHTS)
+                save_file({peft: state[ours] for ours, peft in names.items()}, written / ADAPTER)
+            save_file({ours: weight for ours, weight in state.items() if ours not in names}, written / WEIGHTS)
+            about = {**self.about(), "adapter": names}
+            about[DIGEST] = digest_of(about, state)
             (written / CARD).write_text(model_card(self, facts or CardFacts()), encoding="utf-8")
-            (written / DESCRIPTION).write_text(json.dumps({**about, "adapter": names}, indent=1), encoding="utf-8")
+            (written / DESCRIPTION).write_text(json.dumps(about, indent=1), encoding="utf-8")
             for path in sorted(written.iterdir(), key=lambda path: path.name == DESCRIPTION):  # that one last
                 os.replace(path, target / path.name)
         return target
@@ -106,21 +112,23 @@ class Shareable(TrainedWeights):
         with tempfile.TemporaryDirectory() as folder:
             return upload(self.save_pretrained(folder, facts), repository, private)
 
-    def init_from(self, source: str | Path, revision: str | None = None) -> WarmStart:
+    def init_from(self, source: str | Path, revision: str | None = None, other_settings: bool = False) -> WarmStart:
         """Begin from another classifier's weights: LoRA and connector as they are, head rows by class name.
 
         Args:
             source: a .ckpt file or its URL, a folder of :meth:`save_pretrained`, or a hub repository.
             revision: of the repository.
+            other_settings: whether backbone, prompt or windows may differ in what changes the weights' meaning.
 
         Returns:
             What was taken over, and which classes are new.
 
         Raises:
             MissingDataError: if there is no such source.
-            CheckpointError: if it has another base, LoRA or kind of features.
+            CheckpointError: if it has another base, LoRA, kind of features, prompt or windows.
         """
-        return warm_start(self, _read_source(source, revision), redact(str(source)))
+        content = _read_source(source, revision)
+        return warm_start(self, content, redact(str(source)), other_settings or self.other_settings)
 
 
 def is_checkpoint(source: str | Path) -> bool:
@@ -150,7 +158,7 @@ def _read_shared(folder: Path) -> dict[str, Any]:
 
     Raises:
         MissingDataError: if a file is missing.
-        CheckpointError: if a file is damaged.
+        CheckpointError: if a file is damaged, or is not of the same time as the others.
     """
     description = folder / DESCRIPTION
     if not description.is_file():
@@ -159,7 +167,7 @@ def _read_shared(folder: Path) -> dict[str, Any]:
         )
     try:
         about = json.loads(description.read_text(encoding="utf-8"))
-        names: dict[str, str] = about.pop("adapter")
+        names: dict[str, str] = about["adapter"]
         state = _read_tensors(folder / WEIGHTS)
         adapter = _read_tensors(folder / ADAPTER) if names else {}
         state |= {ours: adapter[peft] for ours, peft in names.items()}
@@ -167,7 +175,9 @@ def _read_shared(folder: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{description} is damaged or does not fit the weights beside it: {error!r}", "fetch or save it again"
         ) from error
-    return {KEY: about, "state_dict": state}
+    check_digest(about, state, str(folder))
+    kept = {name: value for name, value in about.items() if name not in ("adapter", DIGEST)}
+    return {KEY: kept, "state_dict": state}
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.checkpoint import TrainedWeights, content_of
+from gad_lightning.classifiers.digest import check_digest
 from gad_lightning.errors import CheckpointError
 from gad_lightning.rebuilding import rebuild
 from gad_lightning.schema import DataSchema
@@ -30,20 +31,23 @@ class WarmStart(NamedTuple):
 
 
 @torch.no_grad()
-def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: str) -> WarmStart:
+def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: str, other_settings: bool) -> WarmStart:
     """Copy what fits: see :meth:`~gad_lightning.classifiers.sharing.Shareable.init_from`.
 
     Args:
         classifier: gets the weights.
         checkpoint: content of a checkpoint.
         where: it was read from.
+        other_settings: whether backbone, prompt or windows may differ in what changes the weights' meaning.
 
     Raises:
-        CheckpointError: if it has another base, LoRA or kind of features.
+        CheckpointError: if it has another base, LoRA, kind of features, prompt or windows.
     """
     about, found = content_of(checkpoint, where), checkpoint["state_dict"]
+    check_digest(about, found, where)
     stored: DataSchema = rebuild(about["schema"])
     _check_base(classifier, about["fingerprint"], stored, where)
+    classifier.check_start(about, other_settings)
     heads, mine, theirs = _heads_of(classifier.schema, stored), classifier.schema.label_sets, stored.label_sets
     pairs = {f"heads.{n}.": (theirs[head].names, mine[n].names) for n, head in enumerate(heads)}
     found = _in_order(found, heads)

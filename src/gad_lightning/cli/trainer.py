@@ -91,6 +91,12 @@ class RunCLI(LightningCLI):
             help="for fit: checkpoint, folder of save_pretrained or hub repository to take LoRA, connector and rows "
             "of classes of the same name from; not used where --ckpt_path resumes a run (default: null)",
         )
+        parser.add_argument(
+            "--other_settings",
+            type=bool,
+            default=False,
+            help="use a checkpoint's weights with settings that change what they compute (default: false)",
+        )
         parser.link_arguments("data.schema", "model.init_args.schema", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -165,6 +171,7 @@ class RunCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add logger and callbacks where the config does not say otherwise."""
+        self.model.other_settings = self.config_init[self.subcommand]["other_settings"]
         settings = self.config_init[self.subcommand]["trainer"]
         if settings["logger"] in (None, True):
             name = f"{type(self.datamodule).__name__}/{type(self.model).__name__}"

@@ -45,6 +45,7 @@ def main(
     seed_everything: int | bool | None = None,
     ckpt_path: str | None = None,
     init_from: str | None = None,
+    other_settings: bool = False,
     weights_only: bool | None = None,
     read_all: bool = False,
 ) -> None:
@@ -60,6 +61,7 @@ def main(
         seed_everything: of the config; not used.
         ckpt_path: of the config; not used.
         init_from: of the config; not used.
+        other_settings: of the config; not used.
         weights_only: of the config; not used.
         read_all: read every frame of every feature file, not only the first and the last one.
 

@@ -19,6 +19,7 @@ def main(
     seed_everything: int | bool | None = None,
     ckpt_path: str | None = None,
     init_from: str | None = None,
+    other_settings: bool = False,
     weights_only: bool | None = None,
 ) -> None:
     """Download the weights of a run: ``gad-lightning fetch --config run.yaml``.
@@ -33,6 +34,7 @@ def main(
         seed_everything: of the config; not used.
         ckpt_path: of the config; not used.
         init_from: of the config; downloaded too if it is a repository of the hub.
+        other_settings: of the config; not used.
         weights_only: of the config; not used.
 
     Raises:

@@ -137,15 +137,26 @@ def clip_norm(weights: Sequence[nn.Parameter], limit: float) -> None:
         weights: trained ones; those without a gradient are left alone.
         limit: above 0.
     """
+    scale = float((limit / (gradient_norm(weights) + 1e-6)).clamp(max=1.0))  # as torch's clip_grad_norm_ has it
+    for weight in weights:
+        if weight.grad is not None:
+            (weight.grad.to_local() if isinstance(weight.grad, DTensor) else weight.grad).mul_(scale)
+
+
+def gradient_norm(weights: Sequence[nn.Parameter]) -> Tensor:
+    """Joint 2-norm of all gradients, () float32, where some may be spread over processes; nan if one is.
+
+    Args:
+        weights: trained ones; those without a gradient are left alone.
+    """
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     spread = [gradient.to_local() for gradient in gradients if isinstance(gradient, DTensor)]
     whole = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
-    squares = _squared_norm(spread, gradients[0].device)
-    distributed.all_reduce(squares)
-    norm = (squares + _squared_norm(whole, squares.device)).sqrt()
-    scale = float((limit / (norm + 1e-6)).clamp(max=1.0))  # as torch.nn.utils.clip_grad_norm_ has it
-    for gradient in [*spread, *whole]:
-        gradient.mul_(scale)
+    device = gradients[0].device if gradients else torch.device("cpu")
+    squares = _squared_norm(spread, device)
+    if spread:
+        distributed.all_reduce(squares)
+    return (squares + _squared_norm(whole, device)).sqrt()
 
 
 def _squared_norm(tensors: Sequence[Tensor], device: torch.device) -> Tensor:

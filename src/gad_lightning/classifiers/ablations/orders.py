@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from gad_lightning.backbones.base import Backbone
+from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import SettingError
 from gad_lightning.objectives.write_answer import WriteAnswer
@@ -117,6 +118,12 @@ class OrderedGADClassifier(GADClassifier):
 
     Source: Pang et al., ICLR 2026, ablation of the order.
     """
+
+    training_only: ClassVar[tuple[str, ...]] = (
+        *DiscriminativeClassifier.training_only,
+        "generation_weight",
+        "answer_fraction",
+    )
 
     def __init__(self, order: Order = "parallel", **gad: Any) -> None:
         super().__init__(**gad)

@@ -1,0 +1,61 @@
+"""What of a backbone follows from the Hugging Face model that it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from gad_lightning.backbones.base import Backbone
+from gad_lightning.backbones.decoder import decoder_of, layers_of, span_of
+from gad_lightning.backbones.rotation import fix_rotation
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PretrainedConfig, PreTrainedModel
+
+
+class DecoderBackbone(Backbone):
+    """Base of backbones around ``self.model``, a causal language model with or without LoRA."""
+
+    model: PreTrainedModel | PeftModel
+
+    @property
+    def causal_lm(self) -> PreTrainedModel:
+        """The Hugging Face model itself, LoRA inside its layers."""
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+
+    @property
+    def decoder(self) -> PreTrainedModel:
+        """The layers between embedding and head, last norm included."""
+        return decoder_of(self.causal_lm)
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """The decoder's layers."""
+        return layers_of(self.decoder)
+
+    @property
+    def config(self) -> PretrainedConfig:
+        """The text model's configuration."""
+        return self.causal_lm.config.get_text_config()
+
+    @property
+    def hidden_size(self) -> int:
+        """H."""
+        return int(self.causal_lm.get_input_embeddings().embedding_dim)
+
+    @property
+    def max_positions(self) -> int:
+        """Positions the model was made for."""
+        return int(self.config.max_position_embeddings)
+
+    def fix_positions(self, positions: int) -> None:
+        """Choose the table of rotary positions for rows of that many tokens."""
+        fix_rotation(self.decoder, positions, self.hidden_size)
+
+    @property
+    def attention_span(self) -> int | None:
+        """The model's own sliding window; None if no layer has one."""
+        return span_of(self.config)

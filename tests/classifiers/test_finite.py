@@ -1,0 +1,109 @@
+"""A run whose numbers are no numbers stops, and nothing of it is saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from gad_lightning.backbones.tiny import TinyBackbone
+from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
+from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.errors import NotFiniteError, SettingError
+from gad_lightning.types import Batch, Loss
+from tests.classifiers.making import make
+from tests.classifiers.test_differences import runner, toy
+
+
+class Poisoned(DiscriminativeClassifier):
+    """Its loss is not finite from a step on."""
+
+    poison: float = float("nan")
+    at = 3
+
+    def losses(self, batch: Batch) -> dict[str, Loss]:
+        found = super().losses(batch)
+        if self.trainer.global_step < self.at:
+            return found
+        return {name: Loss(loss.sum * self.poison, loss.count) for name, loss in found.items()}
+
+
+class BadGradient(DiscriminativeClassifier):
+    """Its loss is finite, its gradient is not: the slope of a root at 0."""
+
+    def losses(self, batch: Batch) -> dict[str, Loss]:
+        found = super().losses(batch)
+        zero = (next(self.heads.parameters()) * 0).abs().sum().sqrt()
+        return {name: Loss(loss.sum + zero, loss.count) for name, loss in found.items()}
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_the_run_at_its_step_and_keeps_the_last_checkpoint(
+    poison: float, tmp_path: Path
+) -> None:
+    data = toy()
+    model = Poisoned(backbone=TinyBackbone(hidden_size=16), schema=data.schema)
+    model.poison = poison
+    keep = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=1, save_top_k=1, monitor="step", mode="max")
+    trainer = runner(max_steps=9, callbacks=[keep], enable_checkpointing=True)
+    with pytest.raises(
+        NotFiniteError, match=rf"Optimizer step 4 .* the loss is {poison:g}, .* Its videos: \w+.*\n.*learning rate"
+    ):
+        trainer.fit(model, data)
+    assert [path.name for path in tmp_path.iterdir()] == ["step=3.ckpt"]
+    again = Poisoned.load_from_checkpoint(tmp_path / "step=3.ckpt", allowed=["gad_lightning", "tests"])
+    assert all(bool(weight.isfinite().all()) for weight in again.parameters())
+
+
+def test_a_gradient_that_is_not_finite_stops_the_run_before_its_step() -> None:
+    data = toy()
+    model = BadGradient(backbone=TinyBackbone(hidden_size=16), schema=data.schema)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    with pytest.raises(NotFiniteError, match=r"Optimizer step 1 .* the loss is [\d.]+, the norm of its gradients nan"):
+        runner().fit(model, data)
+    assert all(torch.equal(weight, before[name]) for name, weight in model.named_parameters())
+
+
+def test_large_finite_gradients_are_no_fault() -> None:
+    data = toy()
+    model = Poisoned(backbone=TinyBackbone(hidden_size=16), schema=data.schema)
+    model.poison, model.at = 1e25, 0  # the square of its gradients has no room in float32
+    runner(gradient_clip_val=1.0).fit(model, data)
+    assert all(bool(weight.isfinite().all()) for weight in model.parameters())
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
+    gad = make(GADClassifier)
+    with torch.no_grad():
+        next(gad.heads.parameters()).view(-1)[0] = float("nan")
+    for save in (gad.on_save_checkpoint, lambda content: gad.save_pretrained(tmp_path)):
+        with pytest.raises(NotFiniteError, match=r"The weight heads\.0\.\w+(\.\w+)* is not finite"):
+            save({})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"background_weight": float("nan")}, "background_weight of GADClassifier is nan"),
+        ({"generation_weight": float("inf")}, "generation_weight of GADClassifier is inf"),
+    ],
+)
+def test_settings_that_are_not_finite_are_refused(settings: dict[str, Any], message: str) -> None:
+    data = toy()
+    model = GADClassifier(backbone=TinyBackbone(hidden_size=16), schema=data.schema, **settings)
+    with pytest.raises(SettingError, match=message):
+        runner().fit(model, data)
+
+
+def test_a_learning_rate_that_is_not_finite_is_refused() -> None:
+    data = toy()
+    model = GADClassifier(
+        backbone=TinyBackbone(hidden_size=16),
+        schema=data.schema,
+        optimizer=lambda p: torch.optim.SGD(p, lr=float("inf")),
+    )
+    with pytest.raises(SettingError, match="lr of SGD is inf"):
+        runner().fit(model, data)

@@ -1,0 +1,96 @@
+"""Optimizers that a checkpoint tells, and averages of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging
+from torch import nn
+
+from gad_lightning.backbones.causal_lm import CausalLM
+from gad_lightning.backbones.tiny import TinyBackbone
+from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.classifiers.recorded_optimizer import RecordedOptimizer
+from gad_lightning.data.toy import ToyActions
+from gad_lightning.errors import CheckpointError
+from tests.backbones.folders import llama_folder
+from tests.classifiers.test_differences import runner, toy
+
+
+class Mine(torch.optim.SGD):
+    """Of a package that is not allowed."""
+
+
+@pytest.mark.parametrize("through", ["checkpoint", "folder"])
+def test_a_loaded_classifier_goes_on_with_its_own_optimizer(through: str, tmp_path: Path) -> None:
+    data = toy()
+    model = GADClassifier(
+        backbone=TinyBackbone(hidden_size=16),
+        schema=data.schema,
+        optimizer=lambda p: torch.optim.SGD(p, lr=0.25, momentum=0.5, nesterov=True),
+    )
+    trainer = runner()
+    trainer.fit(model, data)
+    trainer.save_checkpoint(tmp_path / "x.ckpt")
+    model.save_pretrained(tmp_path / "x")
+    path = tmp_path / ("x.ckpt" if through == "checkpoint" else "x")
+    again = GADClassifier.from_pretrained(path)
+    on = runner(max_steps=2)
+    on.fit(again, toy())
+    optimizer = on.optimizers[0]
+    assert type(optimizer) is torch.optim.SGD
+    assert {name: optimizer.defaults[name] for name in ("lr", "momentum", "nesterov")} == {
+        "lr": 0.25,
+        "momentum": 0.5,
+        "nesterov": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        (
+            {"class_path": "tests.classifiers.test_recorded_optimizer.Mine", "groups": 1},
+            "which is not of torch, gad_lightning",
+        ),
+        ({"class_path": "torch.optim.sgd.SGD", "groups": 2}, "had 2 groups of weights"),
+        ({"class_path": "torch.optim.NoSuch", "groups": 1}, "there is no such optimizer"),
+        ({"class_path": "torch.hub.load", "groups": 1}, "there is no such optimizer"),
+    ],
+)
+def test_an_optimizer_that_cannot_be_made_again_is_named_when_training_begins(
+    described: dict[str, Any], message: str
+) -> None:
+    make = RecordedOptimizer({**described, "init_args": {}}, ["gad_lightning"])
+    with pytest.raises(CheckpointError, match=rf"{message}.*\n.*optimizer="):
+        make([nn.Parameter(torch.zeros(1))])
+
+
+def test_an_average_of_adapters_is_saved_without_the_base_and_resumed_to_the_bit(tmp_path: Path) -> None:
+    base = llama_folder(tmp_path / "base", words=ToyActions().class_names)
+
+    def fit(steps: int, resume: Path | None = None) -> tuple[GADClassifier, Path]:
+        torch.manual_seed(0)
+        data = toy()
+        model = GADClassifier(
+            backbone=CausalLM(str(base), lora={"r": 4}), schema=data.schema, schedule="constant", warmup=0
+        )
+        trainer = runner(max_steps=steps, callbacks=[EMAWeightAveraging(decay=0.5)])
+        trainer.fit(model, data, ckpt_path=resume)
+        path = tmp_path / f"{steps}-{resume is not None}.ckpt"
+        trainer.save_checkpoint(path)
+        return model, path
+
+    _, half = fit(2)
+    kept = torch.load(half, weights_only=True)
+    assert not [name for part in ("state_dict", "current_model_state") for name in kept[part] if "base_layer" in name]
+    whole, _ = fit(4)
+    resumed, path = fit(4, half)
+    for (name, one), other in zip(whole.named_parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, other), name
+    averaged = GADClassifier.load_from_checkpoint(path)
+    trained = averaged.trained_state()
+    assert all(torch.equal(trained[name], weight) for name, weight in resumed.trained_state().items())
