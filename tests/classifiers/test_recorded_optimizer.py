@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from torch import nn
 
 from gad_lightning.backbones.causal_lm import CausalLM
@@ -72,25 +72,23 @@ def test_an_optimizer_that_cannot_be_made_again_is_named_when_training_begins(
 def test_an_average_of_adapters_is_saved_without_the_base_and_resumed_to_the_bit(tmp_path: Path) -> None:
     base = llama_folder(tmp_path / "base", words=ToyActions().class_names)
 
-    def fit(steps: int, resume: Path | None = None) -> tuple[GADClassifier, Path]:
+    def fit(folder: Path, resume: Path | None = None) -> GADClassifier:
         torch.manual_seed(0)
         data = toy()
         model = GADClassifier(
             backbone=CausalLM(str(base), lora={"r": 4}), schema=data.schema, schedule="constant", warmup=0
         )
-        trainer = runner(max_steps=steps, callbacks=[EMAWeightAveraging(decay=0.5)])
-        trainer.fit(model, data, ckpt_path=resume)
-        path = tmp_path / f"{steps}-{resume is not None}.ckpt"
-        trainer.save_checkpoint(path)
-        return model, path
+        keep = ModelCheckpoint(folder, filename="{step}", every_n_train_steps=2, save_top_k=-1)
+        average = EMAWeightAveraging(decay=0.5)
+        runner(max_steps=4, callbacks=[average, keep], enable_checkpointing=True).fit(model, data, ckpt_path=resume)
+        return model
 
-    _, half = fit(2)
-    kept = torch.load(half, weights_only=True)
-    assert not [name for part in ("state_dict", "current_model_state") for name in kept[part] if "base_layer" in name]
-    whole, _ = fit(4)
-    resumed, path = fit(4, half)
+    whole = fit(tmp_path / "whole")
+    kept = torch.load(tmp_path / "whole" / "step=2.ckpt", weights_only=True)
+    assert kept["state_dict"].keys() == kept["current_model_state"].keys()
+    assert not [name for name in kept["state_dict"] if "base_layer" in name]
+    resumed = fit(tmp_path / "resumed", tmp_path / "whole" / "step=2.ckpt")
     for (name, one), other in zip(whole.named_parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, other), name
-    averaged = GADClassifier.load_from_checkpoint(path)
-    trained = averaged.trained_state()
-    assert all(torch.equal(trained[name], weight) for name, weight in resumed.trained_state().items())
+    averaged = GADClassifier.load_from_checkpoint(tmp_path / "resumed" / "step=4.ckpt").trained_state()
+    assert all(torch.equal(averaged[name], weight) for name, weight in resumed.trained_state().items())

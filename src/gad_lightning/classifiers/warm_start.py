@@ -38,7 +38,7 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
         classifier: gets the weights.
         checkpoint: content of a checkpoint.
         where: it was read from.
-        other_settings: whether backbone, prompt or windows may differ in what changes the weights' meaning.
+        other_settings: whether backbone, prompt and windows may be others.
 
     Raises:
         CheckpointError: if it has another base, LoRA, kind of features, prompt or windows.
@@ -54,12 +54,9 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
     tokens, stored_tokens = classifier.backbone.new_tokens, about.get("new_tokens", {"names": [], "written": []})
     table = {
         "backbone.new_tokens.input": (stored_tokens["names"], tokens.names),
-        "backbone.new_tokens.output": tuple(
-            [names[row] for row in rows]
-            for names, rows in (
-                (stored_tokens["names"], stored_tokens["written"]),
-                (tokens.names, tokens.written),
-            )
+        "backbone.new_tokens.output": (
+            [stored_tokens["names"][row] for row in stored_tokens["written"]],
+            [tokens.names[row] for row in tokens.written],
         ),
     }
     copied, fresh, wrong = 0, [], []
