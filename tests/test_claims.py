@@ -101,10 +101,11 @@ def test_pretrained_and_random_language_models_train_on_the_kitchen(
     train_small(variants)
 
 
-def result(claim: int, kind: str, value: float, half_width: float, p: float) -> dict[str, Any]:
-    """A stored comparison with the same figures in every metric."""
-    cell = {"value": value, "low": value - half_width, "high": value + half_width, "p": p, "p_equivalent": 1.0}
-    cell |= {"num_seeds": 5, "num_videos": 9, "seeds_needed": 7, "half_width_of_videos": 0.01}
+def result(claim: int, kind: str, value: float, spread: float, parts: int = 1) -> dict[str, Any]:
+    """A stored claim whose comparisons have the same figures in every metric: five seeds around a value."""
+    by_seed = [value + spread * step for step in (-1, -0.5, 0, 0.5, 1)]
+    cell = {"value": value, "num_seeds": 5, "num_videos": 9, "seeds_needed": 7, "half_width_of_videos": 0.001}
+    cell |= {"low": value - spread, "high": value + spread, "by_seed": by_seed, "second": 0.6}
     part = {"kind": kind, "first": "gad", "second": "disc", "margin": 0.01, "metrics": dict.fromkeys(METRICS, cell)}
     scores = {name: {metric: [0.5, 0.7] for metric in METRICS} for name in ("gad", "disc")}
     facts = {"commit": ["abc"], "hardware": ["a machine"], "threads": ["1"], "failed": []}
@@ -117,20 +118,47 @@ def result(claim: int, kind: str, value: float, half_width: float, p: float) -> 
         "parameters": sizes,
         "seeds": seeds,
         "scores": scores,
-        "parts": [part],
+        "parts": [part] * parts,
     }
 
 
-def test_verdicts_are_corrected_over_the_claims_of_a_data_set(modules: Any) -> None:
-    alone = modules.tables.verdicts([result(6, "more", 0.03, 0.01, 0.03)])
-    beside_another = modules.tables.verdicts([result(6, "more", 0.03, 0.01, 0.03), result(5, "more", 0.0, 0.1, 0.5)])
-    assert alone[(6, 0, "top1")] == "holds"
-    assert beside_another[(6, 0, "top1")] == "undecided"
+def test_verdicts_are_corrected_over_the_parts_of_a_claim_and_not_over_others(modules: Any) -> None:
+    def of_six(*results: dict[str, Any]) -> str:
+        return str(modules.tables.verdicts(results)[(6, 0, "top1")])
+
+    assert of_six(result(6, "more", 0.03, 0.02)) == "holds"
+    assert of_six(result(6, "more", 0.03, 0.02), result(5, "more", 0.03, 0.02)) == "holds"
+    assert of_six(result(6, "more", 0.03, 0.02, parts=4)) == "undecided"
+
+
+def test_variants_that_are_equal_in_every_run_are_not_tested(modules: Any) -> None:
+    equal = result(4, "same", 0.0, 0.0)
+    for cell in equal["parts"][0]["metrics"].values():
+        cell["half_width_of_videos"] = 0.0
+    equal["parts"] = [*result(4, "same", 0.0, 0.004)["parts"], *equal["parts"]]
+    alone = modules.tables.verdicts([result(4, "same", 0.0, 0.004)])
+    both = modules.tables.verdicts([equal])
+    assert both[(4, 1, "top1")] == "holds"
+    assert both[(4, 0, "top1")] == alone[(4, 0, "top1")]
+
+
+def test_a_margin_is_no_more_than_a_tenth_of_the_errors(modules: Any) -> None:
+    stored = result(6, "more", 0.0, 0.002)
+    assert modules.tables.verdicts([stored])[(6, 0, "top1")] == "does not"
+    for cell in stored["parts"][0]["metrics"].values():
+        cell["second"] = 0.98
+    assert modules.tables.verdicts([stored])[(6, 0, "top1")] == "undecided"
+
+
+def test_what_is_stored_without_differences_by_seed_has_them_in_its_scores(modules: Any) -> None:
+    stored = json.loads((CLAIMS / "results" / "kitchen" / "06.json").read_text())
+    found = modules.tables.assessed([stored])[(6, 0, "top1")]
+    assert found.value == pytest.approx(stored["parts"][0]["metrics"]["top1"]["value"], abs=2e-6)
 
 
 def test_the_document_says_verdict_interval_size_commit_and_what_was_not_run(modules: Any, tmp_path: Path) -> None:
     (tmp_path / "kitchen").mkdir()
-    (tmp_path / "kitchen" / "06.json").write_text(json.dumps(result(6, "more", 0.03, 0.01, 0.001)))
+    (tmp_path / "kitchen" / "06.json").write_text(json.dumps(result(6, "more", 0.03, 0.01)))
     modules.tables.write_readme(tmp_path)
     text = (tmp_path / "README.md").read_text()
     assert "| gad > disc | +0.030 [+0.020, +0.040] holds |" in text
@@ -166,7 +194,7 @@ def section_of(modules: Any, folder: Path, score: float, low: float | None = Non
     times = {"milliseconds": {name: {"median": 1.0, "p90": 2.0} for name in ("gru", "gad")}}
     times |= {"threads": 1, "pushes": 9, "hardware": "a machine", "commit": "abc"}
     (folder / "kitchen").mkdir()
-    for name, content in (("06", result(6, "more", 0.0, 0.1, 0.5)), ("baselines", stored), ("latency", times)):
+    for name, content in (("06", result(6, "more", 0.0, 0.1)), ("baselines", stored), ("latency", times)):
         (folder / "kitchen" / f"{name}.json").write_text(json.dumps(content))
     modules.tables.write_readme(folder)
     return (folder / "README.md").read_text()

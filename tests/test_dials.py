@@ -45,7 +45,9 @@ def scored(right: list[float]) -> dict[int, Scored]:
     """One seed that got so many of ten frames right in each video."""
     counts = np.array([[frames, 10.0] for frames in right])
     run = Run(Variant("made up", Path()), 0, Path())
-    return {0: Scored(run, {}, {"top1": counts}, {"top1": lambda summed: summed[..., 0] / summed[..., 1]}, {}, {})}
+    of_unit = {"top1": tuple("ab")}
+    value = {"top1": lambda summed: summed[..., 0] / summed[..., 1]}
+    return {0: Scored(run, {}, {"top1": counts}, value, {}, frozenset({"top1"}), of_unit, {})}
 
 
 def test_every_curve_starts_at_its_control_and_no_dial_rests_there(modules: Any) -> None:

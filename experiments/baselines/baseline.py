@@ -30,6 +30,7 @@ from torch.optim import Adam, Optimizer
 
 from gad_lightning.atomic import make_folder
 from gad_lightning.classifiers.evaluation import Evaluation
+from gad_lightning.classifiers.predictions import groups_of
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.data.own import OwnVideos
 from gad_lightning.errors import SettingError
@@ -184,7 +185,9 @@ def run(
     )
     trainer.fit(model, data)
     scores = trainer.test(model, data, ckpt_path="best" if check_every else None, verbose=False)[0]
-    write_predictions(make_folder(folder), joined(model.parts), data.schema, data.video_names, kind.__name__)
+    write_predictions(
+        make_folder(folder), joined(model.parts), data.schema, data.video_names, kind.__name__, groups_of(data)
+    )
     parameters = sum(weight.numel() for weight in model.parameters())
     return {"parameters": parameters, **{name: float(value) for name, value in scores.items()}}
 

@@ -66,6 +66,7 @@ class Data(NamedTuple):
     share: float  # of the queries that Gen is trained on
     overrides: tuple[str, ...]
     tried: str  # settings that were tried, and what was seen
+    people: int = 0  # of the test videos, where what is stored was drawn by video; 0 if every video is a unit
 
 
 def read_claims(folder: Path = HERE) -> dict[int, Claim]:

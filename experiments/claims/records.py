@@ -7,9 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from claims import METRICS
 
-from gad_lightning.compare.tables import Scored, difference
+from gad_lightning.atomic import atomic_write
+from gad_lightning.compare.statistics import FloatArray, Paired, difference_of
+from gad_lightning.compare.tables import Scored, paired
+from gad_lightning.results.standard import ERROR_DIVERSITY
 
 Stored = dict[str, Any]
 BASELINES, LATENCY = "baselines.json", "latency.json"
@@ -48,10 +52,46 @@ def facts_of(runs: dict[str, dict[int, Scored]], metrics: Sequence[str]) -> Stor
 
 def cells_of(first: dict[int, Scored], second: dict[int, Scored], metric: str, margin: float) -> Stored | None:
     """The paired difference of two variants, rounded; None if they have no seed in common."""
-    made = difference(first, second, metric, margin=margin, resamples=RESAMPLES.get(metric, 2000))
+    made = paired(first, second, metric, RESAMPLES.get(metric, 2000))
     if made is None:
         return None
-    return {key: round(value, 6) if isinstance(value, float) else value for key, value in made._asdict().items()}
+    cells = difference_of(made, margin)._asdict()
+    cells = {key: round(value, 6) if isinstance(value, float) else value for key, value in cells.items()}
+    return {**cells, "second": round(made.second, 6), "by_seed": [round(value, 6) for value in made.by_seed.tolist()]}
+
+
+def pair_of(result: Stored, part: Stored, metric: str, num_units: int | None = None) -> Paired:
+    """What a stored comparison is made of; earlier ones have no differences by seed, but the scores of all seeds.
+
+    Args:
+        result: of a claim.
+        part: of the result.
+        metric: of the part.
+        num_units: people or places of the test videos, where what is stored was drawn by video.
+    """
+    cell = part["metrics"][metric]
+    units = num_units or cell["num_videos"]
+    if "by_seed" in cell:
+        return Paired(np.array(cell["by_seed"]), cell["second"], cell["half_width_of_videos"], units)
+    scores = []
+    for name in (part["first"], part["second"]):
+        by_seed = dict(zip(result["seeds"][name], result["scores"][name][metric], strict=True))
+        scores.append([by_seed[seed] for seed in sorted(set(result["seeds"][part["first"]]) & by_seed.keys())])
+    first, second = (np.array(each[: cell["num_seeds"]]) for each in scores)
+    return Paired(first - second, float(second.mean()), cell["half_width_of_videos"], units)
+
+
+def store_counts(target: Path, runs: dict[str, dict[int, Scored]], metrics: Sequence[str]) -> None:
+    """Write what every score is made of, per test unit, so that others can draw anew: one array a run and metric."""
+    tables: dict[str, FloatArray] = {}
+    for name, seeds in runs.items():
+        for seed, scored in seeds.items():
+            for metric in metrics:
+                if metric != ERROR_DIVERSITY.name:  # C * C counts a video
+                    tables[f"{name} {seed} {metric}"] = scored.counts[metric]
+                    tables["units"] = np.array(scored.units[metric])
+    with atomic_write(target) as part, part.open("wb") as file:
+        np.savez_compressed(file, **tables)
 
 
 def stored(data: str, results: Path) -> dict[int, Stored]:

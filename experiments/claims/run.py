@@ -21,7 +21,7 @@ from typing import Any
 
 import baselines
 from claims import METRICS, RESULTS, RUNS, Claim, Data, Part, names_in, read_claims, read_data, runs_of
-from records import cells_of, facts_of
+from records import cells_of, facts_of, store_counts
 from tables import write_readme
 
 from gad_lightning.atomic import make_folder
@@ -54,7 +54,9 @@ def answer(claim: Claim, data: Data, given: argparse.Namespace) -> bool:
         check_same_test(scored)
         label = "pilot" if claim.number == 0 else f"{claim.number:02d}"
         target = make_folder(given.results / data.name) / f"{label}.json"
-        write_json(target, result_of(claim, data, by_variant(scored), [f"{r.variant.name} {r.seed}" for r in failed]))
+        found = by_variant(scored)
+        write_json(target, result_of(claim, data, found, [f"{r.variant.name} {r.seed}" for r in failed]))
+        store_counts(target.with_name(f"{label}-counts.npz"), found, claim.metrics)
     return not failed
 
 

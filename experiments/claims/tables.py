@@ -10,44 +10,82 @@ from claims import HERE, RESULTS, Claim, Data, read_claims, read_data
 from label_table import label_lines
 from pareto import draw
 from ranking import ranking_lines
-from records import BASELINES, LATENCY, Row, Stored, baseline_rows, read, stored, variant_rows
+from records import BASELINES, LATENCY, Row, Stored, baseline_rows, pair_of, read, stored, variant_rows
 
 from gad_lightning.atomic import atomic_write
 from gad_lightning.compare.statistics import (
+    Difference,
     Verdict,
+    difference_of,
     holm,
     joint_verdict,
+    margin_at,
+    prior_of,
     verdict_of_more,
     verdict_of_same,
 )
+from gad_lightning.results.standard import ERROR_DIVERSITY
 
 TARGET = 0.005
 """Half-width that the pilot asks for."""
 LEAST_SEEDS = 5
 """With fewer nothing is decided."""
+ALPHA = 0.025
+"""Of each of the two tests, that of a difference and that of none that matters: together 5 % a claim and metric."""
 Key = tuple[int, int, str]
 """Claim, number of the part, metric."""
 
 
-def verdicts(results: Iterable[Stored]) -> dict[Key, Verdict]:
-    """Verdict of every part and metric of one data set; Holm's correction is over its claims, metric by metric."""
-    cells: dict[str, dict[Key, tuple[Stored, Stored]]] = {}
-    for result in results:
-        for number, part in enumerate(result["parts"]):
-            for metric, cell in part["metrics"].items():
-                cells.setdefault(metric, {})[(result["claim"], number, metric)] = (part, cell)
-    found: dict[Key, Verdict] = {}
-    for family in cells.values():
-        differ = holm({key: cell["p"] for key, (_, cell) in family.items()})
-        same = holm({key: cell["p_equivalent"] for key, (_, cell) in family.items()})
-        for key, (part, cell) in family.items():
-            if cell["num_seeds"] < LEAST_SEEDS:
-                found[key] = "undecided"
-            elif part["kind"] == "more":
-                found[key] = verdict_of_more(cell["value"], differ[key], same[key])
-            else:
-                found[key] = verdict_of_same(cell["value"], differ[key], same[key], part["margin"])
+def assessed(results: Iterable[Stored], people: int = 0) -> dict[Key, Difference]:
+    """Interval and tests of every part and metric of one data set, by what all of its comparisons say of the seeds.
+
+    Args:
+        results: of the claims.
+        people: see :class:`~claims.Data`.
+    """
+    parts = [(r, number, part) for r in results for number, part in enumerate(r["parts"])]
+    pairs = {
+        (r["claim"], number, metric): (part, pair_of(r, part, metric, people or None))
+        for r, number, part in parts
+        for metric in part["metrics"]
+    }
+    found: dict[Key, Difference] = {}
+    for metric in dict.fromkeys(key[2] for key in pairs):
+        of_metric = {key: both for key, both in pairs.items() if key[2] == metric}
+        once = {frozenset((part["first"], part["second"])): pair for part, pair in of_metric.values()}
+        prior = prior_of(list(once.values()))
+        for key, (part, pair) in of_metric.items():
+            margin = part["margin"] if metric == ERROR_DIVERSITY.name else margin_at(pair.second, part["margin"])
+            found[key] = difference_of(pair, margin, prior)
     return found
+
+
+def is_equal(found: Difference) -> bool:
+    """Whether the two were equal in every run: nothing is left to test."""
+    return found.low == found.high == 0
+
+
+def verdicts(results: Iterable[Stored], people: int = 0) -> dict[Key, Verdict]:
+    """Verdict of every part and metric of one data set; Holm's correction is over a claim's parts, metric by metric."""
+    stored_ = list(results)
+    found = assessed(stored_, people)
+    parts = {(r["claim"], number): part for r in stored_ for number, part in enumerate(r["parts"])}
+    decided: dict[Key, Verdict] = {key: "holds" for key, one in found.items() if is_equal(one)}
+    families: dict[tuple[int, str], list[Key]] = {}
+    for key in found.keys() - decided.keys():
+        families.setdefault((key[0], key[2]), []).append(key)
+    for family in families.values():
+        differ = holm({key: found[key].p for key in family})
+        same = holm({key: found[key].p_equivalent for key in family})
+        for key in family:
+            one, kind = found[key], parts[key[:2]]["kind"]
+            if one.num_seeds < LEAST_SEEDS:
+                decided[key] = "undecided"
+            elif kind == "more":
+                decided[key] = verdict_of_more(one.value, differ[key], same[key], ALPHA)
+            else:
+                decided[key] = verdict_of_same(one.value, differ[key], same[key], one.margin, ALPHA)
+    return decided
 
 
 def claim_lines(
@@ -66,13 +104,19 @@ def claim_lines(
             command = f"python experiments/claims/run.py {claim.number} --data {name}"
             lines += [f"**{name}**: not run; the command is `{command}`.", ""]
             continue
-        decided = verdicts(result for number, result in by_data[name].items() if number)
-        lines += result_lines(claim, data[name], result, decided, baselines[name])
+        of_data = [found for number, found in by_data[name].items() if number]
+        cells, decided = assessed(of_data, data[name].people), verdicts(of_data, data[name].people)
+        lines += result_lines(claim, data[name], result, cells, decided, baselines[name])
     return lines
 
 
 def result_lines(
-    claim: Claim, data: Data, result: Stored, decided: dict[Key, Verdict], baselines: list[Row]
+    claim: Claim,
+    data: Data,
+    result: Stored,
+    found: dict[Key, Difference],
+    decided: dict[Key, Verdict],
+    baselines: list[Row],
 ) -> list[str]:
     """The tables of a claim on one data set."""
     ours = {key[1:]: verdict for key, verdict in decided.items() if key[0] == claim.number}
@@ -93,10 +137,11 @@ def result_lines(
     lines += ["", f"| part | {' | '.join(claim.metrics)} |", f"| --- |{' --- |' * len(claim.metrics)}"]
     for number, part in enumerate(result["parts"]):
         sign = ">" if part["kind"] == "more" else f"= (within {part['margin']:g})"
+        number_cells = {metric: found[(claim.number, number, metric)] for metric in claim.metrics}
         cells = []
         for metric in claim.metrics:
-            cell = part["metrics"][metric]
-            cells.append(f"{cell['value']:+.3f} [{cell['low']:+.3f}, {cell['high']:+.3f}] {ours[(number, metric)]}")
+            cell = number_cells[metric]
+            cells.append(f"{cell.value:+.3f} [{cell.low:+.3f}, {cell.high:+.3f}] {ours[(number, metric)]}")
         lines.append(f"| {part['first']} {sign} {part['second']} | {' | '.join(cells)} |")
     failed = f" Failed: {', '.join(result['failed'])}." if result["failed"] else ""
     model = claim.models.get(data.name, data.model)
@@ -139,7 +184,8 @@ def overview(claims: dict[int, Claim], by_data: dict[str, dict[int, Stored]]) ->
             if number not in by_data[name]:
                 cells.append("not run" if name in claim.on else "see below" if claim.command else "-")
                 continue
-            decided = verdicts(result for other, result in by_data[name].items() if other)
+            people = read_data()[name].people if name in read_data() else 0
+            decided = verdicts((result for other, result in by_data[name].items() if other), people)
             each = [
                 joint_verdict([v for (n, _, metric), v in decided.items() if n == number and metric == m])
                 for m in claim.metrics

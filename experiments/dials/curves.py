@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gad_lightning.compare.runs import Run, Variant
-from gad_lightning.compare.statistics import Difference, FloatArray, compare
-from gad_lightning.compare.tables import Scored, by_variant, check_same_test, difference, score_run
+from gad_lightning.compare.statistics import Difference, FloatArray, Paired, compare, difference_of
+from gad_lightning.compare.tables import Scored, by_variant, check_same_test, paired, score_run
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -112,7 +112,7 @@ def point_of(curve: Curve, dials: Dials, pair: tuple[dict[int, Scored], dict[int
         name: {metric: [round(runs[seed].score(metric), 6) for seed in seeds] for metric in METRICS}
         for name, runs in zip((curve.first, curve.second), pair, strict=True)
     }
-    differences = {metric: cells(difference(*pair, metric, margin=MARGIN)) for metric in METRICS}
+    differences = {metric: cells(difference_of(known(paired(*pair, metric)), MARGIN)) for metric in METRICS}
     return {"dials": dict(dials), "seeds": seeds, **facts, "scores": scores, "difference": differences}
 
 
@@ -137,7 +137,12 @@ def change_of(
     return compare(np.concatenate([a, d], -1), np.concatenate([b, c], -1), both, margin=MARGIN)
 
 
-def cells(found: Difference | None) -> dict[str, Any]:
-    """A difference for JSON."""
+def known(found: Paired | None) -> Paired:
+    """A pair that is there."""
     assert found is not None, "there is a point only where both classifiers have been run"
+    return found
+
+
+def cells(found: Difference) -> dict[str, Any]:
+    """A difference for JSON."""
     return {key: round(value, 6) if isinstance(value, float) else value for key, value in found._asdict().items()}

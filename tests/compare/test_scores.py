@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gad_lightning.compare.scores import counts_of, metrics_named, value_of
+from gad_lightning.compare.scores import counts_of, grouped, metrics_named, value_of
 from gad_lightning.metrics.functional import error_diversity, point_f1, segment_f1, top1
 from gad_lightning.results.predictions import TaskPredictions
 from gad_lightning.schema import LabelSet, Task
@@ -58,3 +58,13 @@ def test_a_task_that_is_asked_once_a_clip_has_the_metrics_of_clips() -> None:
 def test_an_unknown_metric_is_refused() -> None:
     with pytest.raises(KeyError, match="mean_class"):
         metrics_named(["mean_class"], TASK)
+
+
+def test_videos_of_one_person_are_one_unit_unless_there_is_but_one_person() -> None:
+    counts = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    units, summed = grouped(("a", "b", "c"), {"a": "kim", "b": "lee", "c": "kim"}, counts)
+    assert units == ("kim", "lee")
+    assert summed.tolist() == [[6.0, 8.0], [3.0, 4.0]]
+    units, summed = grouped(("a", "b", "c"), dict.fromkeys("abc", "kim"), counts)
+    assert units == ("a", "b", "c")
+    assert summed.tolist() == counts.tolist()

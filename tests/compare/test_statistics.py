@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gad_lightning.compare.statistics import compare
+from gad_lightning.compare.statistics import Paired, compare, difference_of, holm, margin_at, prior_of
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.01, 0.1])
@@ -25,3 +25,45 @@ def test_an_interval_covers_the_true_difference_about_as_often_as_it_says(seeds:
         wrong += found.p_equivalent < 0.05  # the difference is the margin itself
     assert covered / 300 >= 0.92
     assert wrong / 300 <= 0.07
+
+
+@pytest.mark.parametrize("unequal", [0.0, 0.7])
+def test_what_other_comparisons_say_of_the_seeds_keeps_the_interval_right_and_makes_it_narrower(unequal: float) -> None:
+    """Eight variants against a ninth, so that the comparisons are not independent; spreads equal or log-normal."""
+    rng = np.random.default_rng(1)
+    covered, alone, together = 0, 0.0, 0.0
+    for _ in range(200):
+        spreads = 0.02 * np.exp(unequal * rng.standard_normal(9))
+        scores = rng.normal(0, spreads[:, None], (9, 5))
+        pairs = [Paired(each - scores[0], 0.5, 0.0, 50) for each in scores[1:]]
+        prior = prior_of(pairs)
+        found = [difference_of(pair, 0.01, prior) for pair in pairs]
+        covered += sum(one.low <= 0 <= one.high for one in found)
+        together += sum(one.high - one.low for one in found)
+        alone += sum(one.high - one.low for one in (difference_of(pair, 0.01) for pair in pairs))
+    assert covered / 1600 >= 0.92
+    assert together < 0.95 * alone
+
+
+def test_of_one_comparison_or_of_equal_seeds_nothing_is_known() -> None:
+    one = Paired(np.array([0.0, 0.1, 0.2]), 0.5, 0.0, 9)
+    equal = one._replace(by_seed=np.zeros(3))
+    assert prior_of([one]).freedom == 0
+    assert prior_of([one, equal]).freedom == 0
+    assert difference_of(equal, 0.01, prior_of([one, one])).high == 0
+
+
+def test_a_margin_shrinks_with_the_errors_and_stays_above_nothing() -> None:
+    assert margin_at(0.8, 0.01) == 0.01
+    assert margin_at(0.97, 0.01) == pytest.approx(0.003)
+    assert margin_at(1.0, 0.01) > 0
+
+
+def test_the_fewer_the_units_the_wider_the_interval() -> None:
+    many = Paired(np.full(5, 0.01), 0.5, 0.01, 61)
+    wide, narrow = (difference_of(many._replace(num_videos=units), 0.01) for units in (9, 61))
+    assert wide.high > narrow.high
+
+
+def test_holms_correction_is_no_smaller_for_a_larger_p() -> None:
+    assert holm({"a": 0.02, "b": 0.02, "c": 0.9}) == pytest.approx({"a": 0.06, "b": 0.06, "c": 0.9})

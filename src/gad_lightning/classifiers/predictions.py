@@ -80,7 +80,8 @@ class PredictionWriter(Callback):
         assert isinstance(pl_module, Classifier), "only classifiers predict actions"
         data = data_of(trainer)
         names = None if data is None else data.video_names
-        write_predictions(self.target, joined(parts), pl_module.schema, names, type(pl_module).__name__)
+        groups = {} if data is None else groups_of(data)
+        write_predictions(self.target, joined(parts), pl_module.schema, names, type(pl_module).__name__, groups)
         shutil.rmtree(folder, ignore_errors=True)
         rank_zero_info(f"The predictions are in {self.target}")
 
@@ -89,6 +90,11 @@ def data_of(trainer: Trainer) -> ActionDataModule | None:
     """The data module that a trainer was given, None if it was given plain loaders."""
     found = vars(trainer).get("datamodule")  # Lightning does not declare it
     return found if isinstance(found, ActionDataModule) else None
+
+
+def groups_of(data: ActionDataModule) -> dict[str, str]:
+    """The person or place of every video that is predicted, as far as the data says."""
+    return {record.name: record.group for record in data.videos(data.predict_split) if record.group is not None}
 
 
 def _save_part(target: Path, parts: Sequence[QueryColumns]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -44,3 +44,22 @@ def metrics_named(names: Sequence[str] | None, task: Task) -> list[StandardMetri
     known = {metric.name: metric for metric in (*standard.STANDARD, standard.FRAME_F1, standard.ERROR_DIVERSITY)}
     chosen = [known[name] for name in names]
     return [metric for metric in chosen if task.per_frame or metric.of_clips]
+
+
+def grouped(videos: Sequence[str], groups: Mapping[str, str], counts: FloatArray) -> tuple[tuple[str, ...], FloatArray]:
+    """Add up the counts of the videos of one group: names of the units, and (V, K) -> (U, K).
+
+    Videos of one person or place are alike, so they are drawn together: as if each were new the intervals would be too
+    narrow. A video of no group is a unit of its own.
+
+    Example:
+        >>> grouped(["a", "b", "c"], {"a": "kim", "c": "kim"}, np.array([[1.0], [2.0], [4.0]]))[1].tolist()
+        [[5.0], [2.0]]
+    """
+    names = [groups.get(video, video) for video in videos]
+    units = tuple(dict.fromkeys(names))
+    if len(units) < 2:  # nothing could be said of other people or places
+        return tuple(videos), counts
+    summed = np.zeros((len(units), counts.shape[1]))
+    np.add.at(summed, [units.index(name) for name in names], counts)
+    return units, summed

@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, special, stats
 
 FloatArray = NDArray[np.float64]
 Value = Callable[[FloatArray], FloatArray]
 """From summed counts (..., K) to scores (...)."""
+_Key = TypeVar("_Key")
 Verdict = Literal["holds", "does not", "undecided"]
 LEVEL = 0.95
 """Of every interval."""
 TINY = 1e-12
 """Scale of a difference that is the same for all seeds and videos."""
+SHARE_OF_ERRORS = 0.1
+"""No difference of a larger share of the errors is called the same."""
+
+
+class Paired(NamedTuple):
+    """Two variants over the same seeds and test videos: all that an interval and its tests are made of."""
+
+    by_seed: FloatArray  # (S,) first minus second, over all test videos
+    second: float  # mean score of the second
+    half_width_of_videos: float  # of a bootstrap's 95 % interval of the mean, over the videos alone
+    num_videos: int  # V; of people or places, where several videos are of one
+
+
+class Prior(NamedTuple):
+    """How much seeds differ in comparisons of this kind: a scaled inverse chi-squared distribution of the variance."""
+
+    variance: float  # of the difference of one seed
+    freedom: float  # degrees of freedom that it counts for; 0 if nothing is known
 
 
 class Difference(NamedTuple):
@@ -28,6 +47,7 @@ class Difference(NamedTuple):
     high: float
     p: float  # two-sided, of no difference
     p_equivalent: float  # of a difference of the margin or more, either way
+    margin: float  # least difference that matters
     num_seeds: int
     num_videos: int
     seeds_needed: int  # for a half-width of half a point of the seeds' part of the interval
@@ -43,18 +63,25 @@ def _resampled(counts: FloatArray, value: Value, drawn: FloatArray) -> FloatArra
     return mean
 
 
-def compare(
-    first: FloatArray, second: FloatArray, value: Value, *, margin: float, resamples: int = 2000, target: float = 0.005
-) -> Difference:
-    """Score of ``first`` minus that of ``second``, paired by seed and by video.
+def pair(first: FloatArray, second: FloatArray, value: Value, resamples: int = 2000) -> Paired:
+    """Pair the counts of two variants by seed and by video.
 
     Args:
         first: (S, V, K) counts; seed s and video v are the same in ``second``.
         second: (S, V, K).
         value: turns summed counts into scores.
-        margin: least difference that matters, above 0.
         resamples: B, of the test videos.
-        target: half-width that ``seeds_needed`` is for.
+    """
+    videos = first.shape[1]
+    ours, theirs = value(first.sum(1)), value(second.sum(1))
+    drawn = np.random.default_rng(0).multinomial(videos, np.full(videos, 1 / videos), resamples).astype(np.float64)
+    draws = _resampled(first, value, drawn) - _resampled(second, value, drawn)
+    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])  # nan: none of the drawn videos is scored
+    return Paired(ours - theirs, float(theirs.mean()), float(high - low) / 2, videos)
+
+
+def compare(first: FloatArray, second: FloatArray, value: Value, *, margin: float, resamples: int = 2000) -> Difference:
+    """Score of ``first`` minus that of ``second``, paired by seed and by video; see :func:`pair`.
 
     Example:
         >>> right = np.array([[[8.0, 10.0], [9.0, 10.0]]])
@@ -62,17 +89,56 @@ def compare(
         >>> round(found.value, 3), round(found.low, 3), found.p < 0.01
         (0.2, 0.2, True)
     """
-    videos = first.shape[1]
-    by_seed = value(first.sum(1)) - value(second.sum(1))
-    drawn = np.random.default_rng(0).multinomial(videos, np.full(videos, 1 / videos), resamples).astype(np.float64)
-    draws = _resampled(first, value, drawn) - _resampled(second, value, drawn)
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return _difference_of(by_seed, float(high - low) / 2, videos, margin, target)
+    return difference_of(pair(first, second, value, resamples), margin)
 
 
-def _difference_of(
-    by_seed: FloatArray, half_width_of_videos: float, num_videos: int, margin: float, target: float = 0.005
-) -> Difference:
+def margin_at(score: float, margin: float) -> float:
+    """The least difference that matters at a score of at most 1: the margin, but no more than a tenth of the errors.
+
+    Example:
+        >>> margin_at(0.5, 0.01), round(margin_at(0.97, 0.01), 4)
+        (0.01, 0.003)
+    """
+    return max(TINY, min(margin, SHARE_OF_ERRORS * (1 - score)))
+
+
+def prior_of(pairs: Sequence[Paired]) -> Prior:
+    """What comparisons of one kind say together of how much seeds differ, by empirical Bayes.
+
+    Few seeds say little of their spread, many comparisons of the same data and metric a lot. Comparisons that share a
+    variant are not independent, so the prior counts at most for the degrees of freedom of all of them together. Those
+    in which all seeds are equal are left out.
+
+    Source: Smyth, Linear Models and Empirical Bayes Methods, SAGMB 2004 (section 6.2, fitted to the log variances).
+
+    Example:
+        >>> many = [Paired(np.array([0.0, spread, 2 * spread]), 0.5, 0.0, 9) for spread in (0.01, 0.02, 0.03)]
+        >>> 0.01 < prior_of(many).variance ** 0.5 < 0.03, prior_of(many[:1]).freedom
+        (True, 0.0)
+    """
+    spread = [(float(one.by_seed.var(ddof=1)), len(one.by_seed) - 1) for one in pairs if len(one.by_seed) > 1]
+    known = [(variance, freedom) for variance, freedom in spread if variance > TINY**2]
+    if len(known) < 2:
+        return Prior(0.0, 0.0)
+    variances, freedoms = np.array([v for v, _ in known]), np.array([float(f) for _, f in known])
+    logs = np.log(variances) - special.digamma(freedoms / 2) + np.log(freedoms / 2)
+    excess = float(logs.var(ddof=1) - special.polygamma(1, freedoms / 2).mean())
+    most = float(freedoms.sum())
+    freedom = min(most, 2 * _inverse_trigamma(excess)) if excess > 0 else most
+    return Prior(float(np.exp(logs.mean() + special.digamma(freedom / 2) - math.log(freedom / 2))), freedom)
+
+
+def _inverse_trigamma(value: float) -> float:
+    """The x whose trigamma is ``value``, above 0.
+
+    Example:
+        >>> round(_inverse_trigamma(float(special.polygamma(1, 3.0))), 6)
+        3.0
+    """
+    return float(optimize.brentq(lambda x: float(special.polygamma(1, x)) - value, 1e-8, 1e8))
+
+
+def difference_of(paired: Paired, margin: float, prior: Prior = Prior(0.0, 0.0), target: float = 0.005) -> Difference:  # noqa: B008 - a tuple, never changed
     """Interval and tests of a mean over seeds, by Student's t.
 
     The variance is that of seeds, as they differ, and that of test videos, as a bootstrap over them has it; its degrees
@@ -80,23 +146,26 @@ def _difference_of(
     holds the truth in 75 of 100 cases. Of one seed the interval is that of the videos alone.
 
     Args:
-        by_seed: (S,) differences over all test videos.
-        half_width_of_videos: of the bootstrap's 95 % interval of their mean.
-        num_videos: V.
+        paired: the two variants.
         margin: least difference that matters, above 0.
+        prior: what is known of the seeds' variance from other comparisons; see :func:`prior_of`.
         target: half-width that ``seeds_needed`` is for.
 
     Example:
-        >>> found = _difference_of(np.array([0.01, 0.02, 0.03]), 0.0, num_videos=9, margin=0.01)
+        >>> found = difference_of(Paired(np.array([0.01, 0.02, 0.03]), 0.5, 0.0, 9), margin=0.01)
         >>> round(found.low, 4), round(found.high, 4), round(found.p, 4)
         (-0.0048, 0.0448, 0.0742)
     """
-    seeds, value = len(by_seed), float(by_seed.mean())
-    of_seeds = float(by_seed.var(ddof=1)) / seeds if seeds > 1 else 0.0
-    of_videos = (half_width_of_videos / 1.96) ** 2
+    by_seed, seeds = paired.by_seed, len(paired.by_seed)
+    value, freedom = float(by_seed.mean()), float(max(seeds - 1, 0))
+    variance = float(by_seed.var(ddof=1)) if seeds > 1 else 0.0
+    if variance and prior.freedom:
+        variance = (prior.freedom * prior.variance + freedom * variance) / (prior.freedom + freedom)
+        freedom = freedom + prior.freedom
+    of_seeds, of_videos = variance / seeds, (paired.half_width_of_videos / 1.96) ** 2
     error = math.sqrt(of_seeds + of_videos)
-    freedom = of_seeds**2 / max(1, seeds - 1) + of_videos**2 / max(1, num_videos - 1)
-    student = stats.t((of_seeds + of_videos) ** 2 / freedom if freedom else math.inf, scale=error or TINY)
+    inverse = of_seeds**2 / max(1, freedom) + of_videos**2 / max(1, paired.num_videos - 1)
+    student = stats.t((of_seeds + of_videos) ** 2 / inverse if inverse else math.inf, scale=error or TINY)
     half = float(student.ppf((1 + LEVEL) / 2)) if error else 0.0
     return Difference(
         value,
@@ -104,10 +173,11 @@ def _difference_of(
         value + half,
         float(2 * student.sf(abs(value))),
         float(student.sf(margin - abs(value))),
+        margin,
         seeds,
-        num_videos,
+        paired.num_videos,
         _seeds_for(target, by_seed),
-        half_width_of_videos,
+        paired.half_width_of_videos,
     )
 
 
@@ -123,14 +193,14 @@ def _seeds_for(half_width: float, by_seed: FloatArray) -> int:
     return max(2, math.ceil((1.96 * float(by_seed.std(ddof=1)) / half_width) ** 2))
 
 
-def holm(p: Mapping[Any, float]) -> dict[Any, float]:
+def holm(p: Mapping[_Key, float]) -> dict[_Key, float]:
     """Holm's correction: the smallest p is multiplied by the number of tests, the next by one less, and so on.
 
     Example:
         >>> holm({"a": 0.01, "b": 0.04, "c": 0.03})
         {'a': 0.03, 'c': 0.06, 'b': 0.06}
     """
-    adjusted: dict[Any, float] = {}
+    adjusted: dict[_Key, float] = {}
     largest = 0.0
     for rank, (name, value) in enumerate(sorted(p.items(), key=lambda item: item[1])):
         largest = max(largest, min(1.0, value * (len(p) - rank)))

@@ -9,8 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gad_lightning.compare.runs import LOG, RESULT, Run
-from gad_lightning.compare.scores import counts_of, metrics_named, value_of
-from gad_lightning.compare.statistics import Difference, FloatArray, Value, compare, mean_and_error
+from gad_lightning.compare.scores import counts_of, grouped, metrics_named, value_of
+from gad_lightning.compare.statistics import (
+    Difference,
+    FloatArray,
+    Paired,
+    Value,
+    difference_of,
+    margin_at,
+    mean_and_error,
+    pair,
+    prior_of,
+)
 from gad_lightning.errors import DataError
 from gad_lightning.escape import escape_markdown
 from gad_lightning.results.predictions import TaskPredictions, read_predictions
@@ -23,6 +33,7 @@ RUN_COLUMNS = ("variant", "seed", "metric", "value")
 DIFFERENCE_COLUMNS = ("variant", "reference", "metric", *Difference._fields)
 Differences = dict[str, dict[str, Difference]]
 """By variant and metric."""
+COUNT_COLUMNS = ("variant", "seed", "metric", "unit", "counts")
 TIMES = ("fit_seconds", "predict_seconds", "frames_per_second")
 """Not the same in every run of the same seed."""
 
@@ -32,9 +43,11 @@ class Scored(NamedTuple):
 
     run: Run
     result: dict[str, Any]  # as written by RunRecord
-    counts: dict[str, FloatArray]  # (V, K) by metric; with several tasks by ``<task>_<metric>``
+    counts: dict[str, FloatArray]  # (V, K) by metric, a row a unit; with several tasks by ``<task>_<metric>``
     values: dict[str, Value]  # from counts to a score, under the same names
     headings: dict[str, str]  # of columns, under the same names
+    shares: frozenset[str]  # names of those of which 1 is best, so that the rest is a share of errors
+    units: dict[str, tuple[str, ...]]  # videos, or people and places where several videos are of one
     predictions: dict[str, TaskPredictions]  # by task
 
     def score(self, metric: str) -> float:
@@ -61,15 +74,17 @@ def score_run(run: Run, metrics: Sequence[str] | None = None) -> Scored:
         DataError: if a file is damaged.
     """
     about, found = read_predictions(run.home / PREDICTIONS)
-    counts, values, headings = {}, {}, {}
+    counts, values, headings, shares, units = {}, {}, {}, set(), {}
     for predictions in found:
         for metric in metrics_named(metrics, predictions.task):
             name = full_name(metric.name, predictions.task, len(about.tasks))
-            counts[name] = counts_of(predictions, metric, about.fps)
+            by_video = counts_of(predictions, metric, about.fps)
+            units[name], counts[name] = grouped(predictions.videos, about.groups, by_video)
             values[name] = value_of(metric, predictions.task)
+            shares |= {name} if metric.is_share else set()
             headings[name] = metric.heading if len(about.tasks) == 1 else f"{predictions.task.name} {metric.heading}"
     by_task = {predictions.task.name: predictions for predictions in found}
-    return Scored(run, read_json(run.home / RESULT), counts, values, headings, by_task)
+    return Scored(run, read_json(run.home / RESULT), counts, values, headings, frozenset(shares), units, by_task)
 
 
 def check_same_test(runs: Sequence[Scored]) -> None:
@@ -110,13 +125,13 @@ def by_variant(runs: Iterable[Scored]) -> dict[str, dict[int, Scored]]:
     return found
 
 
-def difference(first: dict[int, Scored], second: dict[int, Scored], metric: str, **how: Any) -> Difference | None:
-    """Paired difference of two variants over the seeds that both have; None if there is none."""
+def paired(first: dict[int, Scored], second: dict[int, Scored], metric: str, resamples: int = 2000) -> Paired | None:
+    """Two variants over the seeds that both have; None if there is none."""
     seeds = sorted(set(first) & set(second))
     if not seeds:
         return None
     ours, theirs = (np.stack([runs[seed].counts[metric] for seed in seeds]) for runs in (first, second))
-    return compare(ours, theirs, first[seeds[0]].values[metric], **how)
+    return pair(ours, theirs, first[seeds[0]].values[metric], resamples)
 
 
 def run_rows(runs: Iterable[Scored]) -> list[Row]:
@@ -128,14 +143,41 @@ def run_rows(runs: Iterable[Scored]) -> list[Row]:
     ]
 
 
-def differences(runs: dict[str, dict[int, Scored]], **how: Any) -> Differences:
-    """Paired differences of every variant but the first to the first, by variant and metric."""
+def differences(runs: dict[str, dict[int, Scored]], margin: float, resamples: int = 2000) -> Differences:
+    """Paired differences of every variant but the first to the first, by variant and metric.
+
+    Args:
+        runs: by variant and seed.
+        margin: least difference that matters; see :func:`~gad_lightning.compare.statistics.margin_at`.
+        resamples: of the test videos.
+    """
     (_, base), *others = runs.items()
-    metrics = next(iter(base.values())).counts
-    found = {name: {metric: difference(scored, base, metric, **how) for metric in metrics} for name, scored in others}
-    return {
-        name: {metric: one for metric, one in by_metric.items() if one is not None} for name, by_metric in found.items()
-    }
+    one = next(iter(base.values()))
+    found: Differences = {name: {} for name, _ in others}
+    for metric in one.counts:
+        pairs = {name: paired(scored, base, metric, resamples) for name, scored in others}
+        known = {name: made for name, made in pairs.items() if made is not None}
+        prior = prior_of(list(known.values()))
+        for name, made in known.items():
+            least = margin_at(made.second, margin) if metric in one.shares else margin
+            found[name][metric] = difference_of(made, least, prior)
+    return found
+
+
+def count_rows(runs: Iterable[Scored]) -> list[Row]:
+    """What every score is made of, one row per run, metric and test unit; see :data:`COUNT_COLUMNS`."""
+    return [
+        {
+            "variant": scored.run.variant.name,
+            "seed": scored.run.seed,
+            "metric": metric,
+            "unit": unit,
+            "counts": " ".join(f"{count:g}" for count in row.tolist()),
+        }
+        for scored in runs
+        for metric, table in scored.counts.items()
+        for unit, row in zip(scored.units[metric], table, strict=True)
+    ]
 
 
 def difference_rows(reference: str, found: Differences) -> list[Row]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +42,9 @@ class About(NamedTuple):
     tasks: tuple[Task, ...]
     training: dict[str, list[int]]  # per task, training segments of each class; empty if unknown
     speed: dict[str, float]  # such as "frames a second"; empty if not measured
+    groups: Mapping[str, str] = MappingProxyType(
+        {}
+    )  # of videos that share a person or place; a video of none is left out
 
 
 class TaskPredictions(NamedTuple):
@@ -67,7 +71,12 @@ class TaskPredictions(NamedTuple):
 
 
 def write_predictions(
-    folder: Path, columns: QueryColumns, schema: DataSchema, names: Sequence[str] | None, classifier: str
+    folder: Path,
+    columns: QueryColumns,
+    schema: DataSchema,
+    names: Sequence[str] | None,
+    classifier: str,
+    groups: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write the files of a folder of predictions, each whole or not at all.
 
@@ -77,20 +86,22 @@ def write_predictions(
         schema: gives class and task names and frames a second.
         names: of the videos by global number; the numbers themselves if None.
         classifier: name of its class.
+        groups: of videos that share a person or place.
     """
     made = ((FRAMES, FRAME_COLUMNS, frame_rows), (SEGMENTS, SEGMENT_COLUMNS, segment_rows))
     for name, header, rows_of in made:
         rows = rows_of(columns, schema, names)
         write_csv(folder / name, rows, header)
         write_json_rows((folder / name).with_suffix(".json"), rows)
-    write_about(folder, About(classifier, schema.features.fps, schema.tasks, {}, {}))
+    write_about(folder, About(classifier, schema.features.fps, schema.tasks, {}, {}, dict(groups)))
 
 
 def write_about(folder: Path, about: About) -> None:
     """Write what a reader of the predictions must know."""
     tasks = [{"name": task.name, **task.labels._asdict(), "per_frame": task.per_frame} for task in about.tasks]
-    known = {name: value for name, value in about._asdict().items() if name not in ("training", "speed") or value}
-    write_json(folder / ABOUT, {**known, "tasks": tasks})
+    optional = ("training", "speed", "groups")
+    known = {name: value for name, value in about._asdict().items() if name not in optional or value}
+    write_json(folder / ABOUT, {**known, "tasks": tasks, **({"groups": dict(about.groups)} if about.groups else {})})
 
 
 def read_about(folder: Path) -> About | None:
@@ -119,7 +130,8 @@ def read_about(folder: Path) -> About | None:
         )
         training = {str(task): [int(count) for count in counts] for task, counts in found.get("training", {}).items()}
         speed = {str(name): float(value) for name, value in found.get("speed", {}).items()}
-        about = About(str(found["classifier"]), float(found["fps"]), tasks, training, speed)
+        groups = {str(video): str(group) for video, group in found.get("groups", {}).items()}
+        about = About(str(found["classifier"]), float(found["fps"]), tasks, training, speed, groups)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"{path} is damaged: {error!r}.", _AGAIN) from error
     if not tasks or not (math.isfinite(about.fps) and about.fps > 0) or len({task.name for task in tasks}) < len(tasks):

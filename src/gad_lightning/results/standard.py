@@ -41,6 +41,7 @@ class StandardMetric(NamedTuple):
     of_clips: bool = False  # whether it makes sense where clips are asked about
     single: bool = False  # whether it counts one label a frame, also where several can be true
     rises: bool = True  # whether higher is better
+    is_share: bool = True  # whether 1 is best, so that the rest is a share of errors
     digits: int = 3  # behind the point
 
 
@@ -104,7 +105,9 @@ STANDARD: tuple[StandardMetric, ...] = (
     POINT_F1,
     TOP1,
 )
-ERROR_DIVERSITY = StandardMetric("error_diversity", "error diversity", _count_pairs, _diversity, single=True)
+ERROR_DIVERSITY = StandardMetric(
+    "error_diversity", "error diversity", _count_pairs, _diversity, single=True, is_share=False
+)
 """Shown where it is asked for."""
 NOTE = f"Segment-F1 at IoU {OVERLAP:g}, point-F1 within {TOLERANCE_SECONDS:g} s."
 

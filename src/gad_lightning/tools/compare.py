@@ -10,11 +10,13 @@ from typing import Literal
 from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.compare.runs import Run, Variant, check_runs, run_all
 from gad_lightning.compare.tables import (
+    COUNT_COLUMNS,
     DIFFERENCE_COLUMNS,
     RUN_COLUMNS,
     Scored,
     by_variant,
     check_same_test,
+    count_rows,
     difference_rows,
     differences,
     markdown,
@@ -47,7 +49,7 @@ def main(
 
     Every run is a process of its own and leaves ``OUTPUT/<variant>/<seed>`` with config, log, checkpoint and
     predictions of the test split. What is finished is not run again, and a run that fails loses no other. Writes
-    ``runs.csv``, ``differences.csv``, ``table.md`` and ``scores.png``. The same seeds give the same scores.
+    ``runs.csv``, ``counts.csv``, ``differences.csv``, ``table.md`` and ``scores.png``. Equal seeds give equal scores.
 
     Args:
         configs: each ``[NAME:]CONFIG[+KEY=VALUE]...``, before all options; differences are to the first. In a value
@@ -58,7 +60,7 @@ def main(
         jobs: runs at once; as many as the cores allow if None. On a GPU say how many fit its memory.
         threads: of each run; the scores may depend on it by rounding.
         changed: what happens to a finished run whose config is another one now.
-        margin: least difference of scores that matters, for the test of equivalence.
+        margin: least difference of scores that matters; never more than a tenth of the first config's errors.
         resamples: of the bootstrap.
         smoke: two training batches a run, to see that everything works.
 
@@ -93,6 +95,7 @@ def _write_tables(output: Path, scored: list[Scored], failed: list[Run], margin:
     runs = by_variant(scored)
     found = differences(runs, margin=margin, resamples=resamples) if runs else {}
     write_csv(output / "runs.csv", run_rows(scored), RUN_COLUMNS)
+    write_csv(output / "counts.csv", count_rows(scored), COUNT_COLUMNS)
     rows = difference_rows(next(iter(runs)), found) if runs else []
     write_csv(output / "differences.csv", rows, DIFFERENCE_COLUMNS)
     with atomic_write(output / "table.md") as part:
