@@ -113,6 +113,11 @@ class Batch(NamedTuple):
             uniform=torch.full((size,), UNANSWERED),
         )
 
+    @property
+    def draw(self) -> Tensor:
+        """Earlier name of ``uniform``."""
+        return self.uniform
+
     def to(self, device: torch.device | str) -> Batch:
         """Move the frames only: the integers are laid out on the CPU, and no step waits for the device."""
         return self._replace(frames=self.frames.to(device, non_blocking=True))

@@ -116,3 +116,28 @@ def test_a_stopped_epoch_goes_on_where_it_was() -> None:
     assert [key.samples for key in sampler] == whole[3:]
     sampler.set_epoch(7)
     assert [key.samples for key in sampler] == keys(plans, True, 4, 2, epoch=7)[1]
+
+
+def test_a_plain_loop_goes_through_the_epochs() -> None:
+    plans = StridedQueries(TABLES, 0, 4)
+    sampler = EpochSampler(dataset(plans, True), 4)
+    seen = [[key.samples for key in sampler] for _ in range(3)]
+    assert seen == [keys(plans, True, 4, 1, epoch)[0] for epoch in range(3)]
+    sampler.set_epoch(7)
+    assert [key.epoch for _ in range(2) for key in sampler] == [7] * len(sampler) + [8] * len(sampler)
+
+
+def test_evaluation_is_the_same_however_often_it_is_read() -> None:
+    sampler = EpochSampler(dataset(EveryQuery(TABLES, 0), False), 4)
+    assert list(sampler) == list(sampler)
+
+
+def test_repeated_batches_are_those_of_epoch_0() -> None:
+    plans = StridedQueries(TABLES, 0, 4)
+    sampler = EpochSampler(dataset(plans, True), 4, repeated=True)
+    sampler.set_epoch(5)
+    assert [key.epoch for key in sampler] == [0] * len(sampler)
+    assert [key.samples for key in sampler] == keys(plans, True, 4, 1)[0]
+    sampler.start_at(6, 2)
+    sampler.set_epoch(6)
+    assert [key.samples for key in sampler] == keys(plans, True, 4, 1)[0][2:]

@@ -233,7 +233,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Sum the losses, and log each as it is over all processes."""
         with self.turns:
-            total, logged = average(self.losses(batch), self.trainer.world_size)
+            total, logged = average(self.losses(batch), 1 if self._trainer is None else self.trainer.world_size)
         for name, value in logged.items():
             self.log(f"train/{name}", value, batch_size=len(batch.label), prog_bar=name == "loss")
         return total

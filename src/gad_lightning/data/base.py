@@ -260,11 +260,14 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         return self._loader(self.dataset(self.predict_split), self.eval_batch_size)
 
     def _loader(self, dataset: WindowDataset, batch_size: int) -> DataLoader[Batch]:
-        processes, rank = (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
+        processes, rank, repeated = 1, 0, False
+        if self.trainer is not None:
+            processes, rank = self.trainer.world_size, self.trainer.global_rank
+            repeated = self.trainer.overfit_batches > 0  # type: ignore[attr-defined]  # set, but not declared
         return LateLoader(
             dataset,
             batch_size=None,  # a key of the sampler names a whole batch
-            sampler=EpochSampler(dataset, batch_size, processes, rank),
+            sampler=EpochSampler(dataset, batch_size, processes, rank, repeated),
             collate_fn=_as_is,
             num_workers=self.num_workers,
             worker_init_fn=outlive_signals,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.utils.data import SequentialSampler
 from torch.utils.data.distributed import DistributedSampler
 
 from gad_lightning.data.windows import IntArray
@@ -84,7 +85,7 @@ class BatchKey(NamedTuple):
     samples: tuple[int, ...]  # sample numbers within the epoch's plan; none for a batch of which nothing is asked
 
 
-class EpochSampler(DistributedSampler[BatchKey]):
+class EpochSampler(DistributedSampler[BatchKey], SequentialSampler):
     """Yields the keys of this process's batches; a pure function of (seed, epoch, processes, rank).
 
     *Training:* the epoch's samples are shuffled and dealt to ``len(self)`` steps, and each step to the processes; sizes
@@ -97,17 +98,26 @@ class EpochSampler(DistributedSampler[BatchKey]):
     for which none is left reads the first one again, which the metrics count once: Lightning skips the epoch's end
     where a loader is empty, and the other processes would wait for ever.
 
-    It is a ``DistributedSampler`` so that Lightning leaves it alone, whatever ``use_distributed_sampler`` says.
+    Each iteration of a training sampler that is not told its epoch by :meth:`set_epoch` is the epoch after the last
+    one, so that a plain loop over a loader sees new orders, offsets and answers.
+
+    It is a ``DistributedSampler`` and a ``SequentialSampler`` so that Lightning leaves it alone, whatever
+    ``use_distributed_sampler`` and ``overfit_batches`` say.
 
     Args:
         dataset: what the keys are for.
         batch_size: most samples of a batch in one process.
         processes: number of processes ``W``.
         rank: of this process, 0 to W - 1.
+        repeated: whether all epochs have the batches of epoch 0, to be learned by heart.
     """
 
-    def __init__(self, dataset: WindowDataset, batch_size: int, processes: int = 1, rank: int = 0) -> None:
+    def __init__(
+        self, dataset: WindowDataset, batch_size: int, processes: int = 1, rank: int = 0, repeated: bool = False
+    ) -> None:
         super().__init__(dataset, num_replicas=processes, rank=rank, shuffle=dataset.training)
+        self.repeated = repeated
+        self.next = 0
         self.windows = dataset
         self.batch_size = batch_size
         self.processes = processes
@@ -134,13 +144,15 @@ class EpochSampler(DistributedSampler[BatchKey]):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch to iterate; evaluation is the same in all of them."""
-        self.epoch = epoch if self.windows.training else 0
+        self.epoch = self.next = epoch if self.windows.training else 0
 
-    def __iter__(self) -> Iterator[BatchKey]:
-        """Yield the keys of the batches that are left of the epoch."""
-        epoch, done = self.start
-        for batch in self.batches(self.epoch)[done if epoch == self.epoch else 0 :]:
-            yield BatchKey(self.epoch, tuple(batch.tolist()))
+    def __iter__(self) -> Iterator[BatchKey]:  # type: ignore[override]  # the sequential one promises integers
+        """Yield the keys of the batches that are left of the epoch; the next iteration is the next epoch."""
+        self.epoch = self.next
+        self.next += self.windows.training
+        (epoch, done), planned = self.start, 0 if self.repeated else self.epoch
+        for batch in self.batches(planned)[done if epoch == self.epoch else 0 :]:
+            yield BatchKey(planned, tuple(batch.tolist()))
 
     def __len__(self) -> int:
         """Batches of this process in a whole epoch."""
