@@ -82,7 +82,18 @@ def pages() -> dict[str, str]:
         directives = (f".. {directive_of(name)}:: {PACKAGE}.{name}\n{inherited(name)}" for name in names)
         documented = "\n\n".join(f"```{{eval-rst}}\n{directive}```" for directive in directives)
         made[f"api/{room}"] = f"# {ROOMS[room]}\n\n{purpose(room)}\n\n{documented}\n"
+    made["api/metrics"] += functional()
     return made
+
+
+def functional() -> str:
+    """The metrics as functions, which are imported from a room of their own as in torchmetrics."""
+    room = import_module(f"{PACKAGE}.metrics.functional")
+    directives = "\n".join(
+        f".. autofunction:: {room.__name__}.{name}" for name in room.__all__ if inspect.isfunction(getattr(room, name))
+    )
+    heading = "## As functions\n\nFrom `gad_lightning.metrics.functional`, of frames in order."
+    return f"\n{heading}\n\n```{{eval-rst}}\n{directives}\n```\n"
 
 
 def purpose(room: str) -> str:

@@ -78,7 +78,7 @@ def point_counts(
         table: frames in order.
         labels: the classes.
         tolerance_frames: largest distance of a hit, inclusive.
-        reference: see :func:`_twice_the_point`.
+        reference: see :class:`~gad_lightning.PointF1`.
         ignored: see :func:`~gad_lightning.metrics.functional.labels.without_ignored`.
     """
     table = without_ignored(table, labels, ignored)
@@ -144,8 +144,8 @@ def point_f1(
         fps: frames a second.
         tolerance_seconds: largest distance of a hit, inclusive.
         background: class that is no action, or None.
-        average: see :func:`~gad_lightning.metrics.functional.f1.averaged`.
-        reference: see :func:`_twice_the_point`.
+        average: see :class:`~gad_lightning.PointF1`.
+        reference: see :class:`~gad_lightning.PointF1`.
         ignore_index: label of frames that are not scored, or None.
         gaps: what a missing frame does: ``"error"`` or ``"cut"``.
         ignored_frames: ``"cut"``, or ``"published"``, see :class:`gad_lightning.SegmentF1`.

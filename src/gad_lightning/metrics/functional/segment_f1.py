@@ -87,7 +87,7 @@ def segment_f1(
         num_classes: number of classes, background included.
         background: class that is no segment, or None.
         overlap: smallest IoU of a hit, in (0, 1].
-        average: see :func:`~gad_lightning.metrics.functional.f1.averaged`.
+        average: see :class:`~gad_lightning.SegmentF1`.
         ignore_index: label of frames that are not scored, or None.
         gaps: what a missing frame does: ``"error"`` or ``"cut"``.
         ignored_frames: ``"cut"``, or ``"published"``, see :class:`gad_lightning.SegmentF1`.
