@@ -28,6 +28,8 @@ myst_heading_anchors = 3
 suppress_warnings = ["mystnb.unknown_mime_type"]  # a widget of a progress bar, beside its text
 nb_execution_mode = "off"  # they were run by make.pages()
 
+smartquotes_action = "qe"  # quotes and ellipses; an option keeps its two dashes
+
 # what is read out of the docstrings
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
