@@ -60,7 +60,7 @@ class WriteAnswer(Objective):
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
         """Encode the classes."""
         usual = OF_NEIGHBORS if schema.windows.mode == "one_pass" else 1.0
-        self.answer_fraction = usual if self.share is None else self.share
+        self.answered = usual if self.share is None else self.share
         self.answer_writer = AnswerWriter(schema, self.labels, self.context, backbone.vocabulary, prefix)
 
     def writer(self) -> AnswerWriter:
@@ -74,7 +74,7 @@ class WriteAnswer(Objective):
 
     def chosen(self, batch: Batch) -> Tensor:
         """Which queries are answered: those whose own random number lies below the fraction, (Q,) bool."""
-        return batch.uniform < self.answer_fraction
+        return batch.uniform < self.answered
 
     def text(self, batch: Batch) -> Text | None:
         """The answers."""

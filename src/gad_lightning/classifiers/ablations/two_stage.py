@@ -46,6 +46,16 @@ class TwoStageClassifier(OrderedGADClassifier):
         super().__init__(order=order, **gad)
         self.first_fraction, self.freeze_trunk = first_fraction, freeze_trunk
 
+    def steps_of_run(self) -> int:
+        """Optimizer steps of both stages.
+
+        Raises:
+            SettingError: if nobody knows how long the run is.
+        """
+        if self.trainer.estimated_stepping_batches == float("inf"):
+            raise SettingError("Two stages need to know how long a run is.", "set trainer.max_epochs or max_steps")
+        return super().steps_of_run()
+
     @property
     def first_steps(self) -> int:
         """Optimizer steps of the first stage."""
