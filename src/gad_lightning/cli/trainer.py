@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, NoReturn
 from jsonargparse import Namespace
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ModelSummary
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
@@ -23,10 +24,11 @@ from gad_lightning.cli.guards import check_accelerator
 from gad_lightning.cli.kept_config import KeptConfig, config_text
 from gad_lightning.cli.loading import PARSER_MODE
 from gad_lightning.cli.restart import last_of_run
+from gad_lightning.cli.summary import PlainSummary
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.redact import redact
-from gad_lightning.results.run_folder import BEST, FINAL
+from gad_lightning.results.run_folder import BEST, CONFIG, FINAL, PREDICTIONS
 from gad_lightning.results.standard import monitored
 from gad_lightning.training.checkpoint_files import WholeCheckpointIO
 from gad_lightning.training.interruption import Interruption
@@ -114,6 +116,7 @@ class RunCLI(LightningCLI):
         path = settings.get("ckpt_path")
         self.save_config_kwargs = {"restart": bool(path)}
         self.goes_on: Path | None = None
+        self.evaluates: Path | None = None  # folder of the run whose checkpoint is evaluated
         if path == "best":
             raise SettingError(
                 "--ckpt_path=best is only known to the run that trains.",
@@ -126,13 +129,23 @@ class RunCLI(LightningCLI):
             self.tell_changes(command, Path(path))
 
     def tell_changes(self, command: str, checkpoint: Path) -> None:
-        """Warn if a run goes on that had other settings: those at hand count, but for what the optimizer has saved."""
+        """Warn if a run goes on that had other settings: those at hand count, but for what the optimizer has saved.
+
+        A run below the root folder is evaluated in its own folder if its settings are those at hand.
+        """
         settings = self.config[command]
         before = config_beside(checkpoint, Path(settings["trainer"]["default_root_dir"]))
-        if command != "fit" or before is None:
+        if before is None:
             return
         found = changed(before, config_text(self._parser(command), settings))
-        if not any(map(is_other_run, found)):
+        same = not any(map(is_other_run, found))
+        if command != "fit":
+            other_split = any(line.startswith("data.predict_split:") for line in found)
+            run, root = before.parent.resolve(), Path(settings["trainer"]["default_root_dir"]).resolve()
+            if same and not other_split and root in run.parents and os.access(run, os.W_OK):
+                self.evaluates = run
+            return
+        if same:
             self.goes_on = checkpoint
         if found:
             rank_zero_warn(
@@ -174,9 +187,7 @@ class RunCLI(LightningCLI):
         self.model.other_settings = self.config_init[self.subcommand]["other_settings"]
         settings = self.config_init[self.subcommand]["trainer"]
         if settings["logger"] in (None, True):
-            name = f"{type(self.datamodule).__name__}/{type(self.model).__name__}"
-            # the whole path, as a resumed run finds its best checkpoint by it
-            kwargs["logger"] = CSVLogger(Path(settings["default_root_dir"]).resolve(), name)
+            kwargs["logger"] = self.run_logger(Path(settings["default_root_dir"]))
         given = settings["callbacks"] or []
         given = given if isinstance(given, list) else [given]
         kwargs["callbacks"] = [*given, *self.missing(given, settings)]
@@ -186,14 +197,27 @@ class RunCLI(LightningCLI):
             raise SettingError(f"{error}", TRAINER_REMEDY) from error
         return trainer
 
+    def run_logger(self, root: Path) -> CSVLogger:
+        """Log to a new numbered folder; evaluation of a run's checkpoint to ``test`` ... in the run's own folder."""
+        if self.evaluates is not None:
+            place = PREDICTIONS if self.subcommand == "predict" else str(self.subcommand)
+            return CSVLogger(self.evaluates, place, version="")
+        name = f"{type(self.datamodule).__name__}/{type(self.model).__name__}"
+        # the whole path, as a resumed run finds its best checkpoint by it
+        return CSVLogger(root.resolve(), name)
+
     def missing(self, given: Sequence[Callback], settings: Any) -> list[Callback]:
         """Callbacks that a run needs and the config does not give."""
         if self.subcommand == "predict" and not any(isinstance(callback, PredictionWriter) for callback in given):
             return [PredictionWriter()]
-        keeps = settings["enable_checkpointing"] is not False and not settings["fast_dev_run"]
-        if self.subcommand != "fit" or not keeps:
+        if self.subcommand != "fit":
             return []
         missing: list[Callback] = []
+        summarized = settings["enable_model_summary"] is False or settings["barebones"]
+        if not summarized and not any(isinstance(callback, ModelSummary) for callback in given):
+            missing.append(PlainSummary())
+        if settings["enable_checkpointing"] is False or settings["fast_dev_run"]:
+            return missing
         if not any(isinstance(callback, Interruption) for callback in given):
             missing.append(Interruption())
         if not any(isinstance(callback, ModelCheckpoint) for callback in given):
@@ -222,9 +246,14 @@ class RunCLI(LightningCLI):
     def after_fit(self) -> None:
         """Say where the checkpoint is and how to test it."""
         callback = self.trainer.checkpoint_callback
-        if isinstance(callback, ModelCheckpoint) and callback.best_model_path and self.trainer.log_dir:
-            config = Path(self.trainer.log_dir) / "config.yaml"
-            rank_zero_info(f"To test it: gad-lightning test --config {config} --ckpt_path {callback.best_model_path}")
+        if not isinstance(callback, ModelCheckpoint) or not self.trainer.log_dir:
+            return
+        kept = callback.best_model_path or callback.last_model_path
+        if not callback.best_model_path:
+            rank_zero_info("No validation was reached, so no best checkpoint was chosen; the last state is kept.")
+        if kept:
+            config = Path(self.trainer.log_dir) / CONFIG
+            rank_zero_info(f"To test it: gad-lightning test --config {config} --ckpt_path {kept}")
 
     def before_predict(self) -> None:
         """Let predictions go once they are written: the states of a long video do not fit memory."""
