@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gad_lightning.errors import DataError
-from gad_lightning.video.ahead import Ahead, Piece, Task, ThreadDecoder
+from gad_lightning.video.ahead import Ahead, DecodeTask, Piece, ThreadDecoder
 from gad_lightning.video.base import Resize
 from gad_lightning.video.decode import VideoFile
 from gad_lightning.video.encode import Settings, encode_videos
@@ -89,7 +89,7 @@ def decoding(paths: list[Path], side: int, repeats: int) -> dict[str, float]:
 def alone(paths: list[Path], encoder: Encoder, fps: float) -> tuple[dict[str, Callable[[], Any]], int]:
     """Decoding with what the encoder wants prepared, and encoding, each by itself; and the number of frames."""
     encoder.load()
-    tasks = [Task(number, path, fps, encoder.shrink, "keep", PIECE) for number, path in enumerate(paths)]
+    tasks = [DecodeTask(number, path, fps, encoder.shrink, "keep", PIECE) for number, path in enumerate(paths)]
     pieces = [m.pictures for m in Ahead([ThreadDecoder(encoder.prepare)], tasks) if isinstance(m, Piece)]
     batches = torch.from_numpy(np.concatenate(pieces)).split(Settings().batch_size)
 

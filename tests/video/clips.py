@@ -54,22 +54,30 @@ def write_at_rate(path: Path, codec: str, rate: Fraction = Fraction(25), **optio
     return path
 
 
-def write_with_sound(path: Path, times: Sequence[float], seconds: float, **options: str) -> Path:
-    """Write gray frames at these times beside ``seconds`` of silence from 0 s."""
+def _lasting(seconds: float, packets: list[Packet[VideoStream]]) -> list[Packet[VideoStream]]:
+    """State how long the pictures of packets are shown."""
+    for packet in packets:
+        packet.duration = round(seconds / packet.time_base)
+    return packets
+
+
+def write_with_sound(path: Path, times: Sequence[float], seconds: float, codec: str = "aac", **options: str) -> Path:
+    """Write gray frames of 0.1 s at these times beside ``seconds`` of silence from 0 s."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10, options={"crf": "1", "bf": "0", **options})
         stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
         stream.codec_context.time_base = Fraction(1, TICKS)
-        sound = container.add_stream("aac", rate=48000, layout="mono")
+        sound = container.add_stream(codec, rate=48000, layout="mono")
+        kind, form = (np.float32, "fltp") if codec == "aac" else (np.int16, "s16")
         for index in range(round(seconds * 48000 / 1024)):
-            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), kind), format=form, layout="mono")
             silence.sample_rate, silence.pts, silence.time_base = 48000, 1024 * index, Fraction(1, 48000)
             container.mux(sound.encode(silence))
         for index, time in enumerate(times):
             frame = av.VideoFrame.from_ndarray(gray(index, 32, 32), format="rgb24")
             frame.pts, frame.time_base = round(time * TICKS), Fraction(1, TICKS)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+            container.mux(_lasting(0.1, stream.encode(frame)))
+        container.mux(_lasting(0.1, stream.encode()))
         container.mux(sound.encode())
     return path
 

@@ -61,6 +61,16 @@ def test_a_file_gives_the_frames_that_offline_reading_gives(clips: Path, fps: fl
     assert all(np.array_equal(a.picture, b.picture) for a, b in zip(live, offline, strict=True))
 
 
+def test_a_file_whose_clock_starts_again_runs_on_and_says_so(clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "joined.ts").write_bytes(2 * (clips / "clip.ts").read_bytes())
+    source = LiveSource(str(tmp_path / "joined.ts"), fps=10, pace="arrival")
+    notices = told(source)
+    frames = list(source)
+    assert ticks(frames, 10) == list(range(40))
+    assert [name_of(frame.picture) for frame in frames] == 2 * (["red"] * 10 + ["blue"] * 10)
+    assert notices[-1].why.startswith("the source has ended; it has a clock that jumps from 1.900 s")
+
+
 def test_a_file_is_played_at_its_own_pace(clips: Path) -> None:
     begin, late = None, []
     for frame in LiveSource(str(clips / "clip.mp4"), fps=5):

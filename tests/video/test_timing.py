@@ -43,6 +43,14 @@ def test_the_silent_start_of_sound_shifts_no_frame(tmp_path: Path, ending: str) 
     assert file.report[3:] == (None, None)
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.023, 0.05])
+def test_sound_that_begins_by_a_part_of_a_frame_earlier_shifts_no_row(tmp_path: Path, shift: float) -> None:
+    times = [2 + shift + time for time in TENTHS]
+    path = write_with_sound(tmp_path / "late.mkv", times, seconds=4, codec="pcm_s16le")
+    assert numbers(list(read_frames(path, fps=10))) == [0] * 20 + list(range(20))
+    assert len(list(read_frames(path, fps=1))) == 4
+
+
 @pytest.mark.parametrize("ending", ["ts", "mkv"])
 def test_a_recording_cut_between_key_frames_keeps_its_time(tmp_path: Path, ending: str) -> None:
     times = [index / 10 for index in range(29)]

@@ -71,6 +71,12 @@ class Connection:
         stated = self.clock.stated_end
         return self.recorded and self.problem is None and stated is not None and self.clock.end >= 0.95 * stated - 1
 
+    @property
+    def put_right(self) -> str | None:
+        """What was odd about a recording's times, or None."""
+        note = self.clock.jumps.note
+        return None if note is None else f"the source has ended; it {note}"
+
     def timed(self) -> Iterator[tuple[float, VideoFrame]]:
         """Yield decoded frames and their times from 0, never decreasing; ``problem`` then says why they end."""
         if self.recorded:

@@ -113,7 +113,7 @@ class LiveSource(FrameSource):
             with connection.container:
                 yield from self._frames(connection)
             if self.stopped.is_set() or self.is_over(connection):
-                why = "stopped" if self.stopped.is_set() else connection.problem
+                why = "stopped" if self.stopped.is_set() else connection.problem or connection.put_right
                 self.tell(Notice("ended", why or "the source has ended"))
                 return
             connection = self.reconnect(connection.problem or "the stream has ended")

@@ -64,6 +64,7 @@ class StreamClock:
         self.gap = _usual_gap(stream)
         self.jumps = Jumps(bool(flags & kinds.ts_discont.value), self.gap, self.stated_end)
         self.first: float | None = None  # time of the first frame
+        self.zero = 0.0  # what is taken off all times, see _zero
         self.now = self.end = 0.0  # of the last frame: its time, and until when it lasts
 
     def sent(self, packet: Packet[VideoStream]) -> None:
@@ -92,10 +93,10 @@ class StreamClock:
 
     def timed(self, stamps: Iterable[Stamp[VideoFrame]]) -> Iterator[tuple[float, VideoFrame]]:
         """Yield frames in their order and their times, from 0 on and never decreasing."""
-        zero = None
         for seconds, stamp in _in_order(self.jumps.run(stamps)):
-            zero = self._zero(seconds) if zero is None else zero
-            self.now = max(self.now, seconds - zero)
+            if self.first is None:
+                self.zero = self._zero(seconds)
+            self.now = max(self.now, seconds - self.zero)
             self.end = self.now + min(self.last(self.now) or stamp.lasts, LONGEST_GAP)
             self.first = self.now if self.first is None else self.first
             yield self.now, stamp.frame
@@ -106,7 +107,7 @@ class StreamClock:
         Matroska states the end of its streams. Where the end is one frame at the nominal rate later, it is the muxer's
         guess.
         """
-        lasts = (self.stated_end or 0.0) - seconds
+        lasts = (self.stated_end or 0.0) - self.zero - seconds
         known = self.states_last and not (self.jumps.problem or self.jumps.note)
         return lasts if known and lasts > 0 and abs(lasts - self.gap) > 4 * CLOCK else 0.0
 
