@@ -16,7 +16,7 @@ Picture = NDArray[np.uint8]
 class Frame(NamedTuple):
     """A picture and its time."""
 
-    seconds: float  # since the first frame of the source, never decreasing
+    seconds: float  # since the source's start, never decreasing; a live source starts with its first frame
     picture: Picture  # (H, W, 3) uint8, red first
 
 
