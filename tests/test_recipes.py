@@ -194,7 +194,7 @@ def check_method(classifier: Any, path: Path, recipe: Recipe) -> None:
         assert classifier.readout.max_tokens == recipe.longest
     if method == "gad":
         write = classifier.objectives[0]
-        assert (write.weight, write.answered) == (1.0, 1.0)
+        assert (write.weight, write.answer_fraction) == (1.0, 1.0)
         assert isinstance(write.context, GoalContext) == (not online)
         previous = isinstance(write.context, PublishedPreviousAction)
         assert previous == (online and path.parent.name != "thumos14")

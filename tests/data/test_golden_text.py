@@ -3,7 +3,7 @@
 Tokens are compared as text, on a vocabulary that splits as the golden files' does: a known word with the space before
 it is one token, and so are ``?`` with the new line after it, a comma, a colon and a new line.
 
-One difference is ours and stated in each comparison: the published answer "background" has no end token, ours has one.
+The published answer "background" has no end token: ``WordLabels(close_background=False)``.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Case:
         )
         prefix = "\nAssistant:" if kind == "gad" else ""
         self.writer = AnswerWriter(
-            schema, WordLabels(), told if kind == "gad" else NoContext(), self.vocabulary, prefix
+            schema, WordLabels(close_background=False), told if kind == "gad" else NoContext(), self.vocabulary, prefix
         )
 
     def index(self, label: int | str) -> int:
@@ -151,18 +151,12 @@ def test_the_stand_in_vocabulary_counts_as_the_golden_one(case: Case) -> None:
         assert len(split(window["text"])) == window["num_tokens_of_text"]
 
 
-def test_texts_are_the_published_ones_but_for_the_end_of_a_background_answer(case: Case) -> None:
-    unclosed = 0
+def test_texts_are_the_published_ones(case: Case) -> None:
     for window in case.golden["windows"]:
         expected = split(window["text"])
         if case.kind == "disc":
             expected.append("<cls>")  # the published code appends it as a vector
-        elif expected[-1] != END:
-            assert expected[-1] == " background"
-            expected.append(END)
-            unclosed += 1
         assert case.rendered(window)[0] == expected
-    assert (unclosed > 0) == (case.kind != "disc")
 
 
 LEARNING = [
@@ -174,20 +168,26 @@ LEARNING = [
 
 
 @pytest.mark.parametrize(("kind", "data"), LEARNING)
-def test_what_is_learned_where_is_the_published_but_for_the_end_of_a_background_answer(
-    shared: Path, kind: str, data: str
-) -> None:
+def test_what_is_learned_where_is_the_published(shared: Path, kind: str, data: str) -> None:
     case = Case(shared, kind, data, "train")
     for window in case.golden["windows"]:
-        expected = window["learn"]
-        if expected[-1]["target_token"] != END:
-            last = expected[-1]
-            assert last["target_token"] == " background"
-            closing = {"position": last["position"] + 1, "input_token": " background", "target_token": END}
-            expected = [*expected, closing]
-        assert case.rendered(window)[1] == expected
+        assert case.rendered(window)[1] == window["learn"]
         (text,) = window["learned_text"]
         assert "".join(token["target_token"] for token in window["learn"]) == text
+
+
+@pytest.mark.parametrize(("kind", "data"), LEARNING)
+def test_by_default_answers_to_background_are_closed_and_nothing_else_differs(
+    shared: Path, kind: str, data: str
+) -> None:
+    published, ours = (Case(shared, kind, data, "train") for _ in range(2))
+    ours.writer.close_background = True
+    unclosed = 0
+    for window in published.golden["windows"]:
+        expected = published.rendered(window)[0]
+        unclosed += expected[-1] == " background"
+        assert ours.rendered(window)[0] == ([*expected, END] if expected[-1] == " background" else expected)
+    assert unclosed > 0
 
 
 def test_labels_are_those_of_the_newest_frame(case: Case) -> None:

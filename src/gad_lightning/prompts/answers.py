@@ -28,7 +28,7 @@ class Answer(NamedTuple):
 
 
 class AnswerWriter:
-    r"""Writes labels and contexts as token ids, every answer closed by the end token.
+    r"""Writes labels and contexts as token ids, every answer closed by the end token (but see ``WordLabels``).
 
     Args:
         schema: classes, tasks and goals.
@@ -50,7 +50,7 @@ class AnswerWriter:
         prefix: str = "",
     ) -> None:
         self.schema = schema
-        self.context = context
+        self.context, self.close_background = context, labels.close_background
         self.vocabulary = vocabulary
         self.prefix = vocabulary.encode(prefix) if prefix else []
         self.comma = vocabulary.encode(",")
@@ -101,7 +101,11 @@ class AnswerWriter:
     def write(self, parts: Sequence[int | str], task: int, own: int = 0) -> Answer:
         """Join the parts of an answer, put the prefix before and the end token after it; no parts are no answer."""
         ids = self.join(parts, task, own)
-        return Answer([*self.prefix, *ids, self.vocabulary.end], len(self.prefix)) if ids else Answer(NO_ANSWER)
+        if not ids:
+            return Answer(NO_ANSWER)
+        background = self.schema.tasks[task].labels.background
+        closed = self.close_background or not own or background is None or list(parts) != [background]
+        return Answer([*self.prefix, *ids, *([self.vocabulary.end] if closed else [])], len(self.prefix))
 
     def join(self, parts: Sequence[int | str], task: int, own: int = 0) -> list[int]:
         """Token ids of the parts of an answer, commas between them.

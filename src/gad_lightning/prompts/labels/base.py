@@ -12,6 +12,9 @@ from gad_lightning.types import Vocabulary
 class LabelTokens(Part):
     """How the classes of a label set are written. A subclass gives :meth:`tokens`."""
 
+    close_background: bool = True
+    """Whether an answer that is the background alone is closed by the end token too."""
+
     @abstractmethod
     def tokens(self, names: Sequence[str], vocabulary: Vocabulary) -> list[list[int]]:
         """Token ids of every class, without an end token.
