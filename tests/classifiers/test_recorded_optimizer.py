@@ -15,7 +15,7 @@ from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.recorded_optimizer import RecordedOptimizer
 from gad_lightning.data.toy import ToyActions
-from gad_lightning.errors import CheckpointError
+from gad_lightning.errors import CheckpointError, SettingError
 from tests.backbones.folders import llama_folder
 from tests.classifiers.test_differences import runner, toy
 
@@ -92,3 +92,11 @@ def test_an_average_of_adapters_is_saved_without_the_base_and_resumed_to_the_bit
         assert torch.equal(one, other), name
     averaged = GADClassifier.load_from_checkpoint(tmp_path / "resumed" / "step=4.ckpt").trained_state()
     assert all(torch.equal(averaged[name], weight) for name, weight in resumed.trained_state().items())
+
+
+def test_an_average_of_quantized_weights_is_refused(tmp_path: Path) -> None:
+    base = llama_folder(tmp_path / "base", words=ToyActions().class_names)
+    data = toy()
+    model = GADClassifier(backbone=CausalLM(str(base), lora={"r": 4}, quantization="nf4"), schema=data.schema)
+    with pytest.raises(SettingError, match=r"EMAWeightAveraging.*\n.*backbone\.quantization"):
+        runner(callbacks=[EMAWeightAveraging(decay=0.5)]).fit(model, data)

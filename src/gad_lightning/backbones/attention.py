@@ -1,4 +1,11 @@
-"""Who sees whom: the only place that turns the rule into a mask."""
+"""Who sees whom: the one rule of the library, and the only place that turns it into a mask.
+
+A row of tokens has a trunk, the prompt and the frames of a stretch of video, and branches that hang off its frames. A
+branch is what is asked at one frame, its anchor: an opener such as [CLS], and in training the answer after it. The
+trunk never sees a branch, and branches never see one another, so one forward pass asks at every frame at once and gives
+what a pass of its own over each frame's window would start from. In ``window`` mode a row is the paper's: one trunk and
+one branch at its end, for which the rule is ordinary causal attention.
+"""
 
 from __future__ import annotations
 
@@ -12,50 +19,57 @@ PAD, PROMPT, FRAME, BRANCH = (int(kind) for kind in (Kind.PAD, Kind.PROMPT, Kind
 
 
 def sees(query: Places, key: Places, window: int) -> Tensor:
-    """Tell elementwise, for places that broadcast against one another, whether a query token sees a key.
+    """Tell for pairs of tokens whether the first one, the query, sees the second one, the key.
 
-    A token sees, within its sample and not after itself: the prompt, the frame tokens of the last ``window`` frames up
-    to its own frame (a branch stands at its anchor frame), and its own branch. Padding is seen by nobody and sees
-    nothing.
+    A token sees tokens of its own sample only, and none after itself. Of those it sees the whole prompt, the frames of
+    its window (the last ``window`` up to its own frame, or up to its branch's anchor), and its own branch. Padding sees
+    nothing and is seen by nobody.
 
     Args:
-        query: places of the asking tokens.
-        key: places of the tokens that may be seen.
-        window: frames that a query looks back on, itself counted.
+        query: where the tokens stand that look.
+        key: where the tokens stand that may be seen; of shapes that broadcast against the query's.
+        window: frames that a query looks back on, its own counted.
+
+    Returns:
+        bool, of the shape that both broadcast to.
     """
-    prompt = key.kind == PROMPT
-    in_window = (key.kind == FRAME) & (key.frame <= query.frame) & (key.frame > query.frame - window)
-    own_branch = (key.kind == BRANCH) & (key.branch == query.branch)
-    earlier = key.position <= query.position
-    same = (key.sample == query.sample) & (query.kind != PAD)
-    return same & earlier & (prompt | in_window | own_branch)
+    is_prompt = key.kind == PROMPT
+    is_in_window = (key.kind == FRAME) & (key.frame <= query.frame) & (key.frame > query.frame - window)
+    is_own_branch = (key.kind == BRANCH) & (key.branch == query.branch)
+    not_after = key.position <= query.position
+    same_sample = (key.sample == query.sample) & (query.kind != PAD)
+    return same_sample & not_after & (is_prompt | is_in_window | is_own_branch)
 
 
 def visible(query: Places, key: Places, window: int) -> Tensor:
-    """Tell which keys each query token sees; padding is given the first key: a softmax over nothing is not a number.
+    """Make the mask of the rule: which keys each query sees.
+
+    Padding is given the first key, as a softmax over nothing is not a number.
 
     Args:
-        query: places of the asking tokens, each (R, Tq).
-        key: places of the tokens that may be seen, each (R, Tk); earlier ones of a cache included.
+        query: places of the tokens that look, each (R, Tq).
+        key: places of the tokens that may be seen, each (R, Tk); with a cache, the earlier ones are among them.
         window: see :func:`sees`.
 
     Returns:
         (R, Tq, Tk) bool.
     """
-    seen = sees(Places(*(part[:, :, None] for part in query)), Places(*(part[:, None] for part in key)), window)
-    seen[:, :, 0] |= query.kind == PAD
-    return seen
+    rows = Places(*(part[:, :, None] for part in query))
+    columns = Places(*(part[:, None, :] for part in key))
+    mask = sees(rows, columns, window)
+    mask[:, :, 0] |= query.kind == PAD
+    return mask
 
 
 def is_plain(places: Places, window: int) -> bool:
-    """Tell whether the rule equals ordinary causal attention, so that no mask is needed.
+    """Tell whether the rule is ordinary causal attention here, so that no mask is needed.
 
-    That holds if every row is one sample whose positions run 0..n-1 with padding on the right and whose frames all fit
-    the window. Call it on the CPU: it waits for the answer.
+    It is if every row is one sample with padding on its right, positions count 0, 1, 2, ... and all frames fit the
+    window. Call it on the CPU: it waits for the answer.
     """
     column = torch.arange(places.kind.shape[1], device=places.kind.device)
-    padding = places.kind == PAD
-    counts_up = ((places.position == column) | padding).all()
-    one_sample = ((places.sample == places.sample[:, :1]) | padding).all()
-    right = (padding[:, 1:] >= padding[:, :-1]).all()
-    return bool(counts_up & one_sample & right & (places.frame < window).all())
+    is_padding = places.kind == PAD
+    counts_up = ((places.position == column) | is_padding).all()
+    one_sample = ((places.sample == places.sample[:, :1]) | is_padding).all()
+    padded_on_the_right = (is_padding[:, 1:] >= is_padding[:, :-1]).all()
+    return bool(counts_up & one_sample & padded_on_the_right & (places.frame < window).all())

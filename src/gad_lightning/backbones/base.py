@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -28,6 +29,7 @@ class Backbone(Part, nn.Module):
     """
 
     new_tokens: NewTokens
+    connector: nn.Module
     window: int
     attention: Literal["sdpa", "flex"] = "sdpa"
     language_model: str = ""  # folder of the language model, or its name on the hub; empty if it was made here
@@ -137,6 +139,19 @@ class Backbone(Part, nn.Module):
     def blocks(self) -> Sequence[nn.Module]:
         """Layers in their order, which can be spread over processes; none by default."""
         return ()
+
+    @property
+    def decoder(self) -> nn.Module | None:
+        """Layers between embedding and head as one module that is called as those of transformers; None if none is."""
+        return None
+
+    def adapter_names(self) -> dict[str, str]:
+        """Per trained LoRA weight, the name that peft saves it by; empty without LoRA."""
+        return {}
+
+    def save_adapter_config(self, folder: Path) -> None:
+        """Write peft's ``adapter_config.json``, where there is a LoRA."""
+        return
 
     def place(self, tokens: Tokens, packed: bool = False) -> Tokens:
         """Move tokens laid out on the CPU to this backbone's device, noting first whether they need a mask.

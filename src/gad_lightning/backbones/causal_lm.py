@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,10 @@ from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part, checked_part
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
+
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 class CausalLM(DecoderBackbone):
@@ -96,7 +100,7 @@ class CausalLM(DecoderBackbone):
         register()
         super().__setstate__(state)  # type: ignore[no-untyped-call]  # torch has no annotations there
 
-    def load(self, texts: Sequence[str]) -> tuple[Any, Any]:
+    def load(self, texts: Sequence[str]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """Load model and tokenizer; a subclass may make them otherwise, from all the ``texts`` they must know.
 
         Raises:
@@ -111,7 +115,7 @@ class CausalLM(DecoderBackbone):
         model.config._name_or_path = model.name_or_path = self.language_model
         return model, tokenizer
 
-    def check_model(self, model: Any) -> None:
+    def check_model(self, model: PreTrainedModel) -> None:
         """Refuse a loaded model that this backbone cannot use; this one takes all."""
 
     def fetch(self) -> Path | None:
@@ -158,7 +162,7 @@ class CausalLM(DecoderBackbone):
         return {"connector": (checked_part(self.connector, Connector, "backbone.connector"), 2)}
 
     @contextmanager
-    def original(self) -> Iterator[Any]:
+    def original(self) -> Iterator[PreTrainedModel]:
         """Give the pretrained model as it came, LoRA off and in evaluation mode, for as long as the block lasts.
 
         Raises:
@@ -198,7 +202,7 @@ class CausalLM(DecoderBackbone):
 
     def forward(self, tokens: Tokens, frames: Tensor, cache: KVCache | None = None, at: Tensor | None = None) -> Tensor:
         """States after the last norm: (R, T, H)."""
-        mask: Any = None
+        mask: Tensor | BlockMask | None = None
         positions, known = None, tokens.places
         if cache is not None:
             assert at is not None, "a cache needs to know where the new tokens go"
@@ -253,7 +257,9 @@ class CausalLM(DecoderBackbone):
         return {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
 
     def adapter_names(self) -> dict[str, str]:
-        """Per trained LoRA weight, the name that peft saves it by."""
+        """Per trained LoRA weight, the name that peft saves it by; empty without LoRA."""
+        if self.lora is None:
+            return {}
         return adapters.adapter_names(self.model, {f"model.{name}": w for name, w in self.model.named_parameters()})
 
     def save_adapter_config(self, folder: Path) -> None:

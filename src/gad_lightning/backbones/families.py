@@ -5,12 +5,15 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from gad_lightning.errors import SettingError
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
 
 
 class Family(ABC):
@@ -19,7 +22,7 @@ class Family(ABC):
     one_token: bool = False
 
     @abstractmethod
-    def check(self, config: Any) -> None:
+    def check(self, config: PretrainedConfig) -> None:
         """Refuse the variants whose pictures cannot be turned into features.
 
         Raises:
@@ -27,15 +30,15 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def tower(self, model: Any) -> nn.Module:
+    def tower(self, model: PreTrainedModel) -> nn.Module:
         """The vision tower with pictures in and features out, see :class:`Tower`."""
 
     @abstractmethod
-    def projector(self, model: Any) -> nn.Module:
+    def projector(self, model: PreTrainedModel) -> nn.Module:
         """What turns features into input vectors of the language model."""
 
     @abstractmethod
-    def width(self, config: Any) -> int:
+    def width(self, config: PretrainedConfig) -> int:
         """D of the features."""
 
     def project(self, projector: nn.Module, features: Tensor) -> Tensor:
@@ -74,7 +77,7 @@ class LlavaTower(Tower):
         config: of the whole model.
     """
 
-    def __init__(self, inner: nn.Module, config: Any) -> None:
+    def __init__(self, inner: nn.Module, config: PretrainedConfig) -> None:
         super().__init__(inner, config.vision_config.patch_size)
         chosen = config.vision_feature_layer
         self.layers = [chosen] if isinstance(chosen, int) else list(chosen)
@@ -89,7 +92,7 @@ class LlavaTower(Tower):
 class Llava(Family):
     """LLaVA 1.5 and OneVision. A picture is the whole frame: OneVision's tiles and its newline token are left out."""
 
-    def check(self, config: Any) -> None:
+    def check(self, config: PretrainedConfig) -> None:
         """Take CLIP and SigLIP towers."""
         kind = config.vision_config.model_type
         if kind not in ("clip_vision_model", "siglip_vision_model"):
@@ -98,16 +101,16 @@ class Llava(Family):
                 "take a LLaVA with a CLIP or SigLIP tower",
             )
 
-    def tower(self, model: Any) -> Tower:
+    def tower(self, model: PreTrainedModel) -> Tower:
         """Wrap the tower."""
         return LlavaTower(model.model.vision_tower, model.config)
 
-    def projector(self, model: Any) -> nn.Module:
+    def projector(self, model: PreTrainedModel) -> nn.Module:
         """Two linear layers."""
         found: nn.Module = model.model.multi_modal_projector
         return found
 
-    def width(self, config: Any) -> int:
+    def width(self, config: PretrainedConfig) -> int:
         """Width of the tower, times the layers read."""
         layers = config.vision_feature_layer
         return int(config.vision_config.hidden_size) * (1 if isinstance(layers, int) else len(layers))
@@ -121,7 +124,7 @@ class QwenTower(Tower):
         config: of the whole model.
     """
 
-    def __init__(self, inner: nn.Module, config: Any) -> None:
+    def __init__(self, inner: nn.Module, config: PretrainedConfig) -> None:
         vision = config.vision_config
         self.merge, self.patch, self.times = vision.spatial_merge_size, vision.patch_size, vision.temporal_patch_size
         super().__init__(inner, self.patch * self.merge)
@@ -150,7 +153,7 @@ class Qwen(Family):
 
     one_token = True
 
-    def check(self, config: Any) -> None:
+    def check(self, config: PretrainedConfig) -> None:
         """Take them all."""
         if config.model_type == "qwen3_vl":
             warnings.warn(
@@ -159,23 +162,23 @@ class Qwen(Family):
                 stacklevel=2,
             )
 
-    def tower(self, model: Any) -> Tower:
+    def tower(self, model: PreTrainedModel) -> Tower:
         """Wrap the tower."""
         return QwenTower(model.model.visual, model.config)
 
-    def projector(self, model: Any) -> nn.Module:
+    def projector(self, model: PreTrainedModel) -> nn.Module:
         """The merger."""
         found: nn.Module = model.model.visual.merger
         return found
 
-    def width(self, config: Any) -> int:
+    def width(self, config: PretrainedConfig) -> int:
         """Width of the tower, times the patches merged."""
         return int(config.vision_config.hidden_size) * int(config.vision_config.spatial_merge_size) ** 2
 
     def project(self, projector: nn.Module, features: Tensor) -> Tensor:
         """Let the merger normalize each patch and merge: (n, D) -> (n, H)."""
-        norm: Any = next(module for name, module in projector.named_children() if name in ("ln_q", "norm"))
-        mapped: Tensor = projector(features.reshape(-1, norm.weight.shape[0]))
+        norm = next(module for name, module in projector.named_children() if name in ("ln_q", "norm"))
+        mapped: Tensor = projector(features.reshape(-1, next(norm.parameters()).shape[0]))
         return mapped
 
 
@@ -188,7 +191,7 @@ FAMILIES: dict[str, Family] = {
 """By the model type of a config."""
 
 
-def family_of(config: Any) -> Family:
+def family_of(config: PretrainedConfig) -> Family:
     """Find the family of a model.
 
     Raises:

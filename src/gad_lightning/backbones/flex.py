@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,11 +10,14 @@ from torch import Tensor
 from gad_lightning.backbones.attention import PAD, visible
 from gad_lightning.types import IGNORED, Places, Tokens
 
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
+
 MULTIPLE = 128
 """Rows are padded to multiples of a block: each new width would compile the kernel again."""
 
 
-def flex_mask(places: Places, window: int) -> Any:
+def flex_mask(places: Places, window: int) -> BlockMask:
     """Block mask of tokens (R, T) that see one another.
 
     Blocks that are seen in part look into the dense mask: one byte a pair, where the rule would read ten places.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -60,7 +58,9 @@ class KVCache:
         known = Places(*(part[self.rows] for part in known))
         return known._replace(sample=places.sample.amax(1, keepdim=True).expand_as(known.kind))
 
-    def update(self, key_states: Tensor, value_states: Tensor, layer_idx: int, *unused: Any) -> tuple[Tensor, Tensor]:
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *unused: object
+    ) -> tuple[Tensor, Tensor]:
         """Write one layer's new keys and values, (r, heads, T, width) each, and return all (r, heads, S, width)."""
         for store, new in ((self.keys, key_states), (self.values, value_states)):
             if layer_idx not in store:

@@ -6,12 +6,17 @@ import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from gad_lightning.errors import SettingError
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from peft.tuners.lora import Linear as LoraLinear
+    from transformers import PreTrainedModel
 
 PAPER_LORA: dict[str, Any] = {"r": 128, "lora_alpha": 256, "lora_dropout": 0.05}
 """The paper's LoRA (section 4)."""
@@ -41,7 +46,7 @@ def check_lora(settings: dict[str, Any] | None) -> None:
         )
 
 
-def add_lora(model: Any, decoder: nn.Module, settings: dict[str, Any], on_head: bool) -> nn.Module:
+def add_lora(model: PreTrainedModel, decoder: nn.Module, settings: dict[str, Any], on_head: bool) -> nn.Module:
     """Put LoRA on every linear layer of the decoder, and on the language model's head if asked.
 
     A head tied to the input embedding stays so, and both are held once, until :func:`merge_lora`.
@@ -132,7 +137,7 @@ def follow_autocast(layers: Sequence[nn.Module], device_type: str) -> None:
             layer.cast_input_dtype_enabled = cast  # type: ignore[assignment]  # a module's attributes are tensors to it
 
 
-def some_logits(head: Any, states: Tensor, ids: Tensor) -> Tensor:
+def some_logits(head: LoraLinear, states: Tensor, ids: Tensor) -> Tensor:
     """Logits of a few tokens, of which alone the head's rows are read: LoRA on it or not.
 
     Args:
@@ -159,7 +164,7 @@ def some_logits(head: Any, states: Tensor, ids: Tensor) -> Tensor:
     return logits
 
 
-def adapter_names(model: Any, weights: Mapping[str, Tensor]) -> dict[str, str]:
+def adapter_names(model: PeftModel, weights: Mapping[str, Tensor]) -> dict[str, str]:
     """Find the names that peft saves LoRA weights by.
 
     Args:
@@ -176,7 +181,7 @@ def adapter_names(model: Any, weights: Mapping[str, Tensor]) -> dict[str, str]:
     return {name: name_at[weight.data_ptr()] for name, weight in weights.items() if weight.data_ptr() in name_at}
 
 
-def save_adapter_config(model: Any, folder: Path, base: str, revision: str | None) -> None:
+def save_adapter_config(model: PeftModel, folder: Path, base: str, revision: str | None) -> None:
     """Write ``adapter_config.json`` as peft reads it.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -17,6 +17,9 @@ from gad_lightning.backbones.quantization import Quantization
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
 from gad_lightning.schema import DataSchema
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class PretrainedConnector(Connector):
@@ -101,7 +104,7 @@ class MultimodalLM(CausalLM):
                 "encode with tokens=pooled",
             )
 
-    def check_model(self, model: Any) -> None:
+    def check_model(self, model: PreTrainedModel) -> None:
         """Refuse a model of no known family.
 
         Raises:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.connector import Connector, MLPConnector
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 SPARE = 64
 """Tokens kept free, for words to come."""
@@ -45,7 +48,7 @@ class TinyBackbone(CausalLM):
         self.shape = (hidden_size, num_layers, num_heads, max_positions)
         self.seed = seed
 
-    def load(self, texts: Sequence[str]) -> tuple[Any, Any]:
+    def load(self, texts: Sequence[str]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         """Make the model and its tokenizer."""
         from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -70,7 +73,7 @@ class TinyBackbone(CausalLM):
         return model, tokenizer
 
 
-def word_tokenizer(texts: Sequence[str]) -> Any:
+def word_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerBase:
     r"""Make a tokenizer whose tokens are the words and marks of ``texts``, in order of first use.
 
     Unknown words become one ``<unk>``; ``SPARE`` tokens are left for a user's own.

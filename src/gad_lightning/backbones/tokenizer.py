@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.errors import SettingError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class TokenizerVocabulary:
@@ -21,7 +24,7 @@ class TokenizerVocabulary:
         SettingError: if the tokenizer has no end token: an answer could not be closed.
     """
 
-    def __init__(self, tokenizer: Any, size: int, new_tokens: NewTokens) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, size: int, new_tokens: NewTokens) -> None:
         self.tokenizer = tokenizer
         self.size = size
         self.new_tokens = new_tokens

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from lightning import LightningModule
+from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.optim import Optimizer
@@ -45,8 +46,10 @@ class Optimized(LightningModule):
         """Optimize what is trained, with warm-up and schedule in steps.
 
         Raises:
-            SettingError: if the run has no end, by which the schedule is stretched.
+            SettingError: if the run has no end, by which the schedule is stretched, or quantized weights would be
+                averaged.
         """
+        self.check_average()
         self.steps = self.steps_of_run()
         optimizer = self.make_optimizer([weight for weight in self.parameters() if weight.requires_grad])
         if self.found_lr is not None:
@@ -56,6 +59,20 @@ class Optimized(LightningModule):
         check_settings(self.optimizer_made, type(optimizer).__name__)
         scheduler = LambdaLR(optimizer, self.rate_at)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def check_average(self) -> None:
+        """Refuse an average of weights that are whole numbers: it would round frozen ones away from what they are.
+
+        Raises:
+            SettingError: naming callback and setting.
+        """
+        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
+        names = [type(callback).__name__ for callback in callbacks if isinstance(callback, WeightAveraging)]
+        if names and not all(weight.is_floating_point() for weight in self.parameters()):
+            raise SettingError(
+                f"trainer.callbacks has {names[0]}, which would average quantized weights too, and round them.",
+                "leave it out, or set backbone.quantization to null",
+            )
 
     def steps_of_run(self) -> int:
         """Optimizer steps of the whole run.

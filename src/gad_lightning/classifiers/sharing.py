@@ -15,7 +15,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gad_lightning.atomic import make_folder
-from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.hub import snapshot, upload
 from gad_lightning.classifiers.checkpoint import KEY, TrainedWeights, read_checkpoint
 from gad_lightning.classifiers.digest import KEY as DIGEST
@@ -52,9 +51,8 @@ class Shareable(TrainedWeights):
         check_weights(state)
         with tempfile.TemporaryDirectory(dir=target, prefix=".part-") as part:
             written = Path(part)
-            names: dict[str, str] = {}
-            if isinstance(self.backbone, CausalLM) and self.backbone.lora is not None:
-                names = {f"backbone.{ours}": peft for ours, peft in self.backbone.adapter_names().items()}
+            names = {f"backbone.{ours}": peft for ours, peft in self.backbone.adapter_names().items()}
+            if names:
                 self.backbone.save_adapter_config(written)
                 save_file({peft: state[ours] for ours, peft in names.items()}, written / ADAPTER)
             save_file({ours: weight for ours, weight in state.items() if ours not in names}, written / WEIGHTS)

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from gad_lightning.atomic import atomic_write
-from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.errors import SettingError
@@ -38,6 +37,8 @@ class WholeWindow(nn.Module):
 
     before: Tensor
     between: Tensor
+    connector: nn.Module
+    decoder: nn.Module
     after: Tensor
     mean: Tensor
     std: Tensor
@@ -45,7 +46,7 @@ class WholeWindow(nn.Module):
     def __init__(self, classifier: Classifier, task: int = 0) -> None:
         super().__init__()
         backbone = classifier.backbone
-        if not isinstance(classifier, DiscriminativeClassifier) or not isinstance(backbone, CausalLM):
+        if not isinstance(classifier, DiscriminativeClassifier) or backbone.decoder is None:
             raise SettingError(
                 f"A {type(classifier).__name__} on a {type(backbone).__name__} cannot be exported: only a head at one "
                 "state of a language model of transformers is one function of the frames.",
