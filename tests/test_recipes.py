@@ -195,7 +195,7 @@ def check_method(classifier: Any, path: Path, recipe: Recipe) -> None:
         assert classifier.labels.close_background == (not online)
     if method == "gad":
         write = classifier.objectives[0]
-        assert (write.weight, write.answer_fraction) == (1.0, 1.0)
+        assert (write.weight, write.answered) == (1.0, 1.0)
         assert write.labels.close_background == (not online)
         assert isinstance(write.context, GoalContext) == (not online)
         previous = isinstance(write.context, PublishedPreviousAction)
