@@ -163,6 +163,16 @@ def test_the_page_of_errors_has_every_error_with_its_remedy() -> None:
     assert "The LoRA is merged into the weights." in text
 
 
+def test_the_errors_that_are_explained_exist() -> None:
+    messages = [error.message for error in errors.all_errors()]
+    text = (DOCS / "howto" / "troubleshooting.md").read_text(encoding="utf-8")
+    explained = re.findall(r"^\*\*(.+)\*\*\n: ", text, flags=re.MULTILINE)
+    assert len(explained) > 15
+    for heading in explained:
+        pattern = ".*".join(re.escape(part.strip()) for part in heading.split("..."))
+        assert any(re.search(pattern, message) for message in messages), heading
+
+
 def test_the_plan_of_the_house_has_every_room() -> None:
     text = house.page()
     for room in (path.parent.name for path in (ROOT / "src" / "gad_lightning").glob("*/__init__.py")):

@@ -14,13 +14,14 @@ from docs._ext.docstrings import Argument, arguments_of, cell, code, summary
 from gad_lightning.cli import RUNS, trainer
 from gad_lightning.cli.tools import find_tools
 
-SHOWN = ("seed_everything", "ckpt_path", "weights_only", "init_from", "config", "print_config")
-"""Options of a run that are not settings of the model, the data or the trainer."""
+ELSEWHERE = ("help", "model", "data", "trainer")
+"""Options that need no line here: every setting of model, data and trainer has a page."""
 MEANINGS = {
     "config": "the file of the run; a second one overrides the first, value by value",
     "print_config": "write the whole config, all defaults included, and stop",
     "seed_everything": "seed of everything that is drawn",
     "ckpt_path": "checkpoint to resume or to score: a path, or `last` for the last one of this run",
+    "verbose": "print the metrics",
     "weights_only": "Lightning's own; checkpoints are always read without running code",
 }
 
@@ -66,7 +67,7 @@ def run_section(name: str, line: str, parser: argparse.ArgumentParser) -> str:
     """One of Lightning's commands; its settings have a page of their own."""
     rows = []
     for action in parser._actions:
-        if action.dest in SHOWN:
+        if action.dest.split(".")[0] not in ELSEWHERE:
             meaning = MEANINGS.get(action.dest) or (action.help or "").split(" (default")[0]
             rows.append(f"| `{action.option_strings[-1]}` | {cell(meaning)} |")
     rows.append("| `--model. --data. --trainer.` | {doc}`every setting of a run <settings>` |")

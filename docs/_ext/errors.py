@@ -13,7 +13,6 @@ from docs._ext.api import ROOMS
 import gad_lightning
 
 PACKAGE = Path(gad_lightning.__file__).parent
-KINDS = ("MissingDataError", "DataError", "SettingError", "CheckpointError")
 HEADINGS = ROOMS | {"cli": "Command line", "tools": "Tools", "report": "Reports", "records": "Everywhere"}
 
 
@@ -38,13 +37,28 @@ def page() -> str:
     return "\n\n".join(texts) + "\n"
 
 
+def kinds() -> set[str]:
+    """Names of the error classes: those that are public, and what derives from them anywhere in the package."""
+    found = {"GadError"}
+    classes = [
+        node
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    for _ in range(3):  # as deep as they derive from one another
+        found |= {node.name for node in classes if {getattr(base, "id", "") for base in node.bases} & found}
+    return found
+
+
 def all_errors() -> Iterator[Raised]:
     """Every error in the package that states its message and remedy where it is raised."""
+    known = kinds()
     for path in sorted(PACKAGE.rglob("*.py")):
         first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         room = first if (PACKAGE / first).is_dir() else "records"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in known:
                 message, remedy = (text_of(argument) for argument in [*node.args, *2 * [ast.Constant("")]][:2])
                 if re.search(r"[a-z]{3}", re.sub("⟨.*?⟩", "", message)):  # others hand on what a package says
                     yield Raised(room, node.func.id, message, remedy)
@@ -101,4 +115,6 @@ beside it. The most frequent ones are explained in {{doc}}`/howto/troubleshootin
 - *SettingError*: a setting has a value that cannot work.
 - *CheckpointError*: a checkpoint is damaged, or belongs to another model, head or order of classes.
 
-In a program all four are `gad_lightning.GadError`, with `message` and `remedy`."""
+- *NotFiniteError*: a loss, gradient or weight became infinite or no number in training.
+
+In a program all of them are `gad_lightning.GadError`, with `message` and `remedy`."""
