@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from gad_lightning.classifiers.discriminative import DiscriminativeClassifier as DiscriminativeClassifier
     from gad_lightning.classifiers.gad import GADClassifier as GADClassifier
     from gad_lightning.classifiers.generative import GenerativeClassifier as GenerativeClassifier
-    from gad_lightning.classifiers.model_card import CardFacts as CardFacts
-    from gad_lightning.classifiers.model_card import class_results as class_results
     from gad_lightning.classifiers.predictions import PredictionWriter as PredictionWriter
+    from gad_lightning.classifiers.saving.model_card import CardFacts as CardFacts
+    from gad_lightning.classifiers.saving.model_card import class_results as class_results
     from gad_lightning.classifiers.schedule import PaperAdamW as PaperAdamW
     from gad_lightning.data.arrays import ArrayFrames as ArrayFrames
     from gad_lightning.data.base import ActionDataModule as ActionDataModule
@@ -146,7 +146,7 @@ NAMES_OF = {
     "classifiers.discriminative": ("DiscriminativeClassifier",),
     "classifiers.gad": ("GADClassifier",),
     "classifiers.generative": ("GenerativeClassifier",),
-    "classifiers.model_card": ("CardFacts", "class_results"),
+    "classifiers.saving.model_card": ("CardFacts", "class_results"),
     "classifiers.predictions": ("PredictionWriter",),
     "classifiers.schedule": ("PaperAdamW",),
     "data.arrays": ("ArrayFrames",),

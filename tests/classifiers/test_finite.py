@@ -15,7 +15,7 @@ from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import NotFiniteError, SettingError
 from gad_lightning.types import Batch, Loss
 from tests.classifiers.making import make
-from tests.classifiers.test_differences import runner, toy
+from tests.classifiers.saving.test_differences import runner, toy
 
 
 class Poisoned(DiscriminativeClassifier):

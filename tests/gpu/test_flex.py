@@ -11,7 +11,7 @@ import torch
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.training.distribution import average
-from tests.backbones.test_packing import uneven
+from tests.backbones.execution.test_packing import uneven
 from tests.classifiers.making import make, random_frames, schema
 from tests.gpu.card import DEVICE, KINDS, LORA, ON_GPU, same, shake, tiny
 

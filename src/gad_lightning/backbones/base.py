@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from gad_lightning.backbones.attention import is_plain
-from gad_lightning.backbones.flex import widen
-from gad_lightning.backbones.kv_cache import KVCache
-from gad_lightning.backbones.last_layer import feed_forward_at
+from gad_lightning.backbones.execution.flex import widen
+from gad_lightning.backbones.execution.kv_cache import KVCache
+from gad_lightning.backbones.execution.last_layer import feed_forward_at
+from gad_lightning.backbones.execution.packing import pack
 from gad_lightning.backbones.new_tokens import NewTokens
-from gad_lightning.backbones.packing import pack
 from gad_lightning.parts import Part
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary

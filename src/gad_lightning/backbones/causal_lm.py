@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from gad_lightning.backbones import lora as adapters
-from gad_lightning.backbones.blocks import dense_mask, register
 from gad_lightning.backbones.connector import Connector, MLPConnector
 from gad_lightning.backbones.decoder import compute_layers_again
 from gad_lightning.backbones.decoder_backbone import DecoderBackbone
+from gad_lightning.backbones.execution.blocks import dense_mask, register
+from gad_lightning.backbones.execution.flex import flex_mask
+from gad_lightning.backbones.execution.kv_cache import KVCache
 from gad_lightning.backbones.fingerprint import digest
-from gad_lightning.backbones.flex import flex_mask
 from gad_lightning.backbones.hub import commit_of, read_model, snapshot
-from gad_lightning.backbones.kv_cache import KVCache
 from gad_lightning.backbones.lora import PAPER_LORA
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.probe import try_out

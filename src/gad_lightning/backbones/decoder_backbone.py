@@ -9,7 +9,7 @@ from torch import nn
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.decoder import decoder_of, layers_of, span_of
-from gad_lightning.backbones.rotation import fix_rotation
+from gad_lightning.backbones.execution.rotation import fix_rotation
 
 if TYPE_CHECKING:
     from peft import PeftModel

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from gad_lightning.backbones.attention import BRANCH, FRAME, PAD, PROMPT
-from gad_lightning.backbones.blocks import dense_mask, use_blocks
 from gad_lightning.backbones.decoder import (
     CHOOSE,
     OwnLogits,
@@ -27,8 +26,9 @@ from gad_lightning.backbones.decoder import (
     layers_of,
     own_logits,
 )
-from gad_lightning.backbones.kv_cache import KVCache
-from gad_lightning.backbones.last_layer import feed_forward_at
+from gad_lightning.backbones.execution.blocks import dense_mask, use_blocks
+from gad_lightning.backbones.execution.kv_cache import KVCache
+from gad_lightning.backbones.execution.last_layer import feed_forward_at
 from gad_lightning.errors import SettingError
 from gad_lightning.types import Places
 

@@ -18,9 +18,9 @@ from gad_lightning.classifiers.detection import Detecting
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.exact_features import ExactFeatures
 from gad_lightning.classifiers.finite import FiniteTraining, check_settings
+from gad_lightning.classifiers.saving.sharing import Shareable
 from gad_lightning.classifiers.schedule import PaperAdamW, Then
 from gad_lightning.classifiers.sharded_blocks import ShardedBlocks
-from gad_lightning.classifiers.sharing import Shareable
 from gad_lightning.classifiers.standardization import Standardization
 from gad_lightning.classifiers.turns import Turns
 from gad_lightning.errors import SettingError

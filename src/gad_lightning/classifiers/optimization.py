@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from gad_lightning.classifiers.finite import check_settings
-from gad_lightning.classifiers.recorded_optimizer import Description, describe_optimizer
+from gad_lightning.classifiers.saving.recorded_optimizer import Description, describe_optimizer
 from gad_lightning.classifiers.schedule import Then, scale_at
 from gad_lightning.errors import SettingError
 

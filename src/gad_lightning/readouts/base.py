@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.kv_cache import KVCache
+from gad_lightning.backbones.execution.kv_cache import KVCache
 from gad_lightning.parts import Part
 from gad_lightning.prompts.answers import AnswerWriter
 from gad_lightning.prompts.prompt import Prompt

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.kv_cache import KVCache, as_slice
+from gad_lightning.backbones.execution.kv_cache import KVCache, as_slice
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.streaming.streams import ChunkStreams
 from gad_lightning.types import Kind, Tokens

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from gad_lightning import __version__
-from gad_lightning.classifiers.checkpoint import TrainedWeights
+from gad_lightning.classifiers.saving.checkpoint import TrainedWeights
 from gad_lightning.errors import SettingError
 from gad_lightning.escape import escape_code, escape_markdown
 from gad_lightning.schema import LabelSet

@@ -13,11 +13,11 @@ from torch import nn
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.gad import GADClassifier
-from gad_lightning.classifiers.recorded_optimizer import RecordedOptimizer
+from gad_lightning.classifiers.saving.recorded_optimizer import RecordedOptimizer
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import CheckpointError, SettingError
 from tests.backbones.folders import llama_folder
-from tests.classifiers.test_differences import runner, toy
+from tests.classifiers.saving.test_differences import runner, toy
 
 
 class Mine(torch.optim.SGD):
@@ -53,7 +53,7 @@ def test_a_loaded_classifier_goes_on_with_its_own_optimizer(through: str, tmp_pa
     ("described", "message"),
     [
         (
-            {"class_path": "tests.classifiers.test_recorded_optimizer.Mine", "groups": 1},
+            {"class_path": "tests.classifiers.saving.test_recorded_optimizer.Mine", "groups": 1},
             "which is not of torch, gad_lightning",
         ),
         ({"class_path": "torch.optim.sgd.SGD", "groups": 2}, "had 2 groups of weights"),

@@ -18,7 +18,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
-from gad_lightning.classifiers.model_card import CardFacts, model_card
+from gad_lightning.classifiers.saving.model_card import CardFacts, model_card
 from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
 from gad_lightning.heads.vocabulary import VocabularyHead
 from gad_lightning.prompts.labels.single_token import SingleTokenLabels

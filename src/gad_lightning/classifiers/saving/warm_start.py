@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gad_lightning.classifiers.checkpoint import TrainedWeights, content_of
-from gad_lightning.classifiers.digest import check_digest
+from gad_lightning.classifiers.saving.checkpoint import TrainedWeights, content_of
+from gad_lightning.classifiers.saving.digest import check_digest
 from gad_lightning.errors import CheckpointError
 from gad_lightning.rebuilding import rebuild
 from gad_lightning.schema import DataSchema
@@ -32,7 +32,7 @@ class WarmStart(NamedTuple):
 
 @torch.no_grad()
 def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: str, other_settings: bool) -> WarmStart:
-    """Copy what fits: see :meth:`~gad_lightning.classifiers.sharing.Shareable.init_from`.
+    """Copy what fits: see :meth:`~gad_lightning.classifiers.saving.sharing.Shareable.init_from`.
 
     Args:
         classifier: gets the weights.

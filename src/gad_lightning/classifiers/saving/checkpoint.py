@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.classifiers.differences import Difference, differences
-from gad_lightning.classifiers.digest import KEY as DIGEST
-from gad_lightning.classifiers.digest import check_digest, digest_of
 from gad_lightning.classifiers.finite import check_weights
 from gad_lightning.classifiers.optimization import Optimized
-from gad_lightning.classifiers.readable import check_readable, readable_part
-from gad_lightning.classifiers.recorded_optimizer import RecordedOptimizer
+from gad_lightning.classifiers.saving.differences import Difference, differences
+from gad_lightning.classifiers.saving.digest import KEY as DIGEST
+from gad_lightning.classifiers.saving.digest import check_digest, digest_of
+from gad_lightning.classifiers.saving.readable import check_readable, readable_part
+from gad_lightning.classifiers.saving.recorded_optimizer import RecordedOptimizer
 from gad_lightning.classifiers.standardization import Standardization
 from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import ALLOWED_PACKAGES, Part, current_names, describe, path_of

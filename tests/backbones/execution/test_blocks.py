@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from gad_lightning.backbones import blocks
-from gad_lightning.backbones.blocks import attend, blocks_of
+from gad_lightning.backbones.execution import blocks
+from gad_lightning.backbones.execution.blocks import attend, blocks_of
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task, Windows

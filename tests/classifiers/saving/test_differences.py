@@ -10,9 +10,9 @@ import pytest
 from lightning import Trainer
 
 from gad_lightning.backbones.causal_lm import CausalLM
-from gad_lightning.classifiers.differences import differences
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
+from gad_lightning.classifiers.saving.differences import differences
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import CheckpointError
 from gad_lightning.prompts.prompt import Prompt

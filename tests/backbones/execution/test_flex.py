@@ -9,10 +9,10 @@ import torch
 from torch.nn.attention.flex_attention import create_mask
 
 from gad_lightning.backbones.attention import visible
-from gad_lightning.backbones.flex import MULTIPLE, flex_mask, widen
+from gad_lightning.backbones.execution.flex import MULTIPLE, flex_mask, widen
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.types import Kind
-from tests.backbones.test_packing import uneven
+from tests.backbones.execution.test_packing import uneven
 from tests.classifiers.making import make, random_frames, schema
 
 COMPILES = pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")

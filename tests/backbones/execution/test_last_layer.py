@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gad_lightning.backbones.causal_lm import CausalLM
-from gad_lightning.backbones.last_layer import feed_forward_at
+from gad_lightning.backbones.execution.last_layer import feed_forward_at
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from tests.backbones.test_causal_lm import LORA, save_model
 from tests.classifiers.making import batch, make, random_frames, schema

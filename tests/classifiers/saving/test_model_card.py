@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
-from gad_lightning.classifiers.model_card import CardFacts, class_results, model_card
+from gad_lightning.classifiers.saving.model_card import CardFacts, class_results, model_card
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task
 from gad_lightning.types import Predictions
 from tests.classifiers.making import make

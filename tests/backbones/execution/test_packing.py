@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from gad_lightning.backbones import base, packing
-from gad_lightning.backbones.packing import pack
+from gad_lightning.backbones import base
+from gad_lightning.backbones.execution import packing
+from gad_lightning.backbones.execution.packing import pack
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier

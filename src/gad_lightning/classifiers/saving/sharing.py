@@ -16,12 +16,12 @@ from torch import Tensor
 
 from gad_lightning.atomic import make_folder
 from gad_lightning.backbones.hub import snapshot, upload
-from gad_lightning.classifiers.checkpoint import KEY, TrainedWeights, read_checkpoint
-from gad_lightning.classifiers.digest import KEY as DIGEST
-from gad_lightning.classifiers.digest import check_digest, digest_of
 from gad_lightning.classifiers.finite import check_weights
-from gad_lightning.classifiers.model_card import CardFacts, model_card
-from gad_lightning.classifiers.warm_start import WarmStart, warm_start
+from gad_lightning.classifiers.saving.checkpoint import KEY, TrainedWeights, read_checkpoint
+from gad_lightning.classifiers.saving.digest import KEY as DIGEST
+from gad_lightning.classifiers.saving.digest import check_digest, digest_of
+from gad_lightning.classifiers.saving.model_card import CardFacts, model_card
+from gad_lightning.classifiers.saving.warm_start import WarmStart, warm_start
 from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.redact import redact

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gad_lightning.backbones.kv_cache import KVCache
+from gad_lightning.backbones.execution.kv_cache import KVCache
 from gad_lightning.types import Kind, Places
 
 

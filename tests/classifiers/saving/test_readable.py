@@ -13,10 +13,10 @@ from lightning.pytorch.callbacks import Callback
 
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.gad import GADClassifier
-from gad_lightning.classifiers.readable import check_readable
+from gad_lightning.classifiers.saving.readable import check_readable
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import CheckpointError
-from tests.classifiers.test_differences import runner, toy
+from tests.classifiers.saving.test_differences import runner, toy
 
 
 class Keeps(Callback):

@@ -1,0 +1,1 @@
+"""How forward passes are made fast: blocks of the mask, packed rows, kept keys and values."""
