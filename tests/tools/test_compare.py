@@ -144,6 +144,12 @@ def test_variants_of_one_name_are_refused(home: Path, tmp_path: Path) -> None:
         main(["compare", f"a:{home}/GAD.yaml", f"a:{home}/Discriminative.yaml", f"--output={tmp_path}"])
 
 
+@pytest.mark.parametrize(("name", "value"), [("seeds", "0"), ("margin", "0"), ("jobs", "-1")])
+def test_a_setting_that_cannot_work_is_named_with_its_value(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=rf"{name} must be above 0, got {value}.\n.*--{name}"):
+        main(["compare", "any.yaml", f"--{name}={value}"])
+
+
 def test_a_missing_config_is_named() -> None:
     with pytest.raises(MissingDataError, match=r"There is no config nowhere.yaml"):
         main(["compare", "mine:nowhere.yaml"])

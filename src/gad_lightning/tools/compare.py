@@ -68,8 +68,7 @@ def main(
         SettingError: if a setting cannot work, or a config changed since its run.
         SystemExit: with status 1 if a run failed.
     """
-    if seeds < 1 or threads < 1 or resamples < 1 or (jobs or 1) < 1 or margin <= 0:
-        raise SettingError("seeds, jobs, threads, resamples and margin must be above 0.", "correct them")
+    _check_above_0(seeds=seeds, jobs=1 if jobs is None else jobs, threads=threads, resamples=resamples, margin=margin)
     variants = [Variant.parse(text) for text in configs]
     if smoke:
         variants = [variant._replace(overrides=(*variant.overrides, *SMOKE)) for variant in variants]
@@ -82,6 +81,19 @@ def main(
     print_safely((output / "table.md").read_text(encoding="utf-8"))
     if failed:
         raise SystemExit(1)
+
+
+def _check_above_0(**settings: float) -> None:
+    """Refuse settings that cannot work.
+
+    Raises:
+        SettingError: naming the first of them and its value.
+    """
+    for name, value in settings.items():
+        if not value > 0:
+            raise SettingError(
+                f"{name} must be above 0, got {value:g}.", f"set --{name} to {0.01 if name == 'margin' else 1} or more"
+            )
 
 
 def _runs_in(output: Path, variants: Sequence[Variant], seeds: Iterable[int]) -> list[Run]:

@@ -68,12 +68,11 @@ def main(
         progress: show a bar.
     """
     settings = Settings(fps, dtype, broken, batch_size, workers, patience, deinterlace)
-    if not (fps > 0 and batch_size > 0 and workers >= 0 and patience > 0):
-        raise SettingError(
-            f"fps, batch_size and patience must be above 0 and workers not below, got {fps:g}, {batch_size}, "
-            f"{patience:g} and {workers}.",
-            "correct the one that is not",
-        )
+    least = {"fps": 0, "batch_size": 0, "patience": 0, "workers": -1}
+    for name, value in (("fps", fps), ("batch_size", batch_size), ("patience", patience), ("workers", workers)):
+        if not value > least[name]:
+            bound = "0 or more" if name == "workers" else "above 0"
+            raise SettingError(f"{name} must be {bound}, got {value:g}.", f"set --{name} to a number {bound}")
     chosen = SmallEncoder() if encoder is None else encoder
     report = _on_devices(videos, output, chosen, settings, progress, accelerator, devices, read_part(part))
     _tell(report, output, built_in=encoder is None)

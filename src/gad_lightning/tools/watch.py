@@ -93,7 +93,7 @@ def _frames_of(min_seconds: float, fps: float) -> int:
 
 
 def _watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool) -> None:
-    """Label a source until it ends or is stopped, by Ctrl-C or a polite kill.
+    """Label a source until it ends or is stopped, by Ctrl-C or SIGTERM.
 
     Args:
         watcher: labels frames.
@@ -149,7 +149,7 @@ def _line_of(sighting: Sighting) -> dict[str, str | float | int | bool]:
 
 @contextmanager
 def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Let the first Ctrl-C or polite kill call ``stop``, so that no line is cut; a second one acts as ever."""
+    """Let the first Ctrl-C or SIGTERM call ``stop``, so that no line is cut; a second one acts as ever."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
