@@ -172,7 +172,7 @@ def _make(cls: type, /, *supplied: Any, **values: Any) -> Any:
         ) from error
 
 
-def check_packages(settings: object, allowed: Sequence[str], source: str) -> None:
+def check_packages(settings: object, allowed: Sequence[str], source: str, name: str = "") -> None:
     """Refuse settings that name a class of a package that is not allowed, before anything of it is imported.
 
     A parser imports what any text names in the place of a class, so every text that could name one counts.
@@ -181,19 +181,20 @@ def check_packages(settings: object, allowed: Sequence[str], source: str) -> Non
         settings: plain data.
         allowed: packages.
         source: what holds the settings.
+        name: that they stand under.
 
     Raises:
         SettingError: naming the first.
     """
     if isinstance(settings, Mapping):
-        for part in settings.values():
-            check_packages(part, allowed, source)
+        for key, part in settings.items():
+            check_packages(part, allowed, source, str(key))
     elif isinstance(settings, list):
         for part in settings:
-            check_packages(part, allowed, source)
+            check_packages(part, allowed, source, name)
     elif isinstance(settings, str) and re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", settings):
         package = settings.partition(".")[0]
-        if package not in allowed and find_spec(package) is not None:
+        if package not in allowed and (name == "class_path" or find_spec(package) is not None):
             raise SettingError(
                 f"{source} names {settings}, and only {', '.join(allowed)} may be imported: importing runs code.",
                 f"if you trust it, pass --allowed=[{package}]",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -11,6 +10,7 @@ from io import TextIOWrapper
 from gad_lightning import __version__
 from gad_lightning.cli.guards import plain_errors, quiet
 from gad_lightning.cli.tools import find_tools, run_tool
+from gad_lightning.cli.working_folder import leave_working_folder
 from gad_lightning.errors import GadError
 from gad_lightning.escape import escape_lines
 
@@ -81,9 +81,9 @@ def overview() -> str:
 def run() -> None:
     """Entry point of the ``gad-lightning`` script: an error a user can put right is one message, no traceback.
 
-    Classes in the folder it is started in are found, after those installed, as ``python -m gad_lightning`` finds them.
+    Of the folder it is started in, only classes that the command or its config names are found, after those installed.
     """
-    sys.path.append(os.getcwd())
+    leave_working_folder(sys.argv[1:])
     try:
         main()
     except GadError as error:

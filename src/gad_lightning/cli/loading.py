@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 from yaml import CollectionNode, Node, SafeLoader, YAMLError, compose
 
+from gad_lightning.cli.working_folder import name_classes
 from gad_lightning.environment import note
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import current_names
@@ -46,6 +47,7 @@ def load(text: str) -> Any:
             stands for too many values.
     """
     value = load_text(text)
+    name_classes(text)
     if isinstance(value, dict | list) and "${" in text and not _as_written.get():
         try:
             resolved = OmegaConf.to_object(OmegaConf.create(value))
