@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import signal
 from pathlib import Path
@@ -148,3 +149,11 @@ def test_checkpoints_of_an_older_and_longer_run_are_left_alone_and_new_ones_outl
     train(Run(tmp_path, steps=3, callbacks=(Interruption(every_seconds=None, every_steps=1),)))
     names = sorted(path.name for path in folder.iterdir())
     assert names == [f"last-{step:08d}.ckpt" for step in (1, 2, 5000, 5600)]
+
+
+def test_signals_that_a_system_does_not_have_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM")
+    windows = enum.IntEnum("Signals", {name: int(getattr(signal, name)) for name in names})
+    monkeypatch.setattr(signal, "Signals", windows)
+    assert [number.name for number in Interruption().signals] == ["SIGTERM", "SIGINT"]
+    assert Interruption(signals=["SIGUSR2"]).signals == []

@@ -31,9 +31,11 @@ from gad_lightning.redact import redact
 from gad_lightning.results.run_folder import BEST, CONFIG, FINAL, PREDICTIONS
 from gad_lightning.results.standard import monitored
 from gad_lightning.training.checkpoint_files import WholeCheckpointIO
-from gad_lightning.training.interruption import Interruption
+from gad_lightning.training.interruption import TRY_AGAIN, Interruption
 
 DEFAULTS = {"default_root_dir": "runs", "use_distributed_sampler": False, "log_every_n_steps": 10}
+LOST_WORKER = "DataLoader worker (pid"
+WORKER_REMEDY = "lower data.num_workers or data.batch_size, and go on with --ckpt_path=last"
 TRAINER_REMEDY = "change the settings under `trainer`"
 SPECIAL_CHECKPOINTS = ("hpc", "registry")
 """Words that Lightning understands in place of a path."""
@@ -64,6 +66,11 @@ def run_trainer(args: Sequence[str]) -> None:
         )
     except MisconfigurationException as error:
         raise SettingError(f"{error}", TRAINER_REMEDY) from error
+    except RuntimeError as error:
+        if LOST_WORKER not in str(error):
+            raise
+        sys.stderr.write(f"{str(error).splitlines()[0]}\nThe machine may have run out of memory: {WORKER_REMEDY}\n")
+        raise SystemExit(TRY_AGAIN) from error
 
 
 class Parser(LightningArgumentParser):

@@ -17,12 +17,20 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_info
 
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import GadError, SettingError
 from gad_lightning.training.checkpoint_reading import run_of
 from gad_lightning.training.requeue import requeue, slurm_job
 
 TRY_AGAIN = 75
 """Exit status of a run that was told to stop and can go on: EX_TEMPFAIL of sysexits.h."""
+
+
+INTERRUPTED = 130
+"""Exit status of a run that Ctrl-C has stopped."""
+SIGNALS = ("SIGUSR1", "SIGTERM", "SIGINT", "SIGHUP")
+"""From a cluster, from ``kill``, from Ctrl-C, and from a terminal that is closed."""
+KNOWN = (*SIGNALS, "SIGUSR2", "SIGALRM", "SIGQUIT", "SIGXCPU", "SIGBREAK", "SIGABRT", "SIGPWR", "SIGVTALRM")
+"""Names that some systems have and others do not."""
 
 
 class Stopped(SystemExit):
@@ -34,7 +42,7 @@ class Stopped(SystemExit):
     """
 
     def __init__(self, checkpoint: Path, number: int) -> None:
-        super().__init__(TRY_AGAIN)
+        super().__init__(INTERRUPTED if number == signal.SIGINT else TRY_AGAIN)
         self.checkpoint = checkpoint
         self.number = number
 
@@ -46,6 +54,10 @@ class Interruption(Callback):
     all processes agree on it, save, and end with exit status 75; under SLURM the first one asks for the job to be
     queued again. What is logged of a step is logged before it is saved. ``--ckpt_path last`` then goes on.
 
+    Ctrl-C does the same, with exit status 130; a second one stops at once. So does a terminal that is closed, unless the
+    run was started with ``nohup``, and the loss of a process that loads data. On one process, an error while data is
+    loaded leaves a checkpoint too.
+
     Lightning's own SLURM handler is turned off: it saves from inside the signal, where it can hang or store half a
     step.
 
@@ -54,7 +66,7 @@ class Interruption(Callback):
         every_steps: optimizer steps between checkpoints; None for none but those by time.
         keep: newest checkpoints of this kind that are left in the folder, at least 1; with 2, one that is damaged later
             has one before it.
-        signals: names of the signals that tell the run to stop.
+        signals: names of the signals that tell the run to stop; those that the system does not have are left out.
         folder: where they are written; by default that of the run's checkpoints.
 
     Raises:
@@ -66,10 +78,11 @@ class Interruption(Callback):
         every_seconds: float | None = 600.0,
         every_steps: int | None = None,
         keep: int = 2,
-        signals: Sequence[str] = ("SIGUSR1", "SIGTERM"),
+        signals: Sequence[str] = SIGNALS,
         folder: Path | None = None,
     ) -> None:
-        unknown = [name for name in signals if name not in signal.Signals.__members__]
+        here = signal.Signals.__members__
+        unknown = [name for name in signals if name not in here and name not in KNOWN]
         if unknown:
             raise SettingError(f"There is no signal {unknown[0]!r} here.", "name signals as SIGUSR1 or SIGTERM")
         for name, value in (("every_seconds", every_seconds), ("every_steps", every_steps), ("keep", keep)):
@@ -78,13 +91,16 @@ class Interruption(Callback):
         self.every_seconds = every_seconds
         self.every_steps = every_steps
         self.keep = keep
-        self.signals = [signal.Signals[name] for name in signals]
+        self.signals = [here[name] for name in signals if name in here]
+        self.child = here.get("SIGCHLD")
         self.folder = folder
         self.received = 0
         self.active = False
         self.before: dict[int, Any] = {}
         self.saved_step, self.saved_time = -1, time.monotonic()
         self._written: set[Path] = set()
+        self._within_step = False
+        self._terminals: list[int] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the signals, and turn off Lightning's own requeuing."""
@@ -94,23 +110,64 @@ class Interruption(Callback):
         if isinstance(environment, SLURMEnvironment):
             environment.auto_requeue = False
         self.received, self.active = 0, True
+        self._terminals = [number for number in (1, 2) if os.isatty(number)]
         self.take_signals()
 
     def take_signals(self) -> None:
-        """Make this callback the only handler; Python lets the main thread alone do that."""
-        if threading.current_thread() is threading.main_thread():
-            for number in self.signals:
-                handler = signal.signal(number, self.note)
-                if handler != self.note:
-                    self.before.setdefault(number, handler)
+        """Make this callback the only handler; Python lets the main thread alone do that.
+
+        What is ignored when the run begins stays so: ``nohup`` ignores the closing of the terminal, a shell Ctrl-C for
+        what it runs in the background.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in self.signals:
+            if number.name in ("SIGINT", "SIGHUP") and signal.getsignal(number) == signal.SIG_IGN:
+                continue
+            handler = signal.signal(number, self.note)
+            if handler != self.note:
+                self.before.setdefault(number, handler)
+        if self.child is not None and callable(signal.getsignal(self.child)):
+            handler = signal.signal(self.child, self.note_child)
+            if handler != self.note_child:  # torch's, which raises where a process that loads data was killed
+                self.before[self.child] = handler
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """Set the flag; once the fit is over, give the signal to whom it belonged before."""
-        if self.active:
-            self.received = number
+        if not self.active:
+            signal.signal(number, self.before.get(number) or signal.SIG_DFL)
+            os.kill(os.getpid(), number)
             return
-        signal.signal(number, self.before.get(number) or signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+        again = self.received == number
+        self.received = number
+        if number == signal.SIGINT and again:
+            raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            os.write(2, b"\nStopping after this step, with a checkpoint. Ctrl-C again stops at once.\n")
+        elif number not in (signal.SIGTERM, signal.Signals.__members__.get("SIGUSR1")):
+            self._leave_terminal()
+
+    def _leave_terminal(self) -> None:
+        """Write nothing to terminals any more: one that is closed gives errors instead."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        for number in self._terminals:
+            os.dup2(null, number)
+        os.close(null)
+
+    def note_child(self, number: int, frame: FrameType | None) -> None:
+        """Set the flag where a process that loads data was killed, so that the step is finished first.
+
+        Raises:
+            RuntimeError: torch's own, once the fit is over.
+        """
+        before = self.before.get(number)
+        try:
+            if callable(before):
+                before(number, frame)
+        except RuntimeError:
+            if not self.active:
+                raise
+            self.received = number
 
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the signals again: Lightning took them when the run began."""
@@ -123,8 +180,16 @@ class Interruption(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Save if it is time, and stop if told to; all that belongs to the step before is done and logged."""
+        self.take_signals()  # torch takes SIGCHLD with the first process that loads data
         if batch_idx % trainer.accumulate_grad_batches == 0:
             self.save_if_due(trainer, self.is_time(trainer))
+        self._within_step = True
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note that the step is done."""
+        self._within_step = False
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop before a validation if told to, and find out how many batches all processes have of it."""
@@ -170,6 +235,8 @@ class Interruption(Callback):
             return
         rank_zero_info(f"Told to stop: {checkpoint} is written, to go on from.")
         job = slurm_job()
+        if self.received == signal.SIGINT:
+            job = None  # a person has stopped it
         if job is not None and trainer.is_global_zero:
             requeue(job)
         trainer.strategy.barrier()  # srun may end the first process when another has left
@@ -205,8 +272,21 @@ class Interruption(Callback):
         return Path(given or Path(trainer.default_root_dir) / "checkpoints")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Leave the signals to others."""
-        self.active = False
+        """Keep the last step, if data could not be loaded for the next; leave the signals to others.
+
+        Raises:
+            Stopped: if the run was told to stop besides, or a process that loads data is lost.
+        """
+        lost = isinstance(exception, Exception) and not isinstance(exception, GadError)
+        at_rest = self.active and not self._within_step and not trainer.sanity_checking and trainer.world_size == 1
+        try:
+            if lost and at_rest and trainer.global_step > max(self.saved_step, 0):
+                checkpoint = self.save(trainer)
+                rank_zero_info(f"{exception!r}. The last step is kept in {checkpoint}, to go on from.")
+                if self.received:
+                    raise Stopped(checkpoint, self.received) from exception
+        finally:
+            self.active = False
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Leave the signals to others."""
