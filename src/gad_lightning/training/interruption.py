@@ -54,8 +54,8 @@ class Interruption(Callback):
     all processes agree on it, save, and end with exit status 75; under SLURM the first one asks for the job to be
     queued again. What is logged of a step is logged before it is saved. ``--ckpt_path last`` then goes on.
 
-    Ctrl-C does the same, with exit status 130; a second one stops at once. So does a closed terminal, unless the run was
-    started with ``nohup``, and the loss of a process that loads data. On one process, an error while data is loaded
+    Ctrl-C does the same, with exit status 130; a second one stops at once. So does a closed terminal, unless the run
+    was started with ``nohup``, and the loss of a process that loads data. On one process, an error while data is loaded
     leaves a checkpoint too.
 
     Lightning's own SLURM handler is turned off: it saves from inside the signal, where it can hang or store half a
