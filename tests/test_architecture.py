@@ -253,4 +253,5 @@ def test_the_numbers_of_the_house_are_kept() -> None:
     spec.loader.exec_module(script)
     found = script.count()
     assert found.circles == []
+    assert found.crowded == []
     assert found.mirrored_share >= 0.65, found.unmirrored
