@@ -35,6 +35,7 @@ FLOORS = [
         "redact",
         "environment",
         "escape",
+        "turns",
     },
     {"video"},
     {"prompts", "backbones", "heads", "losses", "metrics", "data", "pictures"},

@@ -16,13 +16,11 @@ from torch.optim import Optimizer
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.detection import Detecting
 from gad_lightning.classifiers.evaluation import Evaluation
-from gad_lightning.classifiers.exact_features import ExactFeatures
 from gad_lightning.classifiers.finite import FiniteTraining, check_settings
 from gad_lightning.classifiers.saving.sharing import Shareable
 from gad_lightning.classifiers.schedule import PaperAdamW, Then
 from gad_lightning.classifiers.sharded_blocks import ShardedBlocks
-from gad_lightning.classifiers.standardization import Standardization
-from gad_lightning.classifiers.turns import Turns
+from gad_lightning.classifiers.standardization import ExactFeatures, Standardization
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
 from gad_lightning.prompts.layout import Branches, Text
@@ -32,6 +30,7 @@ from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
 from gad_lightning.training.distribution import average
 from gad_lightning.training.exact_resume import ExactResume
 from gad_lightning.training.run_folder import RunFolder
+from gad_lightning.turns import Turns
 from gad_lightning.types import Batch, Loss, Predictions, Tokens
 
 

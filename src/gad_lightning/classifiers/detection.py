@@ -12,7 +12,6 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from gad_lightning.classifiers.turns import Turns
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.plans import Chunks, EveryQuery
@@ -21,6 +20,7 @@ from gad_lightning.data.sampling import BatchKey
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.schema import DataSchema, FeatureSpec, Windows
 from gad_lightning.segments import cut_each
+from gad_lightning.turns import Turns
 from gad_lightning.types import Batch, Predictions, chosen_classes, joined_names
 from gad_lightning.video.damage import Broken
 from gad_lightning.video.encoders import Encoder, SmallEncoder

@@ -1,14 +1,17 @@
-"""Features with zero mean and unit spread."""
+"""Features with zero mean and unit spread, computed before anything is rounded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
+from lightning import LightningModule
 from torch import Tensor, nn
 
 from gad_lightning.schema import FeatureSpec
+
+Data = TypeVar("Data")
 
 
 class Standardization(nn.Module):
@@ -54,3 +57,24 @@ class Standardization(nn.Module):
             if moved is not None:
                 self._buffers[name] = buffer.to(moved.device, torch.promote_types(moved.dtype, torch.float32))
         return self
+
+
+class ExactFeatures(LightningModule):
+    """Mixin of the classifiers: with ``precision: bf16-true`` and the like, Lightning rounds batches to that precision.
+
+    That would come before features are standardized, and would leave nothing of features with a large offset.
+    """
+
+    def setup(self, stage: str) -> None:
+        """Take batches as they are for the run that begins."""
+        plugin = self.trainer.precision_plugin
+        plugin.convert_input = _as_it_is  # type: ignore[method-assign]  # for this run, whichever plugin it has
+
+    def teardown(self, stage: str) -> None:
+        """Give the plugin back as it was."""
+        vars(self.trainer.precision_plugin).pop("convert_input", None)
+
+
+def _as_it_is(data: Data) -> Data:
+    """Return a batch unchanged."""
+    return data

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
-from gad_lightning.classifiers.turns import Turns
 from gad_lightning.errors import DataError
 from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.turns import Turns
 from tests.classifiers.making import WIDTH, make, schema
 
 VIDEOS = [np.random.default_rng(number).normal(size=(60, WIDTH)).astype("float32") for number in range(4)]
