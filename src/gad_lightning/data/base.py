@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from gad_lightning.data.checks import check_choice, check_labels, check_same_kind, check_settings, distinct
 from gad_lightning.data.dataset import WindowDataset
+from gad_lightning.data.fingerprints import fingerprints, warn_of_changes
 from gad_lightning.data.loader import LateLoader, outlive_signals
 from gad_lightning.data.plans import Chunks, EveryQuery, Plans, PublishedWindows, StridedQueries
 from gad_lightning.data.records import Queries, VideoRecord, timeline
@@ -57,9 +58,8 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         seed: of order and offsets in training, with the epoch.
         val_fraction: fraction of the training videos held out for validation, by whole groups, if there is no
             ``val`` split.
-        standardize: put mean and spread of the training features into the schema, of each feature by itself. A constant
-            feature is not scaled, one of two values becomes 0 and 1, and one that is zero in at least half of the
-            values keeps its zeros and is divided by the root mean square of the others: a one-hot one stays as it is.
+        standardize: put mean and spread of each training feature into the schema. A constant one is not scaled, one of
+            two values becomes 0 and 1, and one of mostly zeros keeps these and is divided by the size of its others.
         predict_split: videos that ``predict`` runs on.
     """
 
@@ -125,10 +125,8 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         names = check_names(self.class_names, "class_names")
         background, ignored = (names.index(name) if name in names else None for name in (self.background, self.ignored))
         if self.multi_label and (joined := next((name for name in names if SEPARATOR in name), None)) is not None:
-            raise DataError(
-                f"The class {joined!r} has a {SEPARATOR!r}, which stands between several labels of a frame.",
-                "rename it, or leave data.multi_label out",
-            )
+            text = f"The class {joined!r} has a {SEPARATOR!r}, which stands between several labels of a frame."
+            raise DataError(text, "rename it, or leave data.multi_label out")
         return (Task("action", LabelSet(names, background, ignored, self.multi_label)),)
 
     @cached_property
@@ -260,10 +258,9 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         return self._loader(self.dataset(self.predict_split), self.eval_batch_size)
 
     def _loader(self, dataset: WindowDataset, batch_size: int) -> DataLoader[Batch]:
-        processes, rank, repeated = 1, 0, False
-        if self.trainer is not None:
-            processes, rank = self.trainer.world_size, self.trainer.global_rank
-            repeated = self.trainer.overfit_batches > 0  # type: ignore[attr-defined]  # set, but not declared
+        trainer = self.trainer
+        processes, rank = (1, 0) if trainer is None else (trainer.world_size, trainer.global_rank)
+        repeated = trainer is not None and trainer.overfit_batches > 0  # type: ignore[attr-defined]  # not declared
         return LateLoader(
             dataset,
             batch_size=None,  # a key of the sampler names a whole batch
@@ -276,12 +273,18 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
             pin_memory=torch.cuda.is_available(),
         )
 
+    @cached_property
+    def fingerprints(self) -> dict[str, list[str]]:
+        """Of labels and features of every video for training and validation, by name."""
+        return fingerprints([*self.videos("train"), *self.videos("val")])
+
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps of the data: the groups held out for validation."""
-        return {"held_out": self.held_out}
+        """What a checkpoint keeps of the data: the groups held out for validation, and fingerprints of the videos."""
+        return {"held_out": self.held_out, "videos": self.fingerprints}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Warn if the checkpoint's run was validated on other videos: some may have been trained on."""
+        """Warn if the checkpoint's run had other labels or features, or was validated on other videos."""
+        warn_of_changes(state_dict.get("videos", self.fingerprints), self.fingerprints)
         held_out = state_dict.get("held_out", self.held_out)
         if held_out != self.held_out:
             warnings.warn(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -102,8 +102,21 @@ class FeatureStore:
                 self._encode([video for name, video in missing.items() if name not in here])
             here = _by_name(self.cache, READERS)
         paths = {name: here[name][0] for name in names}
+        self._tell_newer(paths)
         self._tell_incomplete(paths.values())
         return paths
+
+    def _tell_newer(self, paths: Mapping[str, Path]) -> None:
+        """Warn of videos that were changed after their features were made."""
+        videos = _by_name(self.root / "videos", VIDEO_ENDINGS)
+        made = {name: path.stat().st_mtime for name, path in paths.items()}
+        newer = [name for name in made for video in videos.get(name, ()) if video.stat().st_mtime > made[name]]
+        if newer:
+            warnings.warn(
+                f"{len(newer)} videos are newer than their features, first {newer[0]!r}: if they show something else "
+                f"now, delete {paths[newer[0]]} and the like, and they are encoded again.",
+                stacklevel=4,
+            )
 
     def _tell_incomplete(self, paths: Iterable[Path]) -> None:
         """Warn of videos that were encoded in part, and of features with another time 0.
