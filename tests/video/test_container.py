@@ -9,7 +9,7 @@ import pytest
 
 from gad_lightning.errors import DataError
 from gad_lightning.video.container import open_video, probe
-from gad_lightning.video.decode import read_frames
+from gad_lightning.video.decode import VideoFile, read_frames
 from tests.video.clips import write_clip
 
 PLAYLISTS = {
@@ -63,3 +63,15 @@ def test_a_file_without_pictures_is_refused(tmp_path: Path) -> None:
         container.mux(stream.encode(frame))
     with pytest.raises(DataError, match=r"sound.mkv has no video stream"):
         probe(path)
+
+
+@pytest.mark.parametrize("ending", ["flv", "mkv", "mp4", "ts"])
+def test_recordings_that_are_joined_and_not_read_are_told(tmp_path: Path, ending: str) -> None:
+    part = write_clip(tmp_path / f"part.{ending}", [index / 10 for index in range(29)], bf="0")
+    joined = tmp_path / f"joined.{ending}"
+    joined.write_bytes(3 * part.read_bytes())
+    for path, is_joined in ((part, False), (joined, ending != "ts")):
+        file = VideoFile(path, fps=10)
+        assert len(list(file)) >= 29
+        assert file.report is not None
+        assert ("holds another recording behind" in (file.report.problem or "")) == is_joined

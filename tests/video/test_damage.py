@@ -121,6 +121,22 @@ def test_a_placeholder_of_a_left_out_picture_is_passed_over(tmp_path: Path, code
     assert problem_of(file) is None
 
 
+def test_user_data_of_mpeg4_loses_no_picture(tmp_path: Path) -> None:
+    whole = write_at_rate(tmp_path / "whole.mp4", "mpeg4", g="10", bf="0", q="2")
+
+    def insert(number: int, packet: Packet[VideoStream]) -> list[Packet[VideoStream]]:
+        assert packet.pts is not None
+        extra = av.Packet(b"\0\0\1\xb2made by a camera")
+        extra.pts = extra.dts = packet.pts
+        extra.time_base = packet.time_base
+        packet.pts = packet.dts = packet.pts + (number >= 15) * round(1 / 25 / packet.time_base)
+        return [extra, packet] if number == 15 else [packet]
+
+    file = VideoFile(remux(whole, tmp_path / "more.mp4", insert))
+    assert numbers(file) == list(range(29))
+    assert problem_of(file) is None
+
+
 def test_a_cut_file_gives_the_frames_that_the_decoder_holds(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     with av.open(str(path), "w", container_options={"movflags": "faststart"}) as container:

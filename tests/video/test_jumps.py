@@ -49,11 +49,11 @@ def test_a_recording_joined_to_one_with_a_much_later_clock_runs_on(tmp_path: Pat
         assert "has a clock that jumps" in note_of(file)
 
 
-@pytest.mark.parametrize("ahead", [600, 5, 50_000])
+@pytest.mark.parametrize("ahead", [600, 5, 1.2, 50_000])
 @pytest.mark.parametrize("ending", ["ts", "mkv"])
 @pytest.mark.parametrize("strays", [{12}, {12, 13}, {5, 12, 20}])
 def test_single_times_that_are_off_are_put_between_their_neighbors(
-    tmp_path: Path, ending: str, ahead: int, strays: set[int]
+    tmp_path: Path, ending: str, ahead: float, strays: set[int]
 ) -> None:
     whole = write_clip(tmp_path / "whole.ts", [1000 + time for time in TENTHS], bf="0")
 

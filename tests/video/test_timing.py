@@ -139,6 +139,29 @@ def test_shuffled_times_are_sorted_and_pictures_stay(tmp_path: Path) -> None:
     assert [frame.seconds for frame in frames] == sorted(frame.seconds for frame in frames)
 
 
+def test_times_that_asf_stores_in_the_decoders_order_are_sorted(tmp_path: Path) -> None:
+    path = write_at_rate(tmp_path / "clip.asf", "libx264", bf="3", **{"x264-params": "b-adapt=0"})
+    assert numbers(list(read_frames(path, fps=25))) == list(range(29))
+
+
+def test_the_silent_start_of_sound_adds_no_row_to_matroska(tmp_path: Path) -> None:
+    path = write_with_sound(tmp_path / "late.mkv", [2 + index / 10 for index in range(20)], seconds=4)
+    frames = list(read_frames(path, fps=10))
+    assert len(frames) == 40
+    assert numbers(frames[-2:]) == [18, 19]
+
+
+def test_a_rate_that_nobody_states_is_told(tmp_path: Path) -> None:
+    for ending, codec, told in (
+        ("mjpeg", "mjpeg", "states no rate; 25 pictures a second are taken"),
+        ("m2v", "mpeg2video", None),
+    ):
+        file = VideoFile(write_at_rate(tmp_path / f"bare.{ending}", codec, strict="unofficial"), fps=25)
+        assert len(list(file)) == 29
+        assert file.report is not None
+        assert file.report.note == told
+
+
 def test_at_times_is_lazy_and_shows_the_last_item_long_enough() -> None:
     assert [item for _, item in at_times([(0.0, "a"), (1.0, "b")], fps=2)] == ["a", "a", "b", "b"]
     assert next(at_times(((float(n), n) for n in range(10**9)), fps=1)) == (0.0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,6 +22,9 @@ CONTAINERS = (
     *("mxf", "nut", "obu", "ogg", "rm", "yuv4mpegpipe"),
 )
 """Formats that hold their pictures themselves: no playlists (HLS, DASH, concat, SDP ...) and no devices."""
+
+HEADER = 9
+"""First bytes of a file that are found again where another recording of the same make begins."""
 
 
 class VideoInfo(NamedTuple):
@@ -117,6 +121,18 @@ def is_whole_matroska(path: Path) -> bool:
             return False
         at = end + 4
     return False
+
+
+def holds_another(container: InputContainer, path: Path, behind: int) -> bool:
+    """Whether another recording begins behind a byte of a file: it was joined byte by byte, and the first one is read.
+
+    A file of a format that is made to be joined (MPEG-TS, MPEG-PS) is read to its end.
+    """
+    flags = need("av.format", why="to read video files").Flags
+    if container.format.flags & flags.ts_discont.value or behind >= path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(data[:HEADER], behind) >= 0
 
 
 def stated_seconds(container: InputContainer, stream: VideoStream) -> float | None:

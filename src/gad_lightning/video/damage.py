@@ -19,17 +19,25 @@ if TYPE_CHECKING:
 Broken = Literal["keep", "skip", "refuse"]
 PLACEHOLDER = 8
 """Bytes up to which a packet that cannot be decoded stands for a picture that was left out when recording."""
+PICTURE_STARTS = {"mpeg1video": b"\0\0\1\0", "mpeg2video": b"\0\0\1\0", "mpeg4": b"\0\0\1\xb6"}
+"""Bytes with which a picture begins in codecs of start codes."""
 
 
 def _has_picture(packet: Packet[VideoStream]) -> bool:
-    """Whether an H.264 or H.265 packet holds anything but messages and delimiters; other packets do if long enough.
+    """Whether a packet is long enough and holds anything but messages, headers and delimiters.
 
     Remuxed television and cameras write packets that hold no slice of a picture (ITU-T H.264 and H.265, 7.4.1 and
-    7.4.2). A packet that is no proper row of NAL units is a damaged picture.
+    7.4.2; for MPEG-2 and MPEG-4 ISO 13818-2, 6.2 and 14496-2, 6.2). A packet that is no proper row of such units is a
+    damaged picture.
     """
     name = packet.stream.codec_context.name
-    if name not in ("h264", "hevc") or packet.size <= PLACEHOLDER:
-        return packet.size > PLACEHOLDER
+    if packet.size <= PLACEHOLDER:
+        return False
+    if name in PICTURE_STARTS:
+        data = bytes(packet)
+        return PICTURE_STARTS[name] in data or not data.startswith(b"\0\0\1")
+    if name not in ("h264", "hevc"):
+        return True
     first, last = (6, 15) if name == "h264" else (32, 63)
     heads = list(_unit_heads(packet, name == "hevc"))
     kinds = [-1 if head & 128 else head >> 1 if name == "hevc" else head & 31 for head in heads]
@@ -66,6 +74,7 @@ class Decoding:
 
     Attributes:
         count: frames given so far.
+        read_to: byte of the file behind the last packet.
     """
 
     def __init__(
@@ -78,7 +87,7 @@ class Decoding:
     ) -> None:
         self.container, self.stream, self.clock, self.broken = container, stream, clock, broken
         self.decoded = decoded
-        self.count = self.places = 0
+        self.count = self.places = self.read_to = 0
         self.last = 0.0
         self.damage = self.resumed = ""
         self.waiting = False
@@ -103,6 +112,7 @@ class Decoding:
                 return
             if not packet.size and packet.pts is not None:
                 continue  # to the decoder an empty packet is the end
+            self.read_to = max(self.read_to, (packet.pos or 0) + packet.size)
             try:
                 frames = packet.decode()
             except av.error.FFmpegError as error:

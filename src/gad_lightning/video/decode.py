@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.video.base import Frame, FrameSource, Picture, Resize
-from gad_lightning.video.container import first_video, open_video
+from gad_lightning.video.container import first_video, holds_another, open_video
 from gad_lightning.video.damage import Broken, Decoding
 from gad_lightning.video.pictures import Converter
 from gad_lightning.video.timing import StreamClock, at_times, lasts_of
@@ -102,6 +102,8 @@ class VideoFile(FrameSource):
                 yield Frame(seconds, picture)
                 if os.getpid() != process:
                     raise SettingError(f"{self.path} was opened before a fork.", "start iterating in the worker")
+            if not decoding.problem and holds_another(container, self.path, decoding.read_to):
+                decoding.damage = f"holds another recording behind {clock.end:.3f} s, which is not read"
             self._conclude(decoding, clock)
 
     def _picture(self, convert: Converter, frame: VideoFrame) -> Picture:
@@ -123,6 +125,8 @@ class VideoFile(FrameSource):
         if problem is None and stated is not None and not clock.jumps.note and clock.end < 0.95 * stated - 1:
             problem = f"ends after {clock.now:.3f} s; its header states {stated:.3f} s"
         notes = [clock.jumps.note] if clock.jumps.note else []
+        if clock.rate_is_guessed:
+            notes.append(f"states no rate; {1 / clock.gap:g} pictures a second are taken")
         if first > LATE:
             notes.insert(0, f"begins {first:.3f} s before its first picture, which stands for that time")
         self.report = DecodeReport(decoding.count, clock.now, stated, problem, "; ".join(notes) or None)

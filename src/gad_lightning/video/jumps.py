@@ -10,8 +10,9 @@ LONGEST_GAP = 3600.0
 """Seconds between two frames beyond which the file's clock is taken for broken."""
 LONG_STILL, LONGEST_STILLS = 60.0, 6 * 3600.0
 """Frames that stay for longer than the first (seconds) may add up to the second; beyond, the clock is broken."""
-ODD_AHEAD = 2.0
-"""Seconds ahead from which a time is checked against the ones that follow it."""
+ODD_AHEAD, ODD_FRAMES = (0.5, 2.0), 4
+"""Frames ahead from which a time is checked against the ones that follow it, and seconds that these are at least and at
+most."""
 JOINED_AHEAD = 10.0
 """Seconds ahead that are another recording's clock, in formats made to be joined; FFmpeg has the same limit."""
 BACK, JOINED_BACK = 1.0, 0.1
@@ -54,6 +55,7 @@ class Jumps:
     def __init__(self, joined: bool, gap: float, stated_end: float | None) -> None:
         self.joined, self.gap, self.stated_end = joined, gap, stated_end
         self.back = JOINED_BACK if joined else BACK
+        self.ahead = min(max(ODD_FRAMES * gap, ODD_AHEAD[0]), ODD_AHEAD[1])
         self.begun = False
         self.last = self.expected = self.shift = self.stills = 0.0
         self.strays = self.joints = 0
@@ -71,7 +73,7 @@ class Jumps:
         """Yield frames in their order and their times, which never go back by more than ``BACK``."""
         odd: list[Stamp[T]] = []
         for stamp in stamps:
-            near = -self.back * (not odd) <= self._time(stamp) - self.last <= ODD_AHEAD
+            near = -self.back * (not odd) <= self._time(stamp) - self.last <= self.ahead
             if near and odd:
                 yield from self._between(odd, self._time(stamp))
                 odd = []

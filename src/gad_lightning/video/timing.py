@@ -33,7 +33,7 @@ PRIMING = 0.1
 HIGHEST_RATE = 480.0
 """Frames a second beyond which a stated rate is the unit of a clock instead."""
 OUT_OF_ORDER = 2
-"""Frames that wait until their times are sorted, for files that store times in the decoder's order."""
+"""Frames, at least, that wait until their times are sorted, for files that store times in the decoder's order."""
 
 T = TypeVar("T")
 
@@ -91,9 +91,14 @@ class StreamClock:
                 self.stated_end -= seconds
         return Stamp(seconds - self.start, lasts_of(frame), frame)
 
+    @property
+    def rate_is_guessed(self) -> bool:
+        """Whether neither times nor a rate are stated, as in bare MJPEG and some bare H.264."""
+        return not self.has_times and not self.stream.codec_context.framerate
+
     def timed(self, stamps: Iterable[Stamp[VideoFrame]]) -> Iterator[tuple[float, VideoFrame]]:
         """Yield frames in their order and their times, from 0 on and never decreasing."""
-        for seconds, stamp in _in_order(self.jumps.run(stamps)):
+        for seconds, stamp in _in_order(self.jumps.run(stamps), self._held):
             if self.first is None:
                 self.zero = self._zero(seconds)
             self.now = max(self.now, seconds - self.zero)
@@ -110,6 +115,10 @@ class StreamClock:
         lasts = (self.stated_end or 0.0) - self.zero - seconds
         known = self.states_last and not (self.jumps.problem or self.jumps.note)
         return lasts if known and lasts > 0 and abs(lasts - self.gap) > 4 * CLOCK else 0.0
+
+    def _held(self) -> int:
+        """Frames within which their times are shuffled at most: what the decoder reorders, and its own delay."""
+        return max(OUT_OF_ORDER, 2 * self.stream.codec_context.reorder_depth)
 
     def _zero(self, first: float) -> float:
         """What to take off all times, given the first frame's: below 0.1 s, or what brings the first frame to 0.
@@ -178,14 +187,14 @@ def _matroska_end(container: InputContainer, stream: VideoStream, start: float) 
         return None if not container.duration else container.duration / 1e6 - start
 
 
-def _in_order(timed: Iterable[tuple[float, T]]) -> Iterator[tuple[float, T]]:
-    """Sort times that come shuffled; the items stay in their order."""
+def _in_order(timed: Iterable[tuple[float, T]], held: Callable[[], int]) -> Iterator[tuple[float, T]]:
+    """Sort times that come shuffled within ``held()`` items; the items stay in their order."""
     waiting: deque[T] = deque()
     times: list[float] = []
     for seconds, item in timed:
         heapq.heappush(times, seconds)
         waiting.append(item)
-        if len(waiting) > OUT_OF_ORDER:
+        if len(waiting) > held():
             yield heapq.heappop(times), waiting.popleft()
     yield from zip(sorted(times), waiting, strict=True)
 

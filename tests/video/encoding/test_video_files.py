@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from pathlib import Path
 from typing import Literal
@@ -47,6 +48,15 @@ def test_a_list_in_another_encoding_is_refused(folder: Path) -> None:
     (folder / "list.txt").write_bytes("v/für.mp4\n".encode("latin-1"))
     with pytest.raises(DataError, match=r"(?s)list.txt is not in UTF-8: byte 3 is 0xfc.*save it as UTF-8"):
         find_videos(folder / "list.txt")
+    (folder / "list.txt").write_bytes("v/a.mp4\n".encode("utf-32"))
+    with pytest.raises(DataError, match=r"(?s)list.txt is not in UTF-8: a zero stands in it.*save it as UTF-8"):
+        find_videos(folder / "list.txt")
+
+
+def test_a_list_in_utf_16_may_begin_with_a_letter_of_any_script(folder: Path) -> None:
+    (folder / "あ.mp4").touch()
+    (folder / "list.txt").write_bytes("あ.mp4\r\n".encode("utf-16-le"))
+    assert find_videos(folder / "list.txt") == {"あ": folder / "あ.mp4"}
 
 
 @pytest.mark.parametrize(("stored", "listed"), [("NFD", "NFC"), ("NFC", "NFD")])
@@ -65,9 +75,11 @@ def test_what_a_folder_holds_beside_videos_is_named_with_a_reason(folder: Path) 
         (folder / "v" / name).touch()
     (folder / "v/more").mkdir()
     (folder / "v/moved.mp4").symlink_to("gone.mp4")
+    os.mkfifo(folder / "v/pipe.mp4")
     assert list(find_videos(folder / "v")) == ["a"]
     found = left_out(folder / "v")
-    assert list(found) == ["anim.gif", "clip.h264", "more", "moved.mp4", "noending"]
+    assert list(found) == ["anim.gif", "clip.h264", "more", "moved.mp4", "noending", "pipe.mp4"]
+    assert found["pipe.mp4"] == "a pipe, socket or device"
     assert (found["more"], found["moved.mp4"]) == ("a folder", "a link to nothing")
     assert found["anim.gif"].startswith("its ending is not one of a video")
     assert left_out(folder / "v/a.mp4") == left_out([folder / "v/a.mp4"]) == {}

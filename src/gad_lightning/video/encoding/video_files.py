@@ -77,14 +77,17 @@ def _text_of(path: Path) -> str:
     encoding = "utf-8-sig"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
-    elif b"\0" in data[:2]:
-        encoding = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
+    elif b"\0" in data:  # the high bytes of letters, dots and slashes
+        encoding = "utf-16-be" if data[::2].count(0) > data[1::2].count(0) else "utf-16-le"
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         raise DataError(
             f"The list {path} is not in UTF-8: byte {error.start} is 0x{data[error.start]:02x}.", "save it as UTF-8"
         ) from error
+    if "\0" in text:
+        raise DataError(f"The list {path} is not in UTF-8: a zero stands in it.", "save it as UTF-8")
+    return text
 
 
 def _as_stored(path: Path) -> Path:
@@ -116,6 +119,8 @@ def left_out(videos: Path | str | Sequence[Path | str]) -> dict[str, str]:
             found[path.name] = "a link to nothing"
         elif path.suffix.lower() not in VIDEO_ENDINGS:
             found[path.name] = "its ending is not one of a video; a list or the path alone takes it"
+        elif not path.is_file():
+            found[path.name] = "a pipe, socket or device"
     return found
 
 
