@@ -161,5 +161,6 @@ def gradient_norm(weights: Sequence[nn.Parameter]) -> Tensor:
 
 def _squared_norm(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
     """Sum of the squares of all elements, () float32."""
-    parts = [torch.linalg.vector_norm(tensor, dtype=torch.float32).square() for tensor in tensors]
-    return torch.stack(parts).sum() if parts else torch.zeros((), device=device)
+    exact = [torch.promote_types(tensor.dtype, torch.float32) for tensor in tensors]  # float64 stays float64
+    norms = [torch.linalg.vector_norm(tensor, dtype=dtype) for tensor, dtype in zip(tensors, exact, strict=True)]
+    return torch.stack([norm.float().square() for norm in norms]).sum() if norms else torch.zeros((), device=device)
