@@ -144,10 +144,7 @@ def _check_arguments(cls: type, values: Mapping[str, Any], complete: bool) -> No
     known = {parameter.name for parameter in parameters}
     for name in values:
         if name not in known and not (issubclass(cls, Part) and accepts(cls, RENAMED_ARGUMENTS.get(name, name))):
-            raise CheckpointError(
-                f"The checkpoint gives {cls.__name__} the argument {name!r}, which this version does not have.",
-                "upgrade gad-lightning: it was probably saved by a later version",
-            )
+            raise _unknown_argument(cls, name)
     variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     for parameter in parameters if complete else ():
         needed = parameter.default is parameter.empty and parameter.kind not in variable
@@ -156,6 +153,14 @@ def _check_arguments(cls: type, values: Mapping[str, Any], complete: bool) -> No
                 f"The checkpoint does not say what {parameter.name!r} of {cls.__name__} is.",
                 "use another checkpoint, or make the classifier from its config.yaml if it is a secret",
             )
+
+
+def _unknown_argument(cls: type, name: str) -> CheckpointError:
+    """The error for an argument that a class does not take."""
+    return CheckpointError(
+        f"The checkpoint gives {cls.__name__} the argument {name!r}, which this version does not have.",
+        "upgrade gad-lightning: it was probably saved by a later version",
+    )
 
 
 def _make(cls: type, /, *supplied: Any, **values: Any) -> Any:
@@ -167,6 +172,9 @@ def _make(cls: type, /, *supplied: Any, **values: Any) -> Any:
     try:
         return cls(*supplied, **values)
     except FAILURES as error:
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if unknown is not None and unknown[1] in values:
+            raise _unknown_argument(cls, unknown[1]) from error
         raise CheckpointError(
             f"The checkpoint's description of {cls.__name__} cannot be used: {error}.", "use another checkpoint"
         ) from error

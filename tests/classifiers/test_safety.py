@@ -21,7 +21,7 @@ from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.data.toy import ToyActions
-from gad_lightning.errors import CheckpointError, DataError, GadError, MissingDataError
+from gad_lightning.errors import CheckpointError, DataError, GadError, MissingDataError, SettingError
 from gad_lightning.rebuilding import find_class
 from gad_lightning.training.checkpoint_files import read_checkpoint
 from tests.classifiers.making import make
@@ -64,6 +64,49 @@ def content() -> dict[str, Any]:
     found: dict[str, Any] = {"pytorch-lightning_version": "2.6.6", "epoch": 0, "global_step": 0}
     make(GADClassifier).on_save_checkpoint(found)
     return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"gad_lightning": {"format": "2"}}, "its format is no int"),
+        ({"gad_lightning": {"format": 99}}, "has format 99; this version reads up to"),
+        ({"gad_lightning": {"spec": [1]}}, "its spec is no dict"),
+        ({"gad_lightning": {"schema": None}}, "its schema is no dict"),
+        ({"gad_lightning": 3}, "its format is no int"),
+        ({"state_dict": None}, "not one of tensors"),
+    ],
+)
+def test_a_checkpoint_of_another_form_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    changed = content()
+    for name, value in changes.items():
+        changed[name] = {**changed[name], **value} if isinstance(value, dict) else value
+    torch.save(changed, tmp_path / "x.ckpt")
+    for load in (GADClassifier.load_from_checkpoint, make(GADClassifier).init_from):
+        with pytest.raises(CheckpointError, match=message):
+            load(tmp_path / "x.ckpt")
+
+
+def test_a_checkpoint_without_weights_is_refused(tmp_path: Path) -> None:
+    changed = content()
+    del changed["state_dict"]
+    torch.save(changed, tmp_path / "x.ckpt")
+    for load in (GADClassifier.load_from_checkpoint, make(GADClassifier).init_from):
+        with pytest.raises(CheckpointError, match="holds no weights"):
+            load(tmp_path / "x.ckpt")
+
+
+def test_a_small_file_never_makes_a_large_model(tmp_path: Path) -> None:
+    changed = content()
+    backbone = changed["gad_lightning"]["spec"]["init_args"]["backbone"]["init_args"]
+    for size in ({"hidden_size": 30_000}, {"num_layers": 10**7}, {"lora": {"r": 10**8}}):
+        before = dict(backbone)
+        backbone.update(size)
+        torch.save(changed, tmp_path / "x.ckpt")
+        with pytest.raises(SettingError, match=r"would have [\d,]+ weights; 250,000,000 are the most"):
+            GADClassifier.load_from_checkpoint(tmp_path / "x.ckpt")
+        backbone.clear()
+        backbone.update(before)
 
 
 @pytest.mark.parametrize("where", ["beside", "gad_lightning", "state_dict", "hyper_parameters"])

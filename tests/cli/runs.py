@@ -41,6 +41,12 @@ class WideHead(LinearHead):
 class MyVideos(ToyActions):
     """A data set of another package."""
 
+class Faulty(Callback):
+    """Has a fault."""
+
+    def on_train_start(self, *args):
+        1 / 0
+
 class CtrlC(Callback):
     """Stands for a user who has seen enough."""
 

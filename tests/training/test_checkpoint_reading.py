@@ -61,6 +61,11 @@ def test_a_compressed_file_is_refused_before_it_is_unpacked(tmp_path: Path) -> N
             "cannot be used: the weight 'head' is not finite",
         ),
         ({"state_dict": {"head": torch.tensor([1j])}}, "cannot be used: the weight 'head' is complex"),
+        (
+            {"state_dict": {"head": torch.zeros(1).expand(100_000, 100_000)}},
+            "cannot be used: the weight 'head' has more",
+        ),
+        ({"state_dict": {"head": torch.eye(3).to_sparse()}}, "cannot be used: the weight 'head' has more"),
         ({"state_dict": {}, "callbacks": [1]}, "cannot be used: its callbacks is a list and no dict"),
     ],
 )

@@ -9,12 +9,15 @@ import torch
 
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.connector import Connector, MLPConnector
+from gad_lightning.errors import SettingError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 SPARE = 64
 """Tokens kept free, for words to come."""
+MOST_WEIGHTS = 250_000_000
+"""A description of a few bytes could name any size."""
 
 
 class TinyBackbone(CausalLM):
@@ -29,6 +32,9 @@ class TinyBackbone(CausalLM):
         lora: as in :class:`CausalLM`; None trains the whole decoder, the sensible choice for random weights.
         lora_on_head: as in :class:`CausalLM`.
         seed: of the random weights: the base of a LoRA must be made again alike.
+
+    Raises:
+        SettingError: if it would have more than 250 million weights.
     """
 
     training_only: ClassVar[tuple[str, ...]] = (*CausalLM.training_only, "seed")
@@ -44,6 +50,14 @@ class TinyBackbone(CausalLM):
         lora_on_head: bool = False,
         seed: int = 0,
     ) -> None:
+        rank = lora.get("r", 8) if lora else 0
+        size = num_layers * (13 * hidden_size**2 + 20 * hidden_size * rank) if isinstance(rank, int) else 0
+        if size > MOST_WEIGHTS:
+            raise SettingError(
+                f"A TinyBackbone of hidden_size {hidden_size} and num_layers {num_layers} would have {size:,} weights; "
+                f"{MOST_WEIGHTS:,} are the most.",
+                "make it smaller, or use a CausalLM",
+            )
         super().__init__("tiny", lora=lora, lora_on_head=lora_on_head, connector=connector)
         self.shape = (hidden_size, num_layers, num_heads, max_positions)
         self.seed = seed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,25 @@ NOISE = (
     ".*smaller than the logging interval.*",  # a run of few steps has its epoch values
     ".*`is_gradient_checkpointing` is deprecated.*",  # peft's own use of transformers
 )
+
+REFUSALS = (
+    (
+        "Early stopping conditioned on metric|ModelCheckpoint\\(monitor=|conditioned on metric",
+        "trainer.callbacks names a `monitor` that is not logged",
+        "set `monitor` to one of the metrics that are named, such as val/segment_f1",
+    ),
+    (
+        "learning rate finder|LearningRateFinder|batch size|BatchSizeFinder",
+        "trainer.callbacks has a finder that does not fit this classifier",
+        "leave it out, and set the learning rate under model.optimizer and data.batch_size",
+    ),
+    ("ckpt_path", "--ckpt_path", "give the path of a .ckpt file, or --ckpt_path=last"),
+    ("barebones", "trainer.barebones", "leave trainer.barebones out: a run keeps logs and checkpoints"),
+    ("strategy", "trainer.strategy", "leave trainer.strategy out, or set it to ddp"),
+    ("precision", "trainer.precision", "set trainer.precision to 32-true or bf16-mixed"),
+    ("devices|accelerator", "trainer.devices and trainer.accelerator", "set them to what the machine has"),
+)
+"""Texts of Lightning's refusals, the settings they are of, and what to do."""
 
 
 def check_accelerator(accelerator: object) -> None:
@@ -57,6 +77,37 @@ def _found_in(error: BaseException, kind: type[Kind]) -> Kind | None:
             return seen
         seen = seen.__cause__ or seen.__context__
     return None
+
+
+def refusal_of(error: BaseException) -> SettingError | None:
+    """A refusal by Lightning, or by a class that a config names, as one of ours with the setting; None if it is none.
+
+    Lightning refuses settings by errors of many kinds. What tells them from faults is that they are raised by its own
+    code, and not by what that calls.
+    """
+    missing = _found_in(error, ModuleNotFoundError)
+    if missing is not None and _raised_in_lightning(missing):
+        return SettingError(
+            f"A class under `trainer` needs a package that is not installed: {missing}.",
+            "install it, or name another class, such as trainer.logger=CSVLogger",
+        )
+    if not _raised_in_lightning(error):
+        return None
+    text = str(error).strip()
+    for pattern, setting, remedy in REFUSALS:
+        if re.search(pattern, text):
+            return SettingError(f"{setting}: {text}", remedy)
+    return SettingError(text, "change the settings under `trainer`")
+
+
+def _raised_in_lightning(error: BaseException) -> bool:
+    """Whether the code that raised an error is Lightning's."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith(
+        ("lightning.", "pytorch_")
+    )
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from gad_lightning.atomic import make_folder
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.predictions import PredictionWriter
 from gad_lightning.cli.changed import changed, config_beside, is_other_run
-from gad_lightning.cli.guards import check_accelerator
+from gad_lightning.cli.guards import check_accelerator, refusal_of
 from gad_lightning.cli.kept_config import KeptConfig, config_text
 from gad_lightning.cli.loading import PARSER_MODE
 from gad_lightning.cli.restart import last_of_run
@@ -36,7 +36,6 @@ from gad_lightning.training.interruption import TRY_AGAIN, Interruption
 DEFAULTS = {"default_root_dir": "runs", "use_distributed_sampler": False, "log_every_n_steps": 10}
 LOST_WORKER = "DataLoader worker (pid"
 WORKER_REMEDY = "lower data.num_workers or data.batch_size, and go on with --ckpt_path=last"
-TRAINER_REMEDY = "change the settings under `trainer`"
 SPECIAL_CHECKPOINTS = ("hpc", "registry")
 """Words that Lightning understands in place of a path."""
 
@@ -64,13 +63,23 @@ def run_trainer(args: Sequence[str]) -> None:
             auto_configure_optimizers=False,
             save_config_callback=KeptConfig,
         )
-    except MisconfigurationException as error:
-        raise SettingError(f"{error}", TRAINER_REMEDY) from error
-    except RuntimeError as error:
-        if LOST_WORKER not in str(error):
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        ImportError,
+        MisconfigurationException,
+    ) as error:
+        if LOST_WORKER in str(error):
+            told = str(error).splitlines()[0]
+            sys.stderr.write(f"{told}\nThe machine may have run out of memory: {WORKER_REMEDY}\n")
+            raise SystemExit(TRY_AGAIN) from error
+        refusal = refusal_of(error)
+        if refusal is None:
             raise
-        sys.stderr.write(f"{str(error).splitlines()[0]}\nThe machine may have run out of memory: {WORKER_REMEDY}\n")
-        raise SystemExit(TRY_AGAIN) from error
+        raise refusal from error
 
 
 class Parser(LightningArgumentParser):
@@ -184,6 +193,11 @@ class RunCLI(LightningCLI):
         """Refuse what cannot work before a model is loaded."""
         settings = self.config[self.subcommand]
         check_accelerator(settings["trainer"]["accelerator"])
+        if settings["trainer"]["barebones"]:
+            raise SettingError(
+                "trainer.barebones turns logs and checkpoints off, which a run of the command line keeps.",
+                "leave trainer.barebones out, or use a Trainer of Lightning in Python",
+            )
         if not settings["trainer"]["fast_dev_run"]:
             make_folder(Path(settings["trainer"]["default_root_dir"]))
         if self.subcommand != "fit" and not settings["ckpt_path"]:
@@ -198,10 +212,7 @@ class RunCLI(LightningCLI):
         given = settings["callbacks"] or []
         given = given if isinstance(given, list) else [given]
         kwargs["callbacks"] = [*given, *self.missing(given, settings)]
-        try:
-            trainer: Trainer = super().instantiate_trainer(**kwargs)
-        except (ValueError, ModuleNotFoundError) as error:
-            raise SettingError(f"{error}", TRAINER_REMEDY) from error
+        trainer: Trainer = super().instantiate_trainer(**kwargs)
         return trainer
 
     def run_logger(self, root: Path) -> CSVLogger:

@@ -182,6 +182,8 @@ def _wrong_in(content: object) -> str:
     if not isinstance(weights, dict) or not all(isinstance(weight, Tensor) for weight in weights.values()):
         return "cannot be used: its state_dict is not one of tensors"
     for name, weight in weights.items():
+        if weight.layout != torch.strided or weight.numel() * weight.element_size() > weight.untyped_storage().nbytes():
+            return f"cannot be used: the weight {name!r} has more numbers than the file holds"
         if weight.is_complex():
             return f"cannot be used: the weight {name!r} is complex"
         if weight.is_floating_point() and not bool(weight.isfinite().all()):

@@ -30,6 +30,8 @@ from gad_lightning.training.checkpoint_files import read_checkpoint as read_chec
 
 KEY = "gad_lightning"
 FORMAT = 1
+ABOUT: dict[str, type] = {"format": int, "spec": dict, "schema": dict, "fingerprint": object}
+"""What a checkpoint says of its classifier, and of what kind that is."""
 HYPERPARAMETERS = "hyper_parameters"
 CURRENT = "current_model_state"
 """Where Lightning's weight averaging puts the weights that are trained, beside their average."""
@@ -219,6 +221,7 @@ class TrainedWeights(Part, Optimized):
             CheckpointError: if it describes a classifier of another class, or does not fit what it describes.
         """
         about = content_of(checkpoint, where)
+        weights = weights_of(checkpoint, where)
         found = find_class(about["spec"]["class_path"], allowed)
         if not issubclass(found, cls):
             raise CheckpointError(
@@ -226,7 +229,7 @@ class TrainedWeights(Part, Optimized):
             )
         classifier: Any = rebuild(about["spec"], allowed)
         classifier.on_load_checkpoint(checkpoint)
-        classifier.load_state_dict(checkpoint["state_dict"], strict=False)
+        classifier.load_state_dict(weights, strict=False)
         if about.get("optimizer"):
             classifier.optimizer_made = about["optimizer"]
             classifier.make_optimizer = RecordedOptimizer(about["optimizer"], allowed)
@@ -271,7 +274,24 @@ def content_of(checkpoint: dict[str, Any], path: str) -> dict[str, Any]:
     about = checkpoint.get(KEY)
     if about is None:
         raise CheckpointError(f"{path} was not saved by this library.", "use a checkpoint of one of its classifiers")
+    for name, kind in ABOUT.items():
+        if not isinstance(about, dict) or not isinstance(about.get(name), kind):
+            raise CheckpointError(
+                f"{path} is damaged: its {name} is no {kind.__name__}.", "use another checkpoint, or save it again"
+            )
     if about["format"] > FORMAT:
         raise CheckpointError(f"{path} has format {about['format']}; this version reads up to {FORMAT}.", "upgrade")
     found: dict[str, Any] = about
+    return found
+
+
+def weights_of(checkpoint: dict[str, Any], path: str) -> dict[str, Tensor]:
+    """The trained weights of a checkpoint.
+
+    Raises:
+        CheckpointError: if it has none.
+    """
+    if "state_dict" not in checkpoint:
+        raise CheckpointError(f"{path} holds no weights: it has no state_dict.", "use another checkpoint")
+    found: dict[str, Tensor] = checkpoint["state_dict"]
     return found

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gad_lightning.classifiers.saving.checkpoint import TrainedWeights, content_of
+from gad_lightning.classifiers.saving.checkpoint import TrainedWeights, content_of, weights_of
 from gad_lightning.classifiers.saving.digest import check_digest
 from gad_lightning.errors import CheckpointError
 from gad_lightning.rebuilding import rebuild
@@ -43,7 +43,7 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
     Raises:
         CheckpointError: if it has another base, LoRA, kind of features, prompt or windows.
     """
-    about, found = content_of(checkpoint, where), checkpoint["state_dict"]
+    about, found = content_of(checkpoint, where), weights_of(checkpoint, where)
     check_digest(about, found, where)
     stored: DataSchema = rebuild(about["schema"])
     _check_base(classifier, about["fingerprint"], stored, where)
