@@ -100,16 +100,20 @@ def normalized(text: str) -> str:
 
 
 def alike(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of different names that a person may take for one: they differ by capitals, or by forms of a letter.
+    """Pairs of different names that a person may take for one: they differ by capitals, by forms or joiners of letters.
 
     Example:
         >>> alike(["stir", "pour", "Stir"])
         [('stir', 'Stir')]
+        >>> len(alike(["stir", "sti\u200dr"]))
+        1
     """
     first: dict[str, str] = {}
     pairs = []
     for name in dict.fromkeys(names):
-        known = first.setdefault(unicodedata.normalize("NFKC", normalized(name)).casefold(), name)
+        folded = unicodedata.normalize("NFKC", normalized(name)).casefold()
+        seen = "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
+        known = first.setdefault(seen, name)
         if known != name:
             pairs.append((known, name))
     return pairs

@@ -99,6 +99,8 @@ def test_a_column_that_stands_twice_is_refused(tmp_path: Path, header: str) -> N
         segments(tmp_path, header + "\na,1,2,stir,pour\n")
     with pytest.raises(DataError, match=r"videos\.csv has 2 columns named 'split'"):
         videos(tmp_path, "video,split,split\na,train,val\n")
+    with pytest.raises(DataError, match=r"(?s)has the columns 'label' and 'Label', which differ.*rename the other"):
+        segments(tmp_path, "video,start,end,label,Label\na,1,2,stir,pour\n")
 
 
 def test_columns_without_a_name_may_be_many(tmp_path: Path) -> None:
