@@ -100,6 +100,17 @@ def test_the_zeros_of_a_sparse_feature_stay_zeros_and_rare_values_stay_small() -
     assert kinds([frames_of(counts)], None) == Kinds(0, 0, 1)
 
 
+@pytest.mark.parametrize("rest", [-1.0, 0.5, 0.1])
+def test_rare_values_beside_another_one_than_zero_stay_small(rest: float) -> None:
+    """Such as -1 where a detector finds nothing."""
+    values = np.full(10_000, rest)
+    values[::1000] += 1 + np.arange(10) / 10
+    mean, std = measure([frames_of(values)])
+    assert mean == pytest.approx((rest,))
+    assert abs((values - mean[0]) / std[0]).max() < 2
+    assert kinds([frames_of(values)], None) == Kinds(0, 0, 1)
+
+
 def test_statistics_of_an_earlier_rule_are_not_read(tmp_path: Path) -> None:
     file = Stored(tmp_path / "a.npy", np.eye(4, dtype=np.float32))
     (tmp_path / f"statistics-{fingerprint([file.path])}.json").write_text('{"mean": [7, 7, 7, 7], "std": [9, 9, 9, 9]}')

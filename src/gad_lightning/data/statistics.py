@@ -20,10 +20,10 @@ from gad_lightning.errors import DataError
 
 ROWS_AT_ONCE = 1024  # float32 sums of a block this short are exact to 1e-6; blocks are added in float64
 SPARSE = 0.5
-"""A feature that is exactly zero in at least this share of the training values is sparse."""
+"""A feature that has one value, its rest, in at least this share of the training values is sparse."""
 ROUNDING = 1e-6
 """A spread below this share of the mean is float32 rounding: the feature never varied."""
-RULE = 2
+RULE = 3
 """Version of the rule of :class:`Statistics`; statistics kept by an earlier one are computed again."""
 
 
@@ -31,8 +31,8 @@ class Statistics(NamedTuple):
     """What features are standardized by, ``(x - mean) / std``, each D floats. Every feature has its own rule.
 
     * Ordinary: mean and standard deviation over all frames and tokens of the training videos.
-    * Sparse (zero in at least half of the values): ``mean`` is 0, so that zeros stay zeros, and ``std`` is the root
-      mean square of the other values. A one-hot feature stays as it is.
+    * Sparse (at rest, mostly at zero, in at least half of the values): ``mean`` is the value at rest, so that zeros
+      stay zeros, and ``std`` is the root mean square of the others' distance from it. A one-hot feature stays as it is.
     * Two values only: the lower becomes 0, the higher 1. A feature of zeros and ones stays as it is.
     * Constant: ``std`` is 1. What it does later is neither shrunk nor blown up.
 
@@ -102,6 +102,9 @@ class _Sums:
         self.shift = first.mean((0, 1)).astype(np.float64)  # near the mean, so that squares lose no digits
         self.total, self.squares = np.zeros_like(self.shift), np.zeros_like(self.shift)
         self.zeros, self.count = np.zeros(len(self.shift), dtype=np.int64), 0
+        self.rest = np.median(first, (0, 1)).astype(np.float64)  # other than zero, of the columns that may have one
+        may_rest = (self.rest != 0) & ((first == self.rest).mean((0, 1)) >= SPARSE)
+        self.resting, self.at_rest = np.flatnonzero(may_rest), np.zeros_like(self.zeros)
         self.low, self.high = (bound.astype(np.float64) for bound in (first.min((0, 1)), first.max((0, 1))))
         self.few = np.ones(len(self.shift), dtype=np.bool_)  # columns that have had no value but low and high
 
@@ -112,6 +115,9 @@ class _Sums:
         self.squares += np.einsum("ij,ij->j", shifted, shifted)  # no copy of the squares: 8 x faster
         self.zeros += np.count_nonzero(rows == 0, axis=0)
         self.count += len(rows)
+        if len(self.resting):
+            at_rest = rows[:, self.resting] == self.rest[self.resting]
+            self.at_rest[self.resting] += np.count_nonzero(at_rest, axis=0)
         columns = np.flatnonzero(self.few)
         if len(columns):
             self._bound(columns, rows[:, columns])
@@ -130,9 +136,10 @@ class _Sums:
         """What all values make together."""
         mean, std = self._moments()
         constant, two_valued, sparse = self._kinds()
-        filled = np.maximum(self.count - self.zeros, 1)
-        size = np.sqrt((std**2 + mean**2) * (self.count / filled))
-        mean = np.select([two_valued, sparse], [self.low, np.zeros_like(mean)], mean)
+        rest = np.where(self.at_rest > self.zeros, self.rest, 0.0)
+        moving = np.maximum(self.count - np.maximum(self.at_rest, self.zeros), 1)
+        size = np.sqrt((std**2 + (mean - rest) ** 2) * (self.count / moving))
+        mean = np.select([two_valued, sparse], [self.low, rest], mean)
         std = np.select([constant, two_valued, sparse], [np.ones_like(std), self.high - self.low, size], std)
         return Statistics(tuple(mean.tolist()), tuple(std.tolist()))
 
@@ -149,7 +156,8 @@ class _Sums:
         mean, std = self._moments()
         constant = (self.few & (self.low == self.high)) | (std <= ROUNDING * np.abs(mean))
         two_valued = self.few & ~constant
-        sparse = (self.zeros >= SPARSE * self.count) & ~constant & ~two_valued
+        at_rest = np.maximum(self.zeros, self.at_rest) >= SPARSE * self.count
+        sparse = at_rest & ~constant & ~two_valued
         return constant, two_valued, sparse
 
 

@@ -242,7 +242,10 @@ def _kind_lines(data: ActionDataModule, width: int, read_all: bool) -> Iterator[
     said = (
         (found.constant, f"never vary{seen}: they are not scaled"),
         (found.two_valued, f"have two values{seen}: they become 0 and 1, and are not standardized"),
-        (found.sparse, f"are mostly zero{seen}: zeros stay zero, and they are not standardized"),
+        (
+            found.sparse,
+            f"are mostly zero, or another value at rest{seen}: that becomes zero, the others keep their proportions",
+        ),
     )
     for number, what in said:
         if number:
