@@ -59,7 +59,8 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         val_fraction: fraction of the training videos held out for validation, by whole groups, if there is no
             ``val`` split.
         standardize: put mean and spread of each training feature into the schema. A constant one is not scaled, one of
-            two values becomes 0 and 1, and one of mostly zeros (or one other value) keeps these at zero and is divided by the size of the others.
+            two values becomes 0 and 1; of one of mostly zeros (or one other value) these become 0, and the others are
+            divided by their size.
         predict_split: videos that ``predict`` runs on.
     """
 

@@ -244,7 +244,7 @@ def _kind_lines(data: ActionDataModule, width: int, read_all: bool) -> Iterator[
         (found.two_valued, f"have two values{seen}: they become 0 and 1, and are not standardized"),
         (
             found.sparse,
-            f"are mostly zero, or another value at rest{seen}: that becomes zero, the others keep their proportions",
+            f"are mostly zero (or another value){seen}: it becomes 0, the others are only scaled",
         ),
     )
     for number, what in said:
