@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from gad_lightning.data.dataset import WindowDataset
+from gad_lightning.data.epoch_sampler import EpochSampler
 from gad_lightning.data.plans import Chunks, EveryQuery, Plans, StridedQueries
 from gad_lightning.data.records import every_frame
-from gad_lightning.data.sampling import EpochSampler, Stream, deal, draws, shuffled
+from gad_lightning.data.sampling import Stream, deal, draws, shuffled
 from gad_lightning.schema import Windows
 
 LENGTHS = [23, 9, 8, 40]

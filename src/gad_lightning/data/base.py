@@ -15,11 +15,11 @@ from torch.utils.data import DataLoader
 
 from gad_lightning.data.checks import check_choice, check_labels, check_same_kind, check_settings, distinct
 from gad_lightning.data.dataset import WindowDataset
+from gad_lightning.data.epoch_sampler import EpochSampler
 from gad_lightning.data.fingerprints import fingerprints, warn_of_changes
 from gad_lightning.data.loader import LateLoader, outlive_signals
 from gad_lightning.data.plans import Chunks, EveryQuery, Plans, PublishedWindows, StridedQueries
 from gad_lightning.data.records import Queries, VideoRecord, timeline
-from gad_lightning.data.sampling import EpochSampler
 from gad_lightning.data.splits import group_of, hold_out
 from gad_lightning.data.statistics import feature_statistics
 from gad_lightning.errors import DataError, SettingError

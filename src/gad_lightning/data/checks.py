@@ -5,31 +5,42 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Literal, Protocol
 
 import numpy as np
 
 from gad_lightning.data.records import Timeline, VideoRecord
 from gad_lightning.data.windows import check_windows
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.schema import FeatureSpec, LabelSet, Task
+from gad_lightning.schema import FeatureSpec, LabelSet, Task, Windows
 from gad_lightning.types import IGNORED
 from gad_lightning.video.features.feature_file import check_features
 
-if TYPE_CHECKING:
-    from gad_lightning.data.base import ActionDataModule
+
+class LoadingSettings(Protocol):
+    """The settings of a data module that are checked."""
+
+    windows: Windows
+    stride: int
+    batch_size: int
+    eval_batch_size: int
+    num_workers: int
+    val_fraction: float
+    background_limit: float | None
+    sampling: Literal["uniform", "published"]
+    multi_label: bool
 
 
-def check_settings(data: ActionDataModule) -> None:
+def check_settings(data: LoadingSettings) -> None:
     """Refuse settings that cannot work.
 
     Raises:
         SettingError: naming the setting and its value.
     """
     check_windows(data.windows, data.stride)
-    for name in ("batch_size", "eval_batch_size"):
-        if getattr(data, name) < 1:
-            raise SettingError(f"data.{name} must be at least 1, got {getattr(data, name)}.", f"raise data.{name}")
+    for name, size in (("batch_size", data.batch_size), ("eval_batch_size", data.eval_batch_size)):
+        if size < 1:
+            raise SettingError(f"data.{name} must be at least 1, got {size}.", f"raise data.{name}")
     if data.num_workers < 0:
         raise SettingError(f"data.num_workers cannot be negative, got {data.num_workers}.", "set it to 0 or more")
     if not 0 <= data.val_fraction < 1:

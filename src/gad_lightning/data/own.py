@@ -72,19 +72,14 @@ class OwnVideos(ActionDataModule):
         self.broken = broken
 
     @cached_property
-    def home(self) -> Path:
-        """The folder, once it can be read."""
-        return self.root
-
-    @cached_property
     def store(self) -> FeatureStore:
         """Where features are found or made."""
-        return FeatureStore(self.home, self.fps, self.encoder, self.broken)
+        return FeatureStore(self.root, self.fps, self.encoder, self.broken)
 
     @property
     def segments_file(self) -> Path:
         """The CSV of labeled stretches."""
-        return self.home / "segments.csv"
+        return self.root / "segments.csv"
 
     @cached_property
     def segment_rows(self) -> dict[str, list[SegmentRow]]:
@@ -102,7 +97,7 @@ class OwnVideos(ActionDataModule):
     @cached_property
     def listed_videos(self) -> dict[str, VideoRow] | None:
         """Rows of ``videos.csv`` by video; None if there is no such file."""
-        path = self.home / "videos.csv"
+        path = self.root / "videos.csv"
         if not path.is_file():
             return None
         videos = read_videos(path)

@@ -106,12 +106,15 @@ class KitchenVideos(OwnVideos):
         self.num_videos = num_videos
         self.kitchen_seed = kitchen_seed
 
-    @cached_property
-    def home(self) -> Path:
-        """The folder, rendered by one process while others wait."""
+    def render(self) -> None:
+        """Render the videos that are not there; one process does while others wait."""
         with FileLock(make_folder(self.root) / ".lock"):
             render_kitchen(self.root, self.num_videos, self.kitchen_seed, progress=sys.stderr.isatty())
-        return self.root
+
+    def records(self, split: Split) -> list[VideoRecord]:
+        """Render what is missing, then list the videos of a split."""
+        self.render()
+        return super().records(split)
 
     @property
     def class_names(self) -> Sequence[str]:

@@ -13,7 +13,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 
-from gad_lightning.data.sampling import EpochSampler
+from gad_lightning.data.epoch_sampler import EpochSampler
 from gad_lightning.errors import CheckpointError
 from gad_lightning.training.checkpoint_files import WholeCheckpointIO
 from gad_lightning.training.checkpoint_reading import RESUME_KEY, run_in
