@@ -11,7 +11,7 @@ SECRET = re.compile(
 
 SECRET_NAME = re.compile(
     r"(?i)(?:^|[_\-.])(?:pass(?:word|wd|phrase|code)?|pwd|pw|psw|secret|credentials?|auth|cookie"
-    r"|(?:api|access|private|secret|ssh|signing|encryption|license|account)_?key|token)s?$"
+    r"|(?:api|access|private|secret|ssh|signing|encryption|license|account)[_-]?key|token)s?$"
 )
 NO_SECRETS = re.compile(
     r"(?i)(?:^|_)tokens$|(?:^|_)(?:cls|pad|eos|bos|unk|mask|sep|image|video|audio|start|stop|begin|end|special|new|label"
@@ -26,7 +26,8 @@ def is_secret(name: str) -> bool:
         >>> [name for name in ("hf_token", "WANDB_API_KEY", "eos_token", "tokens", "db.password") if is_secret(name)]
         ['hf_token', 'WANDB_API_KEY', 'db.password']
     """
-    return SECRET_NAME.search(name) is not None and NO_SECRETS.search(name) is None
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return SECRET_NAME.search(words) is not None and NO_SECRETS.search(words) is None
 
 
 def redact(text: str) -> str:

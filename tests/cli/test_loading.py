@@ -56,3 +56,9 @@ def test_a_variable_that_is_not_set_is_named(text: str) -> None:
 def test_what_stands_for_nothing_is_told(text: str) -> None:
     with pytest.raises(SettingError, match="stands for nothing"):
         load(text)
+
+
+def test_null_on_the_command_line_is_null(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["fit", config, "--model.backbone.lora=null", "--print_config"])
+    assert "lora: null" in capsys.readouterr().out

@@ -13,7 +13,6 @@ import pytest
 
 from gad_lightning.errors import SettingError
 from gad_lightning.training.interruption import TRY_AGAIN, Interruption, Stopped
-from gad_lightning.training.requeue import requeue
 from tests.training.program import Book, Ending, Run, launch, train
 
 ONLY_SIGNALS: dict[str, Any] = {"every_seconds": None}
@@ -101,16 +100,6 @@ def test_slurm_is_asked_to_queue_the_job_again(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(Stopped):
         train(Run(tmp_path, callbacks=(Interruption(),), signal_at=("batch_end", 1)))
     assert scontrol.read_text() == "requeue 4711\n"
-
-
-def test_a_job_that_is_not_queued_again_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.warns(UserWarning, match=r"not requeued .*No such file.*By hand: scontrol requeue 7"):
-        assert not requeue("7")
-    (tmp_path / "scontrol").write_text("#!/bin/sh\necho Requested operation is presently disabled >&2\nexit 1\n")
-    (tmp_path / "scontrol").chmod(0o755)
-    with pytest.warns(UserWarning, match="not requeued .Requested operation is presently disabled"):
-        assert not requeue("7")
 
 
 @pytest.mark.parametrize(

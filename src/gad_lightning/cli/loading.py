@@ -72,6 +72,8 @@ def load_text(text: str) -> Any:
         SettingError: if it stands for too many values.
         ValueError: if it is no YAML.
     """
+    if text == "None":  # jsonargparse writes null so where it hands a value on
+        return None
     _check_size(text)
     try:
         return get_loader("yaml")(text)

@@ -270,7 +270,7 @@ class RunCLI(LightningCLI):
         if not callback.best_model_path:
             rank_zero_info("No validation was reached, so no best checkpoint was chosen; the last state is kept.")
         if kept:
-            config = Path(self.trainer.log_dir) / CONFIG
+            config = config_beside(Path(kept)) or Path(self.trainer.log_dir) / CONFIG
             rank_zero_info(f"To test it: gad-lightning test --config {config} --ckpt_path {kept}")
 
     def before_predict(self) -> None:

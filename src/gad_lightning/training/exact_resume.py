@@ -107,7 +107,7 @@ class ExactResume(Callback):
         if not self.resumed.batches:  # with max_steps, Lightning takes the start of an epoch for a stop in one
             trainer.fit_loop.epoch_loop.restarting = False
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int) -> None:
         """Seed all generators; a resumed run first counts its logged steps as an unstopped one does."""
         if self.resumed is not None:
             trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step

@@ -178,7 +178,7 @@ class Interruption(Callback):
         self.take_signals()
         self.saved_step, self.saved_time = trainer.global_step, time.monotonic()
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int) -> None:
         """Save if it is time, and stop if told to; all that belongs to the step before is done and logged."""
         self.take_signals()  # torch takes SIGCHLD with the first process that loads data
         if batch_idx % trainer.accumulate_grad_batches == 0:
@@ -186,7 +186,7 @@ class Interruption(Callback):
         self._within_step = True
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         """Note that the step is done."""
         self._within_step = False
@@ -203,8 +203,8 @@ class Interruption(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
+        outputs: object,
+        batch: object,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
