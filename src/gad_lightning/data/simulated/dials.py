@@ -106,12 +106,11 @@ class SimulatedDials(SimulatedFeatures):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise SettingError(f"data.{name} is a dial from 0 to 1, got {value}.", f"correct data.{name}")
-        if self.words < 1 or self.group_size < 1 or (self.num_classes is not None and self.num_classes < 2):
-            raise SettingError(
-                "data.words and data.group_size must be at least 1 and data.num_classes at least 2, got "
-                f"{self.words}, {self.group_size} and {self.num_classes}.",
-                "correct them",
-            )
+        classes = 2 if self.num_classes is None else self.num_classes
+        counts = (("words", self.words, 1), ("group_size", self.group_size, 1), ("num_classes", classes, 2))
+        for name, count, least in counts:
+            if count < least:
+                raise SettingError(f"data.{name} must be at least {least}, got {count}.", f"raise data.{name}")
         if self.num_classes is not None and self.history is None:
             raise SettingError(
                 f"data.num_classes is {self.num_classes}, and without data.history the actions stay as annotated.",

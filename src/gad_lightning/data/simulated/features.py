@@ -133,12 +133,13 @@ class SimulatedFeatures(ActionDataModule):
         Raises:
             SettingError: if a setting cannot work.
         """
-        if self.width < 1 or self.tokens_per_frame < 1 or self.noise < 0:
-            raise SettingError(
-                "Simulated features need data.width and data.tokens_per_frame of at least 1 and data.noise of at least "
-                f"0, got {self.width}, {self.tokens_per_frame} and {self.noise}.",
-                "correct them",
-            )
+        for name, value, least in (
+            ("width", self.width, 1),
+            ("tokens_per_frame", self.tokens_per_frame, 1),
+            ("noise", self.noise, 0),
+        ):
+            if value < least:
+                raise SettingError(f"data.{name} must be at least {least}, got {value}.", f"raise data.{name}")
         classes = len(self.tasks[0].labels.names)
         return Appearance(classes, self.tokens_per_frame, self.width, self.noise, self.look_seed)
 
