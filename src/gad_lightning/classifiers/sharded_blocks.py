@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+import torch
 from lightning import LightningModule
+from torch import distributed, nn
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
-from gad_lightning.training.distribution import average_gradients, check_sharding, clip_norm, hold_whole, shard
+from gad_lightning.training.distribution import check_sharding, gradient_norm, shard
 
 
 class ShardedBlocks(LightningModule):
@@ -30,11 +35,11 @@ class ShardedBlocks(LightningModule):
 
     def on_validation_start(self) -> None:
         """Hold the blocks whole."""
-        hold_whole(self.backbone.blocks, True)
+        _hold_whole(self.backbone.blocks, True)
 
     def on_validation_end(self) -> None:
         """Spread the blocks again."""
-        hold_whole(self.backbone.blocks, False)
+        _hold_whole(self.backbone.blocks, False)
 
     on_test_start = on_predict_start = on_validation_start
     on_test_end = on_predict_end = on_validation_end
@@ -42,7 +47,7 @@ class ShardedBlocks(LightningModule):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Average the gradients that such a strategy forgets, before they are clipped."""
         if self.device_mesh is not None:
-            average_gradients([weight for weight in self.parameters() if weight.requires_grad])
+            _average_gradients([weight for weight in self.parameters() if weight.requires_grad])
 
     def configure_gradient_clipping(
         self,
@@ -63,4 +68,61 @@ class ShardedBlocks(LightningModule):
                 "trainer.gradient_clip_algorithm is 'value', which is not made for a sharding strategy.",
                 "set it to norm, or use strategy: ddp",
             )
-        clip_norm([weight for weight in self.parameters() if weight.requires_grad], float(gradient_clip_val))
+        _clip_norm([weight for weight in self.parameters() if weight.requires_grad], float(gradient_clip_val))
+
+
+def _clip_norm(weights: Sequence[nn.Parameter], limit: float) -> None:
+    """Scale gradients down so that their joint 2-norm is at most ``limit``, where some are spread and others whole.
+
+    Args:
+        weights: trained ones; those without a gradient are left alone.
+        limit: above 0.
+    """
+    scale = float((limit / (gradient_norm(weights) + 1e-6)).clamp(max=1.0))  # as torch's clip_grad_norm_ has it
+    for weight in weights:
+        if weight.grad is not None:
+            (weight.grad.to_local() if isinstance(weight.grad, DTensor) else weight.grad).mul_(scale)
+
+
+def _hold_whole(blocks: Iterable[nn.Module], whole: bool) -> None:
+    """Gather spread blocks and keep them whole, or spread them again; all processes together.
+
+    While blocks are spread all processes must compute them equally often. Evaluation does not: one process has a batch
+    more, or writes longer labels.
+
+    Args:
+        blocks: decoder layers, spread or not.
+        whole: whether they are to be whole.
+    """
+    from torch.distributed.fsdp import FSDPModule
+
+    for block in blocks:
+        if not isinstance(block, FSDPModule):
+            continue
+        block.set_reshard_after_forward(not whole)
+        if whole:
+            block.unshard()
+        else:
+            block.reshard()
+
+
+def _average_gradients(weights: Sequence[nn.Parameter]) -> None:
+    """Average the gradients of weights that every process has whole; those without one count as zeros.
+
+    A sharding strategy reduces the gradients of what it spreads and forgets the rest (connector, heads, new tokens).
+
+    Args:
+        weights: trained ones, the same in every process; those that are spread are left alone.
+    """
+    weights = [weight for weight in weights if not isinstance(weight, DTensor)]
+    if not weights:
+        return
+    for weight in weights:
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)
+    joined = torch.cat([weight.grad.float().reshape(-1) for weight in weights if weight.grad is not None])
+    distributed.all_reduce(joined)
+    joined /= distributed.get_world_size()
+    for weight, part in zip(weights, joined.split([weight.numel() for weight in weights]), strict=True):
+        assert weight.grad is not None, "made above"
+        weight.grad.copy_(part.view_as(weight))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 from yaml import CollectionNode, Node, SafeLoader, YAMLError, compose
 
-from gad_lightning.cli.working_folder import name_classes
+from gad_lightning.cli.working_folder import WorkingFolder
 from gad_lightning.environment import note
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import current_names
@@ -47,7 +48,7 @@ def load(text: str) -> Any:
             stands for too many values.
     """
     value = load_text(text)
-    name_classes(text)
+    _name_classes(text)
     if isinstance(value, dict | list) and "${" in text and not _as_written.get():
         try:
             resolved = OmegaConf.to_object(OmegaConf.create(value))
@@ -113,3 +114,10 @@ def _size_of(node: Node | None, known: dict[int, float]) -> float:
 
 
 set_loader(PARSER_MODE, load, (ValueError,))
+
+
+def _name_classes(text: str) -> None:
+    """Take what a config names for packages that the user names, where a command looks in its working folder."""
+    for finder in sys.meta_path:
+        if isinstance(finder, WorkingFolder):
+            finder.name(text)

@@ -94,10 +94,3 @@ def leave_working_folder(words: Sequence[str]) -> WorkingFolder:
     for before, word in zip(("", *words), words, strict=False):
         finder.name(word, bare=word.startswith("--allowed") or before == "--allowed")
     return finder
-
-
-def name_classes(text: str) -> None:
-    """Take what a config names for packages that the user names, where a command looks in its working folder."""
-    for finder in sys.meta_path:
-        if isinstance(finder, WorkingFolder):
-            finder.name(text)

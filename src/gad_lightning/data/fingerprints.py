@@ -19,11 +19,11 @@ def fingerprints(records: Sequence[VideoRecord]) -> dict[str, list[str]]:
     return {record.name: [_of_labels(record), _of_features(record)] for record in records}
 
 
-def changes(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]]) -> list[str]:
+def _changes(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]]) -> list[str]:
     """Say what differs between two tables of :func:`fingerprints`, a sentence each.
 
     Example:
-        >>> changes({"a": ["1", "2"], "b": ["1", "2"]}, {"a": ["1", "3"], "c": ["1", "2"]})
+        >>> _changes({"a": ["1", "2"], "b": ["1", "2"]}, {"a": ["1", "3"], "c": ["1", "2"]})
         ["the features of 1 videos, first 'a'", "1 videos are gone, first 'b'", "1 videos are new, first 'c'"]
     """
     both = [name for name in before if name in now]
@@ -38,7 +38,7 @@ def changes(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]
 
 def warn_of_changes(before: Mapping[str, Sequence[str]], now: Mapping[str, Sequence[str]]) -> None:
     """Warn if the data of a run that goes on is not what it was."""
-    changed = changes(before, now)
+    changed = _changes(before, now)
     if changed:
         warnings.warn(
             f"The data has changed since the checkpoint was saved: {'; '.join(changed)}. The run goes on with what is "

@@ -111,7 +111,7 @@ def _short_seconds(seconds: float) -> str:
 def _band(row: int, track: Track, labels: LabelSet) -> Element:
     """The rectangles of one row, in seconds; background is drawn too, so that gaps show."""
     rects = []
-    lanes = lanes_of(track.segments)
+    lanes = _lanes_of(track.segments)
     high = (ROW - 4) / (max(lanes, default=0) + 1)
     for lane, (label, start, end) in zip(lanes, track.segments, strict=True):
         place = {"x": _short_seconds(start / track.fps), "width": _short_seconds((end - start) / track.fps)}
@@ -120,11 +120,11 @@ def _band(row: int, track: Track, labels: LabelSet) -> Element:
     return tag("g", *rects, data_track=track.name)
 
 
-def lanes_of(segments: Sequence[Segment]) -> list[int]:
+def _lanes_of(segments: Sequence[Segment]) -> list[int]:
     """In which lane each segment lies, so that those of one time lie under each other.
 
     Example:
-        >>> lanes_of([Segment(1, 0, 4), Segment(2, 2, 6), Segment(3, 4, 8)])
+        >>> _lanes_of([Segment(1, 0, 4), Segment(2, 2, 6), Segment(3, 4, 8)])
         [0, 1, 0]
     """
     ends: list[int] = []
@@ -139,7 +139,7 @@ def lanes_of(segments: Sequence[Segment]) -> list[int]:
 def _texts_of(row: int, track: Track, labels: LabelSet, seconds: float) -> list[Element]:
     """Names in the segments that have room for them, each from the zoom on at which it has; none where some overlap."""
     texts: list[Element] = []
-    if max(lanes_of(track.segments), default=0):
+    if max(_lanes_of(track.segments), default=0):
         return texts
     for label, start, end in track.segments:
         if label == labels.background:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gad_lightning.atomic import atomic_write
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.results.rows import (
     FRAME_COLUMNS,
@@ -20,11 +22,12 @@ from gad_lightning.results.rows import (
     Floats,
     Ints,
     QueryColumns,
+    Row,
     frame_rows,
     segment_rows,
 )
 from gad_lightning.results.several import single_labels
-from gad_lightning.results.tables import read_csv, read_json, write_csv, write_json, write_json_rows
+from gad_lightning.results.tables import read_csv, read_json, write_csv, write_json
 from gad_lightning.schema import SEPARATOR, DataSchema, LabelSet, Task
 from gad_lightning.types import IGNORED
 
@@ -92,7 +95,7 @@ def write_predictions(
     for name, header, rows_of in made:
         rows = rows_of(columns, schema, names)
         write_csv(folder / name, rows, header)
-        write_json_rows((folder / name).with_suffix(".json"), rows)
+        _write_json_rows((folder / name).with_suffix(".json"), rows)
     write_about(folder, About(classifier, schema.features.fps, schema.tasks, {}, {}, dict(groups)))
 
 
@@ -260,3 +263,10 @@ def _about_of(path: Path, rows: Sequence[dict[str, str]]) -> About:
     except ValueError as error:
         raise DataError(f"{path} has a cell that is no number: {error}.", _AGAIN) from error
     return About("", round(fps, 3) or 1.0, tuple(tasks), {}, {})
+
+
+def _write_json_rows(target: Path, rows: Sequence[Row]) -> None:
+    """Write rows as a JSON list of objects, one a line."""
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    with atomic_write(target) as part:
+        part.write_text(f"[\n{lines}\n]\n" if rows else "[]\n", encoding="utf-8")

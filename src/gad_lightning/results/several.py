@@ -10,14 +10,8 @@ import torch
 from torch import Tensor
 
 from gad_lightning.metrics.functional.frames import FrameTable
-from gad_lightning.metrics.functional.labels import LabelSpace
 from gad_lightning.schema import LabelSet
 from gad_lightning.types import IGNORED, first_class
-
-
-def pair_space(labels: LabelSet) -> LabelSpace:
-    """The classes of :func:`pair_table`: those of ``labels``, and one more that means "not this class"."""
-    return LabelSpace(len(labels.names) + 1, len(labels.names), IGNORED)
 
 
 def pair_table(chosen: Tensor, truth: Tensor, video: Tensor, frame: Tensor, labels: LabelSet) -> FrameTable:

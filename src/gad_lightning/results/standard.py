@@ -19,8 +19,8 @@ from gad_lightning.metrics.functional.labels import LabelSpace
 from gad_lightning.metrics.functional.point_f1 import point_counts
 from gad_lightning.metrics.functional.segment_f1 import segment_counts
 from gad_lightning.results.predictions import TaskPredictions
-from gad_lightning.results.several import pair_space, pair_table
-from gad_lightning.schema import DataSchema, Task
+from gad_lightning.results.several import pair_table
+from gad_lightning.schema import DataSchema, LabelSet, Task
 from gad_lightning.types import IGNORED
 
 OVERLAP, TOLERANCE_SECONDS = 0.1, 1.0
@@ -156,7 +156,7 @@ def space_of(task: Task, single: bool = False) -> LabelSpace:
         single: for one label a frame, also where several can be true; see :func:`table_of`.
     """
     if task.labels.multi_label and not single:
-        return pair_space(task.labels)
+        return _pair_space(task.labels)
     return LabelSpace(len(task.labels.names), task.labels.background, IGNORED)
 
 
@@ -188,3 +188,8 @@ def _ends(predictions: TaskPredictions, video: int) -> tuple[int, int]:
     """First row of a video, and the one after its last."""
     first, last = predictions.video.searchsorted([video, video + 1])
     return int(first), int(last)
+
+
+def _pair_space(labels: LabelSet) -> LabelSpace:
+    """The classes of :func:`pair_table`: those of ``labels``, and one more that means "not this class"."""
+    return LabelSpace(len(labels.names) + 1, len(labels.names), IGNORED)

@@ -59,10 +59,3 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DataError(f"{path} holds a {type(found).__name__} in place of an object.", "make it again, or remove it")
     return found
-
-
-def write_json_rows(target: Path, rows: Sequence[Row]) -> None:
-    """Write rows as a JSON list of objects, one a line."""
-    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    with atomic_write(target) as part:
-        part.write_text(f"[\n{lines}\n]\n" if rows else "[]\n", encoding="utf-8")

@@ -58,28 +58,6 @@ def shard(blocks: Iterable[nn.Module], mesh: Any) -> None:
         fully_shard(block, mesh=mesh, reshard_after_forward=True)  # left out, what is wrapped first stays whole
 
 
-def hold_whole(blocks: Iterable[nn.Module], whole: bool) -> None:
-    """Gather spread blocks and keep them whole, or spread them again; all processes together.
-
-    While blocks are spread all processes must compute them equally often. Evaluation does not: one process has a batch
-    more, or writes longer labels.
-
-    Args:
-        blocks: decoder layers, spread or not.
-        whole: whether they are to be whole.
-    """
-    from torch.distributed.fsdp import FSDPModule
-
-    for block in blocks:
-        if not isinstance(block, FSDPModule):
-            continue
-        block.set_reshard_after_forward(not whole)
-        if whole:
-            block.unshard()
-        else:
-            block.reshard()
-
-
 def check_sharding(strategy: Any, quantized: bool) -> None:
     """Refuse what a sharding strategy cannot do with trained-only checkpoints of this library.
 
@@ -106,41 +84,6 @@ def check_sharding(strategy: Any, quantized: bool) -> None:
             "A quantized backbone cannot be spread over processes: its packed weights lose their scales.",
             "leave out backbone.quantization, or use strategy: ddp",
         )
-
-
-def average_gradients(weights: Sequence[nn.Parameter]) -> None:
-    """Average the gradients of weights that every process has whole; those without one count as zeros.
-
-    A sharding strategy reduces the gradients of what it spreads and forgets the rest (connector, heads, new tokens).
-
-    Args:
-        weights: trained ones, the same in every process; those that are spread are left alone.
-    """
-    weights = [weight for weight in weights if not isinstance(weight, DTensor)]
-    if not weights:
-        return
-    for weight in weights:
-        if weight.grad is None:
-            weight.grad = torch.zeros_like(weight)
-    joined = torch.cat([weight.grad.float().reshape(-1) for weight in weights if weight.grad is not None])
-    distributed.all_reduce(joined)
-    joined /= distributed.get_world_size()
-    for weight, part in zip(weights, joined.split([weight.numel() for weight in weights]), strict=True):
-        assert weight.grad is not None, "made above"
-        weight.grad.copy_(part.view_as(weight))
-
-
-def clip_norm(weights: Sequence[nn.Parameter], limit: float) -> None:
-    """Scale gradients down so that their joint 2-norm is at most ``limit``, where some are spread and others whole.
-
-    Args:
-        weights: trained ones; those without a gradient are left alone.
-        limit: above 0.
-    """
-    scale = float((limit / (gradient_norm(weights) + 1e-6)).clamp(max=1.0))  # as torch's clip_grad_norm_ has it
-    for weight in weights:
-        if weight.grad is not None:
-            (weight.grad.to_local() if isinstance(weight.grad, DTensor) else weight.grad).mul_(scale)
 
 
 def gradient_norm(weights: Sequence[nn.Parameter]) -> Tensor:

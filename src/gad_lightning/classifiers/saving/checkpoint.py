@@ -131,7 +131,7 @@ class TrainedWeights(Part, Optimized):
         """
         fitting = self.trainer.state.fn == TrainerFn.FITTING
         found = [*differences(current_names(about["spec"]), self.spec()), *_windows(about["schema"], self.schema)]
-        tell_differences(found, self.other_settings or fitting)
+        _tell_differences(found, self.other_settings or fitting)
 
     def check_start(self, about: Mapping[str, Any], meant: bool) -> None:
         """Compare backbone, prompt and windows with those of weights that this classifier begins from.
@@ -142,7 +142,7 @@ class TrainedWeights(Part, Optimized):
         given = [spec["init_args"] for spec in (current_names(about["spec"]), self.spec())]
         kept = [{name: args[name] for name in ("backbone", "prompt") if name in args} for args in given]
         stored, here = ({"class_path": path_of(type(self)), "init_args": args} for args in kept)
-        tell_differences([*differences(stored, here), *_windows(about["schema"], self.schema)], meant)
+        _tell_differences([*differences(stored, here), *_windows(about["schema"], self.schema)], meant)
 
     def take_statistics(self, features: FeatureSpec) -> None:
         """Standardize by the mean and spread of ``features``, and record them; by 0 and 1 where it has none."""
@@ -247,7 +247,7 @@ def _windows(stored: Any, here: DataSchema) -> list[Difference]:
     return list(differences(current_names(stored)["init_args"]["windows"], describe(here.windows), "windows"))
 
 
-def tell_differences(found: Sequence[Difference], meant: bool) -> None:
+def _tell_differences(found: Sequence[Difference], meant: bool) -> None:
     """Refuse weights under other settings, or warn if those are meant or differ by rounding.
 
     Raises:

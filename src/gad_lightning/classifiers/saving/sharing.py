@@ -129,11 +129,11 @@ class Shareable(TrainedWeights):
         return warm_start(self, content, redact(str(source)), other_settings or self.other_settings)
 
 
-def is_checkpoint(source: str | Path) -> bool:
+def _is_checkpoint(source: str | Path) -> bool:
     """Whether a classifier's source is a checkpoint, a file or a URL; if not it is a folder or a hub repository.
 
     Example:
-        >>> is_checkpoint("runs/best.ckpt"), is_checkpoint("https://a.org/x"), is_checkpoint("owner/name")
+        >>> _is_checkpoint("runs/best.ckpt"), is_checkpoint("https://a.org/x"), is_checkpoint("owner/name")
         (True, True, False)
     """
     return "://" in str(source) or Path(source).suffix == ".ckpt" or Path(source).expanduser().is_file()
@@ -141,12 +141,12 @@ def is_checkpoint(source: str | Path) -> bool:
 
 def is_on_hub(source: str | Path) -> bool:
     """Whether a classifier's source is no file, folder or URL, so that only the hub can have it."""
-    return not is_checkpoint(source) and not Path(source).expanduser().exists()
+    return not _is_checkpoint(source) and not Path(source).expanduser().exists()
 
 
 def _read_source(source: str | Path, revision: str | None) -> dict[str, Any]:
     """The content of a checkpoint, wherever a classifier may come from: a file, a URL, a folder, the hub."""
-    if is_checkpoint(source):
+    if _is_checkpoint(source):
         return read_checkpoint(source)
     return _read_shared(snapshot(str(source), revision, weights=False))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -110,20 +109,6 @@ class Progress:
             took = max(time.perf_counter() - self.start, 1e-9)
             speed = f"{self.videos / took:.2f} videos/s, {self.seconds / took:.1f} h of video per h"
             self.bar.update(self.task, advance=1, speed=speed)
-
-
-@contextmanager
-def progress_of(total: int, show: bool) -> Iterator[Progress]:
-    """Show a bar over ``total`` videos, or count in silence."""
-    if not show:
-        yield Progress(None, total)
-        return
-    from rich import progress
-
-    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn())
-    speed = progress.TextColumn("{task.fields[speed]}")
-    with progress.Progress(*columns, progress.TimeRemainingColumn(), speed) as bar:
-        yield Progress(bar, total)
 
 
 def carry_over(report: EncodeReport, before: Mapping[str, Outcome]) -> EncodeReport:

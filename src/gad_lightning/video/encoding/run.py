@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -18,7 +18,7 @@ from gad_lightning.errors import DataError
 from gad_lightning.video.ahead import Ahead, ChildDecoder, DecodeTask, End, Piece, ThreadDecoder
 from gad_lightning.video.damage import Broken
 from gad_lightning.video.encoders import Encoder
-from gad_lightning.video.encoding.report import EncodeReport, Outcome, Progress, progress_of
+from gad_lightning.video.encoding.report import EncodeReport, Outcome, Progress
 from gad_lightning.video.features.npy_writer import NpyWriter
 
 PIECE = 16
@@ -112,7 +112,7 @@ class EncodingRun:
             for number, name in enumerate(self.names)
             if name not in self.outcomes
         ]
-        with progress_of(len(tasks), progress) as bar, ExitStack() as files:
+        with _progress_of(len(tasks), progress) as bar, ExitStack() as files:
             self.files = files
             for message in Ahead(self._decoders(len(tasks)), tasks):
                 if isinstance(message, End):
@@ -175,3 +175,17 @@ class EncodingRun:
             bar.finished(outcome)
             if self.finished is not None and outcome.state == "encoded":
                 self.finished(self._target(name))
+
+
+@contextmanager
+def _progress_of(total: int, show: bool) -> Iterator[Progress]:
+    """Show a bar over ``total`` videos, or count in silence."""
+    if not show:
+        yield Progress(None, total)
+        return
+    from rich import progress
+
+    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn())
+    speed = progress.TextColumn("{task.fields[speed]}")
+    with progress.Progress(*columns, progress.TimeRemainingColumn(), speed) as bar:
+        yield Progress(bar, total)
