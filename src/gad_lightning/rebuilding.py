@@ -219,9 +219,10 @@ def find_class(path: str, allowed: Sequence[str] = ALLOWED_PACKAGES) -> type:
     module, _, name = path.rpartition(".")
     package = module.split(".")[0]
     if package not in allowed:
+        others = ",".join([*(name for name in allowed if name not in ALLOWED_PACKAGES), package])
         raise CheckpointError(
             f"The checkpoint names {path}, and only classes of {', '.join(allowed)} are allowed: importing runs code.",
-            f"if you trust it, pass allowed=[..., {package!r}], or --allowed=[{package}] on the command line",
+            f"if you trust it, pass allowed=[..., {package!r}], or --allowed=[{others}] on the command line",
         )
     try:
         found = getattr(import_module(module), name, None)

@@ -114,7 +114,7 @@ def _explain(name: str, revision: str | None, error: Exception) -> GadError:
         return SettingError(f"{name!r} is no name of a model: {error}", "give a folder, or owner/name on the hub")
     return MissingDataError(
         f"{name} could not be downloaded: {error}",
-        "check the network and the room in the cache (HF_HOME); what has arrived is kept",
+        "check the path of a folder, or network and room in the cache (HF_HOME); what has arrived is kept",
     )
 
 

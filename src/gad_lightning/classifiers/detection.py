@@ -159,7 +159,8 @@ def _open_frames(
         array = np.asarray(given, dtype=np.float32)
     if array.ndim not in (2, 3) or not len(array):
         raise DataError(
-            f"Features are (F, D) or (F, N, D) with at least one frame, got {array.shape}.", "check the video"
+            f"Features are (F, D) or (F, N, D) with at least one frame, got {array.shape}.",
+            "give one row a frame, or the path of a video",
         )
     if not np.isfinite(array).all():
         bad = int(np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(1))[0])
@@ -177,6 +178,6 @@ def encoder_for(spec: FeatureSpec, encoder: Encoder | None) -> Encoder:
     if found.label != spec.encoder:
         raise SettingError(
             f"The classifier was trained on features of the encoder {spec.encoder!r}, not {found.label!r}.",
-            "pass encoder=..., the one that `gad-lightning encode` was given",
+            "pass encoder=..., the one that `gad-lightning encode` was given, or give the features themselves",
         )
     return found
