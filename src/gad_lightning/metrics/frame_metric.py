@@ -127,10 +127,10 @@ class FrameMetric(Metric):
 
     def sync(
         self,
-        dist_sync_fn: Callable[..., Any] | None = None,
-        process_group: Any | None = None,
+        dist_sync_fn: Callable[..., object] | None = None,
+        process_group: object | None = None,
         should_sync: bool = True,
-        distributed_available: Callable[..., Any] | None = None,
+        distributed_available: Callable[..., bool] | None = None,
     ) -> None:
         """Gather the rows of all processes; one without a row sends none of the right type.
 
