@@ -61,7 +61,7 @@ class Baseline(LightningModule):
         super().__init__()
         if len(schema.tasks) > 1:
             raise SettingError(f"The baselines know one task; the data asks for {len(schema.tasks)}.", "use other data")
-        spec = schema.features
+        self.schema, spec = schema, schema.features
         self.lr, self.weight_decay = lr, weight_decay
         self.width, self.num_classes = spec.width * spec.tokens_per_frame, len(schema.tasks[0].labels.names)
         self.window = schema.windows.frames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from gad_lightning.cli.summary import PlainSummary
 
 def test_parts_and_sizes_are_said_and_nothing_that_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     data = [("", ["0"]), ("Name", ["head"]), ("Type", ["LinearHead"]), ("Params", ["1.2 K"])]
-    with caplog.at_level("INFO"):
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    logger.addHandler(caplog.handler)  # Lightning's logger hands nothing on to the root, if a test before set it up
+    with caplog.at_level("INFO", logger=logger.name):
         PlainSummary.summarize(data, 2000, 1200, 0.01, {"train": 441, "eval": 0}, 0)
+    logger.removeHandler(caplog.handler)
     assert "1,200 of 2,000 parameters are trained" in caplog.text
     assert "LinearHead" in caplog.text
     assert "FLOPs" not in caplog.text

@@ -39,13 +39,13 @@ class Trap(Encoder):
 
 
 class Slow(Encoder):
-    """Its ``prepare`` takes 0.3 s a picture; it runs in the child."""
+    """Its ``prepare`` takes a second a picture; it runs in the child."""
 
     name, revision, width, tokens_per_frame = "slow", None, 1, 1
 
     def prepare(self, picture: Picture) -> Picture:
         """Take a while, as decoding does at a low rate on a busy machine."""
-        time.sleep(0.3)
+        time.sleep(1.0)
         return picture
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -109,8 +109,9 @@ def test_a_reader_that_leaves_stops_the_decoders(clips: list[Path]) -> None:
     assert child.child is None
 
 
+@pytest.mark.slow  # ten pictures of a second each; patience has to outlast the start of the child
 def test_patience_counts_pictures_and_not_the_pieces_they_travel_in(clips: list[Path]) -> None:
-    decoder = ChildDecoder(Slow().spec() | {"class_path": "tests.video.test_ahead.Slow"}, patience=1.5)
+    decoder = ChildDecoder(Slow().spec() | {"class_path": "tests.video.test_ahead.Slow"}, patience=8)
     messages = list(Ahead([decoder], [task(0, clips[1])._replace(piece=16)]))
     assert [len(message.pictures) for message in messages if isinstance(message, Piece)] == [10]
     assert isinstance(messages[-1], End)

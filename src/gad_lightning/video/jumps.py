@@ -49,7 +49,7 @@ class Jumps:
         >>> [(now, stamp.frame) for now, stamp in jumps.run(stamps)]
         [(0.0, 'a'), (0.5, 'b'), (1.0, 'c')]
         >>> jumps.note
-        'has a frame 600.000 s away from its neighbors, at 0.500 s; it was put between them'
+        'has a frame 599.500 s away from its neighbors, at 0.500 s; it was put between them'
     """
 
     def __init__(self, joined: bool, gap: float, stated_end: float | None) -> None:

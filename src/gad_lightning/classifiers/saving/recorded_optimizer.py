@@ -56,7 +56,8 @@ def describe_optimizer(optimizer: Optimizer) -> Description:
     """Describe an optimizer as plain data: its class, and the arguments that it was made with.
 
     Example:
-        >>> describe_optimizer(torch.optim.Adadelta([nn.Parameter(torch.zeros(1))], lr=0.5))["init_args"]["lr"]
+        >>> import torch
+        >>> describe_optimizer(torch.optim.Adadelta([torch.nn.Parameter(torch.zeros(1))], lr=0.5))["init_args"]["lr"]
         0.5
     """
     kind = type(optimizer)

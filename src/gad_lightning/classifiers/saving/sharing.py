@@ -133,7 +133,7 @@ def _is_checkpoint(source: str | Path) -> bool:
     """Whether a classifier's source is a checkpoint, a file or a URL; if not it is a folder or a hub repository.
 
     Example:
-        >>> _is_checkpoint("runs/best.ckpt"), is_checkpoint("https://a.org/x"), is_checkpoint("owner/name")
+        >>> _is_checkpoint("runs/best.ckpt"), _is_checkpoint("https://a.org/x"), _is_checkpoint("owner/name")
         (True, True, False)
     """
     return "://" in str(source) or Path(source).suffix == ".ckpt" or Path(source).expanduser().is_file()
