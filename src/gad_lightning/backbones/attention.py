@@ -18,7 +18,7 @@ PAD, PROMPT, FRAME, BRANCH = (int(kind) for kind in (Kind.PAD, Kind.PROMPT, Kind
 # plain integers: in a graph that torch traces, a tensor equals no member of an enumeration
 
 
-def _sees(query: Places, key: Places, window: int) -> Tensor:
+def sees(query: Places, key: Places, window: int) -> Tensor:
     """Tell for pairs of tokens whether the first one, the query, sees the second one, the key.
 
     A token sees tokens of its own sample only, and none after itself. Of those it sees the whole prompt, the frames of
@@ -49,14 +49,14 @@ def visible(query: Places, key: Places, window: int) -> Tensor:
     Args:
         query: places of the tokens that look, each (R, Tq).
         key: places of the tokens that may be seen, each (R, Tk); with a cache, the earlier ones are among them.
-        window: see :func:`_sees`.
+        window: see :func:`sees`.
 
     Returns:
         (R, Tq, Tk) bool.
     """
     rows = Places(*(part[:, :, None] for part in query))
     columns = Places(*(part[:, None, :] for part in key))
-    mask = _sees(rows, columns, window)
+    mask = sees(rows, columns, window)
     mask[:, :, 0] |= query.kind == PAD
     return mask
 
