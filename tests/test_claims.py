@@ -146,7 +146,7 @@ def test_a_margin_is_no_more_than_a_tenth_of_the_errors(modules: Any) -> None:
     stored = result(6, "more", 0.0, 0.002)
     assert modules.tables.verdicts([stored])[(6, 0, "top1")] == "does not"
     for cell in stored["parts"][0]["metrics"].values():
-        cell["second"] = 0.98
+        cell["mean_of_second"] = 0.98
     assert modules.tables.verdicts([stored])[(6, 0, "top1")] == "undecided"
 
 

@@ -57,7 +57,8 @@ def cells_of(first: dict[int, Scored], second: dict[int, Scored], metric: str, m
         return None
     cells = difference_of(made, margin)._asdict()
     cells = {key: round(value, 6) if isinstance(value, float) else value for key, value in cells.items()}
-    return {**cells, "second": round(made.second, 6), "by_seed": [round(value, 6) for value in made.by_seed.tolist()]}
+    by_seed = [round(value, 6) for value in made.by_seed.tolist()]
+    return {**cells, "mean_of_second": round(made.second, 6), "by_seed": by_seed}
 
 
 def pair_of(result: Stored, part: Stored, metric: str, num_units: int | None = None) -> Paired:
@@ -72,7 +73,7 @@ def pair_of(result: Stored, part: Stored, metric: str, num_units: int | None = N
     cell = part["metrics"][metric]
     units = num_units or cell["num_videos"]
     if "by_seed" in cell:
-        return Paired(np.array(cell["by_seed"]), cell["second"], cell["half_width_of_videos"], units)
+        return Paired(np.array(cell["by_seed"]), cell["mean_of_second"], cell["half_width_of_videos"], units)
     scores = []
     for name in (part["first"], part["second"]):
         by_seed = dict(zip(result["seeds"][name], result["scores"][name][metric], strict=True))
