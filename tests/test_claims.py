@@ -105,7 +105,7 @@ def result(claim: int, kind: str, value: float, spread: float, parts: int = 1) -
     """A stored claim whose comparisons have the same figures in every metric: five seeds around a value."""
     by_seed = [value + spread * step for step in (-1, -0.5, 0, 0.5, 1)]
     cell = {"value": value, "num_seeds": 5, "num_videos": 9, "seeds_needed": 7, "half_width_of_videos": 0.001}
-    cell |= {"low": value - spread, "high": value + spread, "by_seed": by_seed, "second": 0.6}
+    cell |= {"low": value - spread, "high": value + spread, "by_seed": by_seed, "mean_of_second": 0.6}
     part = {"kind": kind, "first": "gad", "second": "disc", "margin": 0.01, "metrics": dict.fromkeys(METRICS, cell)}
     scores = {name: {metric: [0.5, 0.7] for metric in METRICS} for name in ("gad", "disc")}
     facts = {"commit": ["abc"], "hardware": ["a machine"], "threads": ["1"], "failed": []}
