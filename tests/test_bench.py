@@ -148,3 +148,11 @@ def test_the_aims_of_live_streams_take_the_faster_way_and_the_most_streams_in_ti
     stored = {"frames": {"Disc": rows}}
     assert delay(stored, "p99_ms") == 3.0
     assert streams_served(stored) == 256
+
+
+def test_the_aims_of_a_gpu_are_read_from_what_its_script_stored(bench: Any) -> None:
+    from aims import ON_GPU, as_speeds
+
+    stored = as_speeds(json.loads((BENCH / "results" / "gpu_h200.json").read_text()), "1b")
+    found = [round(aim.ratio(stored), 4) for aim in ON_GPU]
+    assert found == [72593.0, 3.4143, 4.3975, 1024]  # 5,120 streams: 133 ms

@@ -1,4 +1,10 @@
-"""What the benchmarks were to reach, beside what is stored: ``python experiments/bench/aims.py --shape 1b``."""
+"""What the benchmarks were to reach, beside what is stored.
+
+    python experiments/bench/aims.py --shape 1b
+    python experiments/bench/aims.py --shape 1b --gpu experiments/bench/results/gpu_h200.json    # stored by gpu.sh
+
+The absolute figures of a GPU were set for an H200 and the 1B shape.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +138,22 @@ ON_GPU = (
     Aim("one live stream, p99 in ms, Disc", "speed", lambda stored: delay(stored, "p99_ms"), 8, 4),
     Aim("live streams at 4 frames/s, p99 under 100 ms, Disc", "speed", streams_served, 1_000, 5_000),
 )
-"""Absolute figures, which were set for an H200 and the 1B shape."""
+"""Absolute figures."""
+
+
+def as_speeds(stored: Stored, shape: str) -> Stored:
+    """What ``gpu.py`` stored of a shape, as ``speed.py`` stores it; one pass is the fastest number of chunks."""
+    frames: dict[str, Stored] = {}
+    for name, row in stored["rows"].items():
+        what, *rest = name.split(", ", 3)
+        if what != "speed" or rest[0] != shape or "frames_per_second" not in row:
+            continue
+        of_kind = frames.setdefault(rest[1], {})
+        if rest[2].startswith("one pass"):
+            of_kind["one pass"] = max(of_kind.get("one pass", 0.0), row["frames_per_second"])
+        else:
+            of_kind[rest[2].split(" by ")[0]] = row  # so many streams, pushed by fewer at a time
+    return {**stored, "frames": frames}
 
 
 def file_of(bench: str, folder: Path, shape: str, device: str) -> Path:
@@ -143,27 +164,42 @@ def file_of(bench: str, folder: Path, shape: str, device: str) -> Path:
     return timed if bench == "memory" and timed.exists() else folder / f"{bench}_{shape}_{device}.json"
 
 
-def show(folder: Path, shape: str, device: str) -> None:
+def show(folder: Path, shape: str, device: str, gpu: Path | None = None) -> None:
     """Print every aim with what is stored for a shape and device, and with where and when that was measured."""
     table = Table("aim", "floor", "hope", "found", "", "commit", title=f"{shape} shape on {device}")
-    for aim in (*AIMS, *(ON_GPU if device.startswith("cuda") else ())):
-        cells = ("not measured", "", "")
-        if (path := file_of(aim.bench, folder, shape, device)).exists():
-            stored = json.loads(path.read_text())
-            ratio = aim.ratio(stored)
-            cells = (f"{ratio:,.2f}", aim.met(ratio), stored["surroundings"]["commit"])
-        table.add_row(aim.what, f"{aim.floor:g}", f"{aim.hope:g}", *cells)
+    for aim in AIMS:
+        table.add_row(*cells_of(aim, stored_at(file_of(aim.bench, folder, shape, device))))
+    speeds = stored_at(file_of("speed", folder, shape, device))
+    if gpu is not None:
+        speeds = as_speeds(json.loads(gpu.read_text()), shape)
+    for aim in ON_GPU if gpu is not None or device.startswith("cuda") else ():
+        table.add_row(*cells_of(aim, speeds if "Disc" in speeds.get("frames", {}) else {}))
     Console().print(table)
+
+
+def stored_at(path: Path) -> Stored:
+    """What a file holds; nothing if there is none."""
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def cells_of(aim: Aim, stored: Stored) -> tuple[str, ...]:
+    """A row of the table."""
+    found = ("not measured", "", "")
+    if stored:
+        ratio = aim.ratio(stored)
+        found = (f"{ratio:,.2f}", aim.met(ratio), stored["surroundings"]["commit"])
+    return (aim.what, f"{aim.floor:g}", f"{aim.hope:g}", *found)
 
 
 def main() -> None:
     """Print it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", default="1b")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--gpu", type=Path, help="file that gpu.py stored; its absolute figures were set for an H200")
     given = parser.parse_args()
-    show(given.results, given.shape, given.device)
+    show(given.results, given.shape, given.device, given.gpu)
 
 
 if __name__ == "__main__":
