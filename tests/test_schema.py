@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.schema import DataSchema, LabelSet, Task, Windows, check_names, schema_of
+from gad_lightning.schema import DataSchema, LabelSet, Task, Windows, alike, check_names, schema_of
 
 
 def test_tasks_of_equal_classes_share_a_label_set() -> None:
@@ -35,3 +35,31 @@ def test_class_names_make_a_schema_whose_background_is_found_by_name() -> None:
 def test_names_that_mean_nothing_or_two_things_are_refused(names: list[str], message: str) -> None:
     with pytest.raises(DataError, match=f"data.class_names.*{message}|{message}"):
         check_names(names, "data.class_names")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("stir", "STIR"),
+        ("\u0130zle", "izle"),  # Turkish capitals: the dotted I
+        ("ISIR", "\u0131s\u0131r"),  # and the one without a dot
+        ("stra\u00dfe", "STRASSE"),
+        ("cut_it", "cut it"),
+        ("cut-it", "cut \u2013 it"),
+        ("_stir", "stir"),
+        ("\uff53tir", "stir"),  # full width
+        ("sti\u200dr", "stir"),  # a joiner
+        ("salt \u2764", "salt \u2764\ufe0f"),  # the same picture in color
+        ("c\u0430t", "cat"),  # a Cyrillic letter
+    ],
+)
+def test_names_that_a_person_takes_for_one_are_found(one: str, other: str) -> None:
+    assert alike(["pour", one, other]) == [(one, other)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("-1", "1"), ("_", "-"), ("\u017c", "z"), ("\u00e8", "e"), ("cut it", "cutit"), ("v1.5", "v15")],
+)
+def test_names_that_say_two_things_are_two(names: tuple[str, str]) -> None:
+    assert alike(names) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
@@ -11,6 +12,16 @@ from gad_lightning.errors import DataError, SettingError
 Mode = Literal["window", "one_pass"]
 INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
 """Characters that nobody sees; the joiners of Indic, Arabic and Persian words are none of them."""
+UNSEEN = re.compile("[\u034f\u115f\u1160\u180b-\u180f\u3164\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Fillers and marks that choose how a letter or a picture is drawn."""
+BETWEEN_WORDS = re.compile(r"(?<=.)[\s_\-\u2010-\u2015\u2212\u30fb\u00b7]+(?=.)")
+"""Spaces, underscores, hyphens and dots at half height between words; a first one can be the sign of a number."""
+SAME_LOOK = str.maketrans(
+    "\u0131\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u03bf", "iaeopcyxijsho"
+)
+"""Letters of other alphabets that look as Latin ones do: the i without a dot, Cyrillic ones, omicron."""
+ALIKE = "capitals, forms of letters or what stands between words"
+"""How names differ that a person may take for one, for messages."""
 SEPARATOR = "; "
 """What stands between the names of several classes in a text."""
 
@@ -100,23 +111,32 @@ def normalized(text: str) -> str:
 
 
 def alike(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of different names that a person may take for one: they differ by capitals, by forms or joiners of letters.
+    """Pairs of different names that a person may take for one.
+
+    They differ by capitals (also the Turkish ones), forms or joiners of letters, letters of other alphabets that look
+    the same, or by what stands between words.
 
     Example:
         >>> alike(["stir", "pour", "Stir"])
         [('stir', 'Stir')]
-        >>> len(alike(["stir", "sti\u200dr"]))
-        1
+        >>> alike(["cut_it", "cut it", "cut-it", "cutting"])
+        [('cut_it', 'cut it'), ('cut_it', 'cut-it')]
     """
     first: dict[str, str] = {}
     pairs = []
     for name in dict.fromkeys(names):
-        folded = unicodedata.normalize("NFKC", normalized(name)).casefold()
-        seen = "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
-        known = first.setdefault(seen, name)
+        known = first.setdefault(_read_as(name), name)
         if known != name:
             pairs.append((known, name))
     return pairs
+
+
+def _read_as(name: str) -> str:
+    """What names that a person may take for one have in common."""
+    letters = unicodedata.normalize("NFKC", normalized(name)).casefold()
+    seen = "".join(letter for letter in UNSEEN.sub("", letters) if unicodedata.category(letter) != "Cf")
+    dotless = unicodedata.normalize("NFD", seen.translate(SAME_LOOK)).replace("i\u0307", "i")
+    return BETWEEN_WORDS.sub(" ", dotless.strip(" _")) or name
 
 
 def check_names(names: Sequence[str], what: str) -> tuple[str, ...]:

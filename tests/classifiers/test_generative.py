@@ -15,7 +15,8 @@ from gad_lightning.prompts.labels.single_token import SingleTokenLabels
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.nearest import NearestReadout
 from gad_lightning.readouts.trie import TrieReadout
-from tests.classifiers.making import NAMES, batch, make, random_frames
+from gad_lightning.schema import LabelSet, Task
+from tests.classifiers.making import NAMES, batch, make, random_frames, schema
 
 
 def train(classifier: Classifier, steps: int) -> None:
@@ -69,3 +70,9 @@ def test_lora_on_a_tied_head_unties_it_and_merged_equals_unmerged(dora: bool) ->
     assert torch.allclose(logits, gen.backbone.token_logits(before[:, -1]), atol=1e-5)
     with pytest.raises(SettingError, match="LoRA is merged"):
         backbone.trained_state()
+
+
+def test_several_labels_a_frame_are_refused_as_one_is_written() -> None:
+    several = schema()._replace(tasks=(Task("action", LabelSet(NAMES, 0, multi_label=True)),))
+    with pytest.raises(SettingError, match=r"data\.multi_label is set .*writes one label a frame[^$]*GADClassifier"):
+        make(GenerativeClassifier, schema=several)

@@ -242,7 +242,9 @@ def test_nothing_labeled_is_refused_before_training(root: Path) -> None:
     [
         ("Stir", r"'Stir' \(.*segments\.csv, line 7\) and 'stir' \(.*segments\.csv, line 2\) differ by capitals"),
         ("STIR", r"'STIR' \(.*line 7\) and 'stir' \(.*line 2\) differ"),
-        ("\uff53tir", r"'stir' \(.*line 2\) and '\uff53tir' \(.*line 7\) differ by capitals or forms of letters"),
+        ("\uff53tir", r"'stir' \(.*line 2\) and '\uff53tir' \(.*line 7\) differ by capitals, forms of letters"),
+        ("stir_", r"'stir' \(.*line 2\) and 'stir_' \(.*line 7\) differ by .* what stands between words"),
+        ("st\u0130r", r"'stir' \(.*line 2\) and 'st\u0130r' \(.*line 7\) differ"),
         ("Ignore", r"The label 'ignore' and 'Ignore' \(.*line 7\) differ"),
         ("Background", r"The label 'background' and 'Background' \(.*line 7\) differ"),
     ],

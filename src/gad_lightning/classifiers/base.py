@@ -17,6 +17,7 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.detection import Detecting
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.finite import FiniteTraining, check_settings
+from gad_lightning.classifiers.monitors import check_monitors
 from gad_lightning.classifiers.saving.sharing import Shareable
 from gad_lightning.classifiers.schedule import PaperAdamW, Then
 from gad_lightning.classifiers.sharded_blocks import ShardedBlocks
@@ -26,6 +27,7 @@ from gad_lightning.parts import Part
 from gad_lightning.prompts.layout import Branches, Text
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.base import BranchDecoder
+from gad_lightning.results.standard import names_of
 from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
 from gad_lightning.training.distribution import average
 from gad_lightning.training.exact_resume import ExactResume
@@ -241,11 +243,17 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         """Train with dropout also where the classifier came from a checkpoint.
 
         Raises:
-            SettingError: if the LoRA is merged, or a checkpoint could not describe a part.
+            SettingError: if the LoRA is merged, a checkpoint could not describe a part, or a callback watches a metric
+                that is not logged.
         """
         check_settings(self.spec(), type(self).__name__)  # not only when the first checkpoint is saved
         if self.backbone.merged:
             raise SettingError("The LoRA is merged into the weights.", "train before merging, or load it again")
+        own = (Classifier.training_step, Classifier.validation_step, Classifier.on_validation_epoch_end)
+        kind = type(self)
+        if (kind.training_step, kind.validation_step, kind.on_validation_epoch_end) == own:
+            callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
+            check_monitors(callbacks, [f"val/{name}" for name in names_of(self.schema)])
         if not self.training:
             self.train()
 

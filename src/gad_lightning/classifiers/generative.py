@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
+from gad_lightning.errors import SettingError
 from gad_lightning.losses import query_weights
 from gad_lightning.objectives.write_answer import written_loss
 from gad_lightning.parts import Part
@@ -33,6 +34,9 @@ class GenerativeClassifier(Classifier):
         answer_fraction: fraction of the queries that are answered, and so trained on, in (0, 1].
         **shared: see :class:`Classifier`.
 
+    Raises:
+        SettingError: if several labels of a task can be true at once, as it writes one.
+
     Source: Pang et al., ICLR 2026, generative classifier.
     """
 
@@ -54,6 +58,12 @@ class GenerativeClassifier(Classifier):
         **shared: Any,
     ) -> None:
         super().__init__(**shared)
+        several = [task.name for task in self.schema.tasks if task.labels.multi_label]
+        if several:
+            raise SettingError(
+                f"data.multi_label is set (task {several[0]!r}), and a GenerativeClassifier writes one label a frame.",
+                "take a DiscriminativeClassifier or GADClassifier, or leave data.multi_label out",
+            )
         self.labels, self.context = labels or WordLabels(), context or NoContext()
         self.readout = readout or TrieReadout()
         self.answer_fraction = answer_fraction

@@ -15,7 +15,7 @@ from gad_lightning.data.overlaps import overlaps
 from gad_lightning.data.records import FeatureSource, VideoRecord
 from gad_lightning.data.tables import IGNORE, SegmentRow, VideoRow, read_segments, read_videos
 from gad_lightning.errors import DataError
-from gad_lightning.schema import alike, check_names, normalized
+from gad_lightning.schema import ALIKE, alike, check_names, normalized
 from gad_lightning.segments import Segment, frames_between
 from gad_lightning.types import IGNORED
 from gad_lightning.video.damage import Broken
@@ -104,8 +104,7 @@ class OwnVideos(ActionDataModule):
         for what in ("goal", "group"):
             for one, other in alike(video._asdict()[what] for video in videos.values()):
                 warnings.warn(
-                    f"{path} has the {what}s {one!r} and {other!r}, which differ by capitals or forms of letters only: "
-                    "they count as two.",
+                    f"{path} has the {what}s {one!r} and {other!r}, which differ by {ALIKE} only: they count as two.",
                     stacklevel=2,
                 )
         return videos
@@ -123,7 +122,7 @@ class OwnVideos(ActionDataModule):
             found = {row.label for rows in self.segment_rows.values() for row in rows}
             for one, other in alike([*first, IGNORE, *sorted(found)]):
                 raise DataError(
-                    f"{self._where(one)} and {self._where(other)} differ by capitals or forms of letters only.",
+                    f"{self._where(one)} and {self._where(other)} differ by {ALIKE} only.",
                     "write them alike, or list both in data.class_names if they are two classes",
                 )
             return [*first, *sorted(found - {self.background, IGNORE})]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gad_lightning.errors import DataError, MissingDataError
-from gad_lightning.schema import alike, normalized
+from gad_lightning.schema import ALIKE, alike, normalized
 
 IGNORE = "ignore"
 """The label of stretches that enter neither loss nor metrics."""
@@ -116,7 +116,7 @@ def _check_header(path: Path, found: Sequence[str], needed: Sequence[str]) -> No
         )
     for one, other in alike(name for name in found if name):
         raise DataError(
-            f"{path} has the columns {one!r} and {other!r}, which differ by capitals or forms of letters only.",
+            f"{path} has the columns {one!r} and {other!r}, which differ by {ALIKE} only.",
             "keep one of them, or rename the other",
         )
     missing = [name for name in needed if name not in found]
