@@ -32,6 +32,7 @@ FLOORS = [
         "parts",
         "rebuilding",
         "atomic",
+        "csv_rows",
         "redact",
         "environment",
         "escape",

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from gad_lightning.heads.cosine import CosineHead as CosineHead
     from gad_lightning.heads.linear import LinearHead as LinearHead
     from gad_lightning.heads.mlp import MLPHead as MLPHead
+    from gad_lightning.heads.text import TextHead as TextHead
     from gad_lightning.heads.vocabulary import VocabularyHead as VocabularyHead
     from gad_lightning.metrics.accuracy import Top1 as Top1
     from gad_lightning.metrics.accuracy import TopK as TopK
@@ -169,6 +170,7 @@ NAMES_OF = {
     "heads.cosine": ("CosineHead",),
     "heads.linear": ("LinearHead",),
     "heads.mlp": ("MLPHead",),
+    "heads.text": ("TextHead",),
     "heads.vocabulary": ("VocabularyHead",),
     "metrics.accuracy": ("Top1", "TopK"),
     "metrics.calibration_error": ("CalibrationError",),

@@ -16,6 +16,7 @@ from gad_lightning.backbones.execution.kv_cache import KVCache
 from gad_lightning.backbones.execution.last_layer import feed_forward_at
 from gad_lightning.backbones.execution.packing import pack
 from gad_lightning.backbones.new_tokens import NewTokens
+from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
@@ -118,6 +119,16 @@ class Backbone(Part, nn.Module):
         Returns:
             (n, V + K), or (n, k) in the order of ``ids``.
         """
+
+    def text_states(self, texts: Sequence[str]) -> Tensor:
+        """Vectors of texts as the language model had them before it was trained: (n, H) float32.
+
+        Raises:
+            SettingError: if this backbone has none.
+        """
+        raise SettingError(
+            f"{type(self).__name__} gives no vectors of texts.", "set tower of TextHead to a sentence encoder"
+        )
 
     @abstractmethod
     def merge(self) -> float:

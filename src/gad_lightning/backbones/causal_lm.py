@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -23,6 +23,7 @@ from gad_lightning.backbones.lora import PAPER_LORA
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.probe import try_out
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
+from gad_lightning.backbones.text_states import mean_states
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part, checked_part
@@ -168,15 +169,20 @@ class CausalLM(DecoderBackbone):
         Raises:
             SettingError: if the decoder itself was trained, or the LoRA is merged into it.
         """
-        if self.lora is None or self.merged:
+        if self.built and (self.lora is None or self.merged):
             how = "was trained whole" if self.lora is None else "has the LoRA merged into it"
             raise SettingError(f"The language model {how}: the original is gone.", "train with backbone.lora, unmerged")
         training = self.model.training
         try:
-            with self.model.disable_adapter():
+            with self.model.disable_adapter() if self.built else nullcontext():
                 yield self.causal_lm.eval()
         finally:
             self.model.train(training)
+
+    def text_states(self, texts: Sequence[str]) -> Tensor:
+        """Mean of the original model's states over the tokens of each text: (n, H) float32."""
+        with self.original() as model:
+            return mean_states(model, texts, self.vocabulary)
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
+from gad_lightning.backbones.text_tower import embed_texts
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
 from gad_lightning.heads.base import ClassifierHead
@@ -47,7 +49,9 @@ class DiscriminativeClassifier(Classifier):
         self.objectives = nn.ModuleList(objectives or [])
 
     def complete(self) -> None:
-        """Prepare the objectives, then build the backbone."""
+        """Prepare heads and objectives, then build the backbone."""
+        for head in self._heads:
+            head.prepare(partial(embed_texts, self.backbone))
         for objective in self._objectives:
             objective.prepare(self.schema, self.backbone, self.prompt.answer_prefix)
         names = [type(objective).__name__ for objective in self._objectives if objective.writes]
@@ -57,6 +61,11 @@ class DiscriminativeClassifier(Classifier):
                 "keep one of them in model.objectives",
             )
         super().complete()
+
+    @property
+    def _heads(self) -> list[ClassifierHead]:
+        """A head for each label set."""
+        return [checked_part(head, ClassifierHead, "model.head") for head in self.heads]
 
     @property
     def _objectives(self) -> list[Objective]:
@@ -71,7 +80,7 @@ class DiscriminativeClassifier(Classifier):
 
     def made(self) -> dict[str, tuple[Part, int]]:
         """The head, of whatever class the factory makes."""
-        return {"head": (checked_part(self.heads[0], ClassifierHead, "model.head"), 2)}
+        return {"head": (self._heads[0], 2)}
 
     @property
     def longest_branch(self) -> int:

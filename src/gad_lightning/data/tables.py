@@ -5,18 +5,18 @@ Texts are read as a person reads them: Unicode form NFC, one space between words
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gad_lightning.errors import DataError, MissingDataError
-from gad_lightning.schema import ALIKE, alike, normalized
+from gad_lightning.csv_rows import read_rows
+from gad_lightning.errors import DataError
 
 IGNORE = "ignore"
 """The label of stretches that enter neither loss nor metrics."""
 SPLIT_NAMES = ("train", "val", "test")
+ROOT = "set data.root"
+"""What else may help where a file is not there."""
 
 
 class SegmentRow(NamedTuple):
@@ -44,7 +44,7 @@ def read_segments(path: Path) -> list[SegmentRow]:
         MissingDataError: if there is no such file.
         DataError: naming the line with a value that cannot be used.
     """
-    return [_segment(path, line, row) for line, row in _rows(path, ("video", "start", "end", "label"))]
+    return [_segment(path, line, row) for line, row in read_rows(path, ("video", "start", "end", "label"), ROOT)]
 
 
 def _segment(path: Path, line: int, row: dict[str, str]) -> SegmentRow:
@@ -68,7 +68,7 @@ def read_videos(path: Path) -> dict[str, VideoRow]:
         DataError: naming the line with an unknown split or a video that stands twice.
     """
     videos: dict[str, VideoRow] = {}
-    for line, row in _rows(path, ("video",)):
+    for line, row in read_rows(path, ("video",), ROOT):
         split = row.get("split") or "train"
         if split not in SPLIT_NAMES:
             raise DataError(
@@ -79,52 +79,6 @@ def read_videos(path: Path) -> dict[str, VideoRow]:
             raise DataError(f"{path}, line {line}: the video {name!r} stands twice.", "list every video once")
         videos[name] = VideoRow(split, row.get("goal", ""), row.get("group", ""))
     return videos
-
-
-def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    if not path.is_file():
-        raise MissingDataError(
-            f"{path} is not there.", f"write it with the header {','.join(needed)}, or set data.root"
-        )
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="", skipinitialspace=True, strict=True)
-            reader.fieldnames = [normalized(name) for name in reader.fieldnames or ()]
-            _check_header(path, reader.fieldnames, needed)
-            for row in reader:
-                if None in row:
-                    raise DataError(
-                        f"{path}, line {reader.line_num}: it has more values than the first line has names.",
-                        'put a label with commas in quotes: "stir, slowly"',
-                    )
-                values = {name: normalized(value) for name, value in row.items()}
-                if any(values.values()):  # tables leave rows of commas behind
-                    yield reader.line_num, values
-    except csv.Error as error:
-        where = f"{path}, line {reader.line_num + 1}"
-        raise DataError(f"{where}: {error}.", "close the quote, or write a quote within quotes twice") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no CSV file in UTF-8: {error}.", "save it as UTF-8 text") from error
-
-
-def _check_header(path: Path, found: Sequence[str], needed: Sequence[str]) -> None:
-    twice = [name for name in dict.fromkeys(found) if name and found.count(name) > 1]
-    if twice:
-        raise DataError(
-            f"{path} has {found.count(twice[0])} columns named {twice[0]!r}; its first line is {','.join(found)!r}.",
-            "keep one of them, or rename the others",
-        )
-    for one, other in alike(name for name in found if name):
-        raise DataError(
-            f"{path} has the columns {one!r} and {other!r}, which differ by {ALIKE} only.",
-            "keep one of them, or rename the other",
-        )
-    missing = [name for name in needed if name not in found]
-    if missing:
-        raise DataError(
-            f"{path} has no column {missing[0]!r}; its first line is {','.join(found)!r}.",
-            f"begin it with a line of column names, comma-separated: {','.join(needed)}",
-        )
 
 
 def _seconds(path: Path, line: int, column: str, text: str) -> float:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from torch import Tensor, nn
 
 from gad_lightning.parts import Part
 from gad_lightning.schema import LabelSet
+
+TextTower = Callable[[Sequence[str], str | None], Tensor]
+"""Vectors (n, E) float32 of n texts, by a sentence encoder of that folder or name; by the language model if None."""
 
 
 class ClassifierHead(Part, nn.Module):
@@ -20,6 +25,9 @@ class ClassifierHead(Part, nn.Module):
         super().__init__()
         self.hidden_size = hidden_size
         self.labels = labels
+
+    def prepare(self, tower: TextTower) -> None:
+        """Take what the head needs of texts; called once, while the language model is as it came."""
 
     def forward(self, states: Tensor) -> Tensor:
         """Map states (Q, H) to logits (Q, C); Q may be 0."""

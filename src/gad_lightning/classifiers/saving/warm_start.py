@@ -61,6 +61,8 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
     }
     copied, fresh, wrong = 0, [], []
     for name, weight in classifier.trained_state().items():
+        if name.startswith("heads.") and not weight.requires_grad:
+            continue  # of texts: they are as this classifier's head made them
         pair = next((pair for prefix, pair in (pairs | table).items() if name.startswith(prefix)), None)
         if name in found and pair is not None and _copy_rows(weight, found[name], *pair):
             copied += 1
