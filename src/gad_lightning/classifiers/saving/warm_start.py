@@ -60,9 +60,7 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
         ),
     }
     copied, fresh, wrong = 0, [], []
-    for name, weight in classifier.trained_state().items():
-        if name.startswith("heads.") and not weight.requires_grad:
-            continue  # of texts: they are as this classifier's head made them
+    for name, weight in _learned(classifier).items():
         pair = next((pair for prefix, pair in (pairs | table).items() if name.startswith(prefix)), None)
         if name in found and pair is not None and _copy_rows(weight, found[name], *pair):
             copied += 1
@@ -82,6 +80,12 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
     asked = [name for labels in mine for name in labels.names]
     kept = tuple(name for name in asked if name in known)
     return WarmStart(copied, kept, tuple(name for name in asked if name not in known), tuple(fresh))
+
+
+def _learned(classifier: TrainedWeights) -> dict[str, Tensor]:
+    """Weights that are learned; what a head made of texts stays as it is."""
+    state = classifier.trained_state()
+    return {name: weight for name, weight in state.items() if weight.requires_grad or not name.startswith("heads.")}
 
 
 def _check_base(classifier: TrainedWeights, fingerprint: str, stored: DataSchema, where: str) -> None:
