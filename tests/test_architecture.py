@@ -39,7 +39,7 @@ FLOORS = [
         "turns",
     },
     {"video"},
-    {"prompts", "backbones", "heads", "losses", "metrics", "data", "pictures"},
+    {"prompts", "backbones", "heads", "kernels", "losses", "metrics", "data", "pictures"},
     {"readouts", "objectives", "training", "results"},
     {"classifiers"},
     {"streaming", "report", "compare"},

@@ -15,6 +15,7 @@ ROOMS = {
     "heads": "Heads",
     "prompts": "Prompt, labels and contexts",
     "objectives": "Objectives",
+    "kernels": "Kernels of sequences",
     "readouts": "Readouts",
     "data": "Data sets",
     "video": "Video, encoders and live sources",

@@ -67,6 +67,13 @@ if TYPE_CHECKING:
     from gad_lightning.heads.mlp import MLPHead as MLPHead
     from gad_lightning.heads.text import TextHead as TextHead
     from gad_lightning.heads.vocabulary import VocabularyHead as VocabularyHead
+    from gad_lightning.kernels.alignment import AlignmentKernel as AlignmentKernel
+    from gad_lightning.kernels.base import SequenceKernel as SequenceKernel
+    from gad_lightning.kernels.base import SliceDistance as SliceDistance
+    from gad_lightning.kernels.base import Slices as Slices
+    from gad_lightning.kernels.label_match import LabelMatch as LabelMatch
+    from gad_lightning.kernels.mean_similarity import MeanSimilarity as MeanSimilarity
+    from gad_lightning.kernels.triple import TripleKernel as TripleKernel
     from gad_lightning.metrics.accuracy import Top1 as Top1
     from gad_lightning.metrics.accuracy import TopK as TopK
     from gad_lightning.metrics.calibration_error import CalibrationError as CalibrationError
@@ -172,6 +179,11 @@ NAMES_OF = {
     "heads.mlp": ("MLPHead",),
     "heads.text": ("TextHead",),
     "heads.vocabulary": ("VocabularyHead",),
+    "kernels.alignment": ("AlignmentKernel",),
+    "kernels.base": ("SequenceKernel", "SliceDistance", "Slices"),
+    "kernels.label_match": ("LabelMatch",),
+    "kernels.mean_similarity": ("MeanSimilarity",),
+    "kernels.triple": ("TripleKernel",),
     "metrics.accuracy": ("Top1", "TopK"),
     "metrics.calibration_error": ("CalibrationError",),
     "metrics.detection_delay": ("DetectionDelay", "FalseAlarmsPerHour"),
