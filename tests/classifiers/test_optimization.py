@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from lightning.pytorch.callbacks import BatchSizeFinder, Callback, LearningRateF
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.ablations.two_stage import TwoStageClassifier
 from gad_lightning.classifiers.gad import GADClassifier
-from gad_lightning.classifiers.schedule import scale_at
+from gad_lightning.classifiers.schedule import PaperAdamW, scale_at
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import SettingError
 
@@ -57,7 +58,7 @@ def test_the_batch_size_finder_finds_one_and_the_schedule_ends_with_the_run(kind
     steps = len(rates.rates)
     assert steps == trainer.estimated_stepping_batches
     if kind is GADClassifier:
-        assert rates.rates == pytest.approx([1e-4 * scale_at(step, steps, 0.1, "cosine") for step in range(steps)])
+        assert rates.rates == pytest.approx([3e-3 * scale_at(step, steps, 0.1, "cosine") for step in range(steps)])
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
@@ -74,6 +75,31 @@ def test_the_learning_rate_finder_sets_a_rate_that_the_schedule_keeps_to(tmp_pat
     again.fit(model, ToyActions(short_memory=4, stride=8))
     noted: Any = next(own for own in again.callbacks if isinstance(own, Rates))  # type: ignore[attr-defined]  # set, but not declared
     assert noted.rates[0] == pytest.approx(model.lr)
+
+
+def test_a_rate_left_unset_is_chosen_by_the_hidden_size_and_said_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        model, _, rates, _ = fitted(tmp_path, GADClassifier, max_steps=4)
+    (line,) = [record.message for record in caplog.records if record.message.startswith("Learning rate")]
+    assert line == (
+        "Learning rate 0.003, by the hidden size 16 of the language model; the optimizer's lr sets another one."
+    )
+    assert max(rates.rates) == 3e-3
+    assert model.optimizer_made["init_args"]["lr"] == 3e-3  # a loaded classifier is trained on at this rate
+
+
+def test_a_rate_that_is_set_stays_and_nothing_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    data = ToyActions(short_memory=4, stride=8)
+    optimizer = partial(PaperAdamW, lr=1e-4)
+    model = GADClassifier(backbone=TinyBackbone(hidden_size=16, num_layers=1), schema=data.schema, optimizer=optimizer)
+    trainer = Trainer(max_steps=2, accelerator="cpu", callbacks=[Rates()], logger=False, enable_checkpointing=False)
+    with caplog.at_level("INFO"):
+        trainer.fit(model, data)
+    assert model.optimizer_made is not None
+    assert model.optimizer_made["init_args"]["lr"] == 1e-4
+    assert not [record for record in caplog.records if record.message.startswith("Learning rate")]
 
 
 def test_a_run_without_an_end_is_refused(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class CausalLM(DecoderBackbone):
     """Reads prompt and frames with a pretrained decoder (Llama, Qwen2, Qwen3, ...) and a fresh connector.
 
     Args:
-        language_model: hub name or folder.
+        language_model: hub name, folder, or GGUF file (its weights become plain ones of ``dtype``).
         lora: arguments of ``peft.LoraConfig``; the decoder is frozen beside it. None trains the whole decoder.
         lora_on_head: LoRA on the head that writes tokens too (the paper: for generative and GAD).
         connector: factory ``(D, H) -> Connector``.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gad_lightning.backbones.decoder import check_config
+from gad_lightning.backbones.gguf import ENDING, Loaded, gguf_file, read_gguf
 from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ LOCKS = ".locks"
 
 
 def snapshot(name: str, revision: str | None = None, refresh: bool = False, weights: bool = True) -> Path:
-    """Find the folder of a model; one that is on the hub is downloaded if the cache has it not.
+    """Find the folder, or the GGUF file, of a model; one that is on the hub is downloaded if the cache has it not.
 
     Of several processes that share a cache, one downloads and the others wait for it. What the cache has of the asked
     revision is used without asking the hub, so that all processes read the same and ``HF_HUB_OFFLINE`` changes nothing.
 
     Args:
-        name: folder, or ``owner/name`` on the hub.
+        name: folder, GGUF file, or ``owner/name`` on the hub.
         revision: branch, tag or commit; the main branch by default.
         refresh: ask the hub whether the branch has moved.
         weights: whether it must hold a model's weights.
@@ -35,10 +36,12 @@ def snapshot(name: str, revision: str | None = None, refresh: bool = False, weig
     Raises:
         MissingDataError: if there is no such folder or model, its license was not accepted, or nobody answers.
     """
-    if Path(name).expanduser().is_dir():
-        return Path(name).expanduser()
-    if _is_path(name):
-        raise MissingDataError(f"There is no folder {name}.", "check the path of the model")
+    here = Path(name).expanduser()
+    if here.is_dir() or (here.suffix == ENDING and here.is_file()):
+        return here
+    if _is_path(name) or here.suffix == ENDING:
+        what = "file" if here.suffix == ENDING else "folder"
+        raise MissingDataError(f"There is no {what} {name}.", "check the path of the model")
     found = None if refresh else _cached(name, revision, weights)
     return found or _download(name, revision, refresh, weights)
 
@@ -159,10 +162,10 @@ def commit_of(folder: Path) -> str | None:
 
 
 def read_model(folder: Path, auto_class: str, dtype: torch.dtype) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Read model and tokenizer of a folder; code that lies beside the weights never runs.
+    """Read model and tokenizer of a folder or a GGUF file; code that lies beside the weights never runs.
 
     Args:
-        folder: of a model in the Hugging Face layout.
+        folder: of a model in the Hugging Face layout, or with a GGUF file, or that file.
         auto_class: class of transformers that picks the model's own.
         dtype: number format of the weights.
 
@@ -170,10 +173,23 @@ def read_model(folder: Path, auto_class: str, dtype: torch.dtype) -> tuple[PreTr
         SettingError: if ``auto_class`` has no class for it, its layers do not go by a mask, or it is an adapter.
         DataError: if weights are damaged or missing.
     """
+    _refuse_adapter(folder)
+    file = gguf_file(folder)
+    found = _read_folder(folder, auto_class, dtype) if file is None else read_gguf(file, auto_class, dtype)
+    if found.missing:
+        raise DataError(
+            f"{folder} lacks {len(found.missing)} of the weights of a {type(found.model).__name__}, first "
+            f"{found.missing[0]!r}: they would be random, and no checkpoint would keep them.",
+            "take the whole language model, with the head that writes tokens (no folder of a classifier)",
+        )
+    return found.model, found.tokenizer
+
+
+def _read_folder(folder: Path, auto_class: str, dtype: torch.dtype) -> Loaded:
+    """Read a folder in the Hugging Face layout; raises as :func:`read_model` does."""
     import transformers
     from safetensors import SafetensorError
 
-    _refuse_adapter(folder)
     make = getattr(transformers, auto_class)
     try:
         check_config(transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False), folder)
@@ -188,13 +204,7 @@ def read_model(folder: Path, auto_class: str, dtype: torch.dtype) -> tuple[PreTr
         ) from error
     except RuntimeError as error:  # weights of other shapes than the config says
         raise DataError(f"The weights in {folder} do not fit its config.json: {error}", "fetch them again") from error
-    if missing := sorted(info["missing_keys"]):
-        raise DataError(
-            f"{folder} lacks {len(missing)} of the weights of a {type(model).__name__}, first {missing[0]!r}: they "
-            "would be random, and no checkpoint would keep them.",
-            "take the whole language model, with the head that writes tokens (no folder of a classifier)",
-        )
-    return model, tokenizer
+    return Loaded(model, tokenizer, sorted(info["missing_keys"]))
 
 
 def _refuse_adapter(folder: Path) -> None:

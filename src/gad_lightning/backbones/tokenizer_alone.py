@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gad_lightning.backbones.causal_lm import CausalLM
+from gad_lightning.backbones.gguf import gguf_file, read_gguf_tokenizer
 from gad_lightning.backbones.hub import snapshot
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
@@ -29,6 +30,9 @@ def vocabulary_of(backbone: CausalLM, texts: Sequence[str]) -> Vocabulary:
     from transformers import AutoTokenizer
 
     folder = snapshot(backbone.language_model, backbone.revision, weights=False)
+    if (file := gguf_file(folder)) is not None:
+        tokenizer = read_gguf_tokenizer(file)
+        return TokenizerVocabulary(tokenizer, len(tokenizer), NewTokens())
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:

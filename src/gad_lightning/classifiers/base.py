@@ -60,7 +60,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         features: with ``class_names``, how the frames were made; by default the built-in encoder's.
         prompt: text around the frames.
         background_weight: weight of background queries in the loss, at least 0.
-        optimizer: factory ``parameters -> Optimizer``.
+        optimizer: factory ``parameters -> Optimizer``; the default chooses its rate by the hidden size.
         schedule: learning rate after the warm-up: cosine to 0, or constant.
         warmup: fraction of all steps over which the learning rate rises from 0, in [0, 1).
 

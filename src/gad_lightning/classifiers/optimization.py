@@ -6,20 +6,23 @@ from collections.abc import Callable, Iterable
 
 from lightning import LightningModule
 from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.finite import check_settings
 from gad_lightning.classifiers.saving.recorded_optimizer import Description, describe_optimizer
-from gad_lightning.classifiers.schedule import Then, scale_at
+from gad_lightning.classifiers.schedule import PaperAdamW, Then, scale_at, usual_rate
 from gad_lightning.errors import SettingError
 
 
 class Optimized(LightningModule):
     """Mixin of the classifiers: one optimizer over all that is trained, with a warm-up and a schedule in steps."""
 
+    backbone: Backbone
     make_optimizer: Callable[[Iterable[nn.Parameter]], Optimizer]
     schedule: Then
     warmup: float
@@ -43,7 +46,7 @@ class Optimized(LightningModule):
             config.scheduler.base_lrs = [lr] * len(config.scheduler.base_lrs)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Optimize what is trained, with warm-up and schedule in steps.
+        """Optimize what is trained, with warm-up and schedule in steps; a rate left open is chosen by the width.
 
         Raises:
             SettingError: if the run has no end, by which the schedule is stretched, or quantized weights would be
@@ -52,6 +55,13 @@ class Optimized(LightningModule):
         self.check_average()
         self.steps = self.steps_of_run()
         optimizer = self.make_optimizer([weight for weight in self.parameters() if weight.requires_grad])
+        if isinstance(optimizer, PaperAdamW) and optimizer.rate_is_open:
+            optimizer.choose_rate(usual_rate(self.backbone.hidden_size))
+            if self.found_lr is None:
+                rank_zero_info(
+                    f"Learning rate {optimizer.defaults['lr']:.2g}, by the hidden size {self.backbone.hidden_size} of "
+                    "the language model; the optimizer's lr sets another one."
+                )
         if self.found_lr is not None:
             for group in optimizer.param_groups:
                 group["lr"] = self.found_lr

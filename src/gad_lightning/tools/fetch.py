@@ -47,7 +47,8 @@ def main(
     if init_from is not None and is_on_hub(init_from):
         fetched.append(snapshot(init_from, refresh=True, weights=False))
     for folder in fetched:
-        commit, size = commit_of(folder), sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        files = [folder] if folder.is_file() else [path for path in folder.rglob("*") if path.is_file()]
+        commit, size = commit_of(folder), sum(path.stat().st_size for path in files)
         print_safely(f"{folder}: {size / 1e9:.2f} GB{f', revision {commit}' if commit else ''}")
     if not fetched:
         print_safely("The config names nothing to download.")
