@@ -198,7 +198,8 @@ def test_names_say_something_and_silenced_warnings_give_a_reason(path: Path) -> 
 def test_every_package_imported_is_a_declared_requirement() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    lines = [line for line in config["options"]["install_requires"].splitlines() if line]
+    extras = [value for name, value in config["options.extras_require"].items() if name not in ("test", "docs")]
+    lines = [line for text in (config["options"]["install_requires"], *extras) for line in text.splitlines() if line]
     declared = {re.split(r"[\[<>=;~! ]", line)[0].lower() for line in lines} | {"gad_lightning"}
     module_of = {"pillow": "pil", "pyyaml": "yaml"}
     declared |= {module_of[name] for name in declared & set(module_of)}
