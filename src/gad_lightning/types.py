@@ -224,6 +224,11 @@ class Predictions(NamedTuple):
         """The most probable class of each query: (Q,) int64."""
         return self.scores.argmax(-1)
 
+    @property
+    def probabilities(self) -> Tensor:
+        """Of every class, each by itself where several can be true at once: (Q, C) in [0, 1]."""
+        return self.scores.exp()
+
 
 class Vocabulary(Protocol):
     """What prompts may know of a backbone's tokenizer and of its table of new tokens."""

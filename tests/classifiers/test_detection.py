@@ -59,7 +59,9 @@ def test_segments_are_the_runs_of_labels_without_background() -> None:
     spelled = ["background"] * 40
     for label, start, end, score in found.segments:
         assert label != "background"
-        assert score <= 0
+        frames = found.probabilities[round(start * 4) : round(end * 4), NAMES.index(label)]
+        assert score == pytest.approx(float(frames.mean()))
+        assert 0 <= score <= 1
         spelled[round(start * 4) : round(end * 4)] = [label] * round((end - start) * 4)
     assert spelled == found.labels
 
@@ -82,7 +84,7 @@ def test_a_video_file_gives_what_its_features_give(tmp_path: Path) -> None:
         (np.zeros((0, 6), np.float32), {}, DataError, r"at least one frame, got \(0, 6\)"),
         (np.array([[0.0] * 6, [np.nan] * 6], np.float32), {}, DataError, "Frame 1 of the features holds NaN"),
         (np.zeros((5, 7), np.float32), {}, SettingError, r"\(N, D\) = \(1, 7\)"),
-        ("nowhere.mp4", {"encoder": SmallEncoder()}, SettingError, "encoder 'test', not 'small'"),
+        (__file__, {"encoder": SmallEncoder()}, SettingError, "encoder 'test', not 'small'"),
     ],
 )
 def test_what_cannot_be_used_is_named(video: Any, how: dict[str, Any], error: type[Exception], message: str) -> None:
@@ -91,6 +93,6 @@ def test_what_cannot_be_used_is_named(video: Any, how: dict[str, Any], error: ty
 
 
 def test_a_missing_video_is_named() -> None:
-    features = FeatureSpec(fps=2.0)
-    with pytest.raises(MissingDataError, match=r"nowhere\.mp4"):
-        make(GADClassifier, schema=schema()._replace(features=features)).detect("nowhere.mp4")
+    for features in (FeatureSpec(fps=2.0), FeatureSpec("another encoder")):
+        with pytest.raises(MissingDataError, match=r"There is no video nowhere\.mp4"):
+            make(GADClassifier, schema=schema()._replace(features=features)).detect("nowhere.mp4")

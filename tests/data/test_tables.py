@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gad_lightning.data.tables import SegmentRow, VideoRow, read_segments, read_videos
+from gad_lightning.data.tables import SegmentRow, VideoRow, rare, read_segments, read_videos, slips
 from gad_lightning.errors import DataError
 
 HEADER = "video,start,end,label\n"
@@ -106,3 +106,23 @@ def test_a_column_that_stands_twice_is_refused(tmp_path: Path, header: str) -> N
 def test_columns_without_a_name_may_be_many(tmp_path: Path) -> None:
     (row,) = segments(tmp_path, "video,start,end,label,,\na,1,2,stir,x,y\n")
     assert row.label == "stir"
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ({"stir": 9, "sitr": 1}, [("sitr", "stir")]),
+        ({"stir": 9, "stirr": 3}, [("stirr", "stir")]),
+        ({"stir": 9, "sitr": 4}, []),  # too frequent for a slip
+        ({"pour": 9, "sour milk": 1, "pot": 1}, []),
+        ({"step 1": 9, "step 2": 1}, []),
+        ({"open the door": 9, "opne teh door": 1}, [("opne teh door", "open the door")]),
+    ],
+)
+def test_a_label_that_is_nearly_a_frequent_one_is_found(counts: dict[str, int], found: list[tuple[str, str]]) -> None:
+    assert list(slips(counts)) == found
+
+
+def test_labels_of_one_or_two_segments_are_told_the_first_of_them_by_name() -> None:
+    assert rare({"stir": 3}) == ""
+    assert "'label 4', ...)" in rare({"stir": 3, **{f"label {number}": 2 for number in range(6)}})

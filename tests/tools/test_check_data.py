@@ -232,8 +232,26 @@ def test_what_is_not_standardized_is_told(
 
 def test_a_validation_of_one_group_is_noted(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "note: Validation is one group of videos, " in look_at_own(own, capsys)
+    assert "Raise data.val_fraction." in look_at_own(own, capsys)
     assert "Validation" not in look_at_own(own, capsys, val_fraction=0.5)
     assert "Validation" not in look_at_own(own, capsys, val_fraction=0)
+
+
+def test_a_fraction_is_not_proposed_where_a_val_split_is_given(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_lines(own / "videos.csv", "video,split", "a,train", "b,train", "c,val")
+    said = look_at_own(own, capsys)
+    assert "it alone chooses the best checkpoint. List videos of more groups for the val split." in said
+    assert "val_fraction" not in said
+
+
+def test_labels_that_may_be_slips_of_the_pen_are_noted(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (own / "segments.csv").open("a") as file:
+        file.write("a,0,1,sitr\n")
+    said = look_at_own(own, capsys)
+    assert f"note: 'sitr' ({own / 'segments.csv'}, line 8) is nearly 'stir', and a class of its own" in said
+    assert "note: 1 of 3 classes have one or two segments" in said
+    assert "A run can start." in said
+    assert "nearly" not in look_at_own(own, capsys, class_names=["background", "pour", "stir", "sitr"])
 
 
 def test_a_background_that_no_frame_shows_is_noted(own: Path, capsys: pytest.CaptureFixture[str]) -> None:

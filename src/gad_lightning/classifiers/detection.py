@@ -17,7 +17,7 @@ from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.plans import Chunks, EveryQuery
 from gad_lightning.data.records import FeatureSource, VideoRecord, timeline
 from gad_lightning.data.sampling import BatchKey
-from gad_lightning.errors import DataError, SettingError
+from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.schema import DataSchema, FeatureSpec, Windows
 from gad_lightning.segments import cut_each
 from gad_lightning.turns import Turns
@@ -32,7 +32,7 @@ class Stretch(NamedTuple):
     label: str
     start_seconds: float
     end_seconds: float
-    score: float  # mean log-probability of the label over the stretch
+    score: float  # mean probability of the label over the stretch, in [0, 1]
 
 
 class Detection(NamedTuple):
@@ -40,8 +40,13 @@ class Detection(NamedTuple):
 
     labels: list[str]  # F class names, one a frame; several, joined by "; ", or none, where several can be true at once
     seconds: list[float]  # F times, from 0
-    scores: Tensor  # (F, C) log-probabilities
+    scores: Tensor  # (F, C) log-probabilities, to compute with
     segments: list[Stretch]  # runs of one label, background left out; those of different labels may overlap
+
+    @property
+    def probabilities(self) -> Tensor:
+        """Of every class at every frame: (F, C) in [0, 1]."""
+        return self.scores.exp()
 
 
 class Detecting(LightningModule):
@@ -88,10 +93,13 @@ class Detecting(LightningModule):
         scored = [self._score_in_evaluation(batch) for batch in _batches(dataset, batch_size, self.device)]
         order = torch.cat([part.query_index for part in scored]).argsort()
         scores = torch.cat([part.scores.cpu() for part in scored])[order, : len(classes.names)]
-        chosen = chosen_classes(scores.exp(), classes)
+        probabilities = scores.exp()
+        chosen = chosen_classes(probabilities, classes)
         skip = [index for index in (classes.background, classes.ignore) if index is not None]
         segments = [
-            Stretch(classes.names[label], start / spec.fps, end / spec.fps, float(scores[start:end, label].mean()))
+            Stretch(
+                classes.names[label], start / spec.fps, end / spec.fps, float(probabilities[start:end, label].mean())
+            )
             for label, start, end in cut_each(chosen, skip)
         ]
         names = [joined_names(row, classes) for row in chosen]
@@ -136,12 +144,15 @@ def _open_frames(
     """Frames of a video in memory: features as given or from a .npy file, or encoded from a video file.
 
     Raises:
+        MissingDataError: if there is no such video.
         DataError: if there is no frame, or values are not finite.
         SettingError: if features are at another fps, or the encoder is not at hand.
     """
     if isinstance(video, str | Path) and Path(video).suffix != ".npy":
         from gad_lightning.video.encode import encode_video
 
+        if not Path(video).exists():  # told before that the classifier needs another encoder
+            raise MissingDataError(f"There is no video {video}.", "check the path")
         features = encode_video(Path(video), encoder_for(spec, encoder), spec.fps, broken=broken)
         return ArrayFrames(features, spec.fps, spec.encoder)
     if fps is not None and fps != spec.fps:

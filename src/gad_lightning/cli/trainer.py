@@ -23,6 +23,7 @@ from gad_lightning.cli.changed import changed, config_beside, is_other_run
 from gad_lightning.cli.guards import check_accelerator, refusal_of
 from gad_lightning.cli.kept_config import KeptConfig, config_text
 from gad_lightning.cli.loading import PARSER_MODE
+from gad_lightning.cli.refused import leave
 from gad_lightning.cli.restart import last_of_run
 from gad_lightning.cli.summary import PlainSummary
 from gad_lightning.data.base import ActionDataModule
@@ -90,8 +91,7 @@ class Parser(LightningArgumentParser):
         if not self.exit_on_error:
             super().error(message, ex)
         parser = getattr(ex, "subcommand_parser", None) or self
-        sys.stderr.write(f"error: {message}\nFor all options: {parser.prog.replace(' [options]', '')} --help\n")
-        raise SystemExit(2)
+        leave(parser, message)
 
 
 class RunCLI(LightningCLI):
@@ -212,6 +212,7 @@ class RunCLI(LightningCLI):
         given = settings["callbacks"] or []
         given = given if isinstance(given, list) else [given]
         kwargs["callbacks"] = [*given, *self.missing(given, settings)]
+        kwargs["enable_model_summary"] = False  # the callbacks have one, and Lightning would say that it adds none
         trainer: Trainer = super().instantiate_trainer(**kwargs)
         return trainer
 

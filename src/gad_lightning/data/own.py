@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from gad_lightning.data.base import ActionDataModule, Split
+from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.feature_store import FeatureStore
 from gad_lightning.data.overlaps import overlaps
 from gad_lightning.data.records import FeatureSource, VideoRecord
-from gad_lightning.data.tables import IGNORE, SegmentRow, VideoRow, read_segments, read_videos
+from gad_lightning.data.tables import IGNORE, SegmentRow, VideoRow, rare, read_segments, read_videos, slips
 from gad_lightning.errors import DataError
 from gad_lightning.schema import ALIKE, alike, check_names, normalized
 from gad_lightning.segments import Segment, frames_between
@@ -186,6 +188,25 @@ class OwnVideos(ActionDataModule):
             "labels, or correct the rows.",
             stacklevel=2,
         )
+
+    def _dataset(self, split: Split, training: bool) -> WindowDataset:
+        """Beside what every data set does, tell of labels that may be slips of the pen before a training."""
+        if training and self.given_names is None:
+            self._warn_of_slips()
+        return super()._dataset(split, training)
+
+    def _warn_of_slips(self) -> None:
+        """Say which labels are nearly another one, and which are rare: here every label is a class."""
+        found = (row.label for rows in self.segment_rows.values() for row in rows)
+        counts = Counter(label for label in found if label not in (IGNORE, self.background))
+        for label, other in slips(counts):
+            warnings.warn(
+                f"{self._where(label)} is nearly {other!r}, and a class of its own ({counts[label]} and "
+                f"{counts[other]} segments). Correct it, or list both in data.class_names if they are two classes.",
+                stacklevel=2,
+            )
+        if told := rare(counts):
+            warnings.warn(told, stacklevel=2)
 
     def segments(self, video: str, frames: FeatureSource) -> list[Segment]:
         """The labeled stretches of one video in frames, in the order in which later ones win.

@@ -1,4 +1,4 @@
-"""Reads the two CSV files of own data; every fault is reported with file and line.
+"""Reads the two CSV files of own data; every fault is reported with file and line, labels that may be slips are found.
 
 Texts are read as a person reads them: Unicode form NFC, one space between words and none around, nothing invisible.
 """
@@ -6,8 +6,12 @@ Texts are read as a person reads them: Unicode form NFC, one space between words
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from rapidfuzz.distance import DamerauLevenshtein
 
 from gad_lightning.csv_rows import read_rows
 from gad_lightning.errors import DataError
@@ -17,6 +21,14 @@ IGNORE = "ignore"
 SPLIT_NAMES = ("train", "val", "test")
 ROOT = "set data.root"
 """What else may help where a file is not there."""
+_FEW = 2
+"""Segments of a class that can hardly be learned; a slip of the pen has mostly one."""
+_TIMES_AS_OFTEN = 3
+"""How much more frequent the label must be that a slip is of."""
+_LETTERS_A_SLIP = 4
+"""Letters that a label needs for each letter that may differ."""
+_SHOWN = 5
+"""Labels that are listed."""
 
 
 class SegmentRow(NamedTuple):
@@ -97,3 +109,48 @@ def _video(path: Path, line: int, name: str) -> str:
             f"{path}, line {line}: {name!r} is no name of a video.", "write its file name without folder and ending"
         )
     return name
+
+
+def slips(counts: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Pairs of a label and the much more frequent one that it may stand for: one or two letters differ, no digit.
+
+    Args:
+        counts: segments of every label.
+
+    Example:
+        >>> list(slips({"stir": 9, "sitr": 1, "step 1": 9, "step 2": 1}))
+        [('sitr', 'stir')]
+    """
+    for label, count in counts.items():
+        near = {
+            other: _letters_apart(label, other) for other, often in counts.items() if often >= _TIMES_AS_OFTEN * count
+        }
+        close = [
+            other for other, apart in near.items() if other != label and apart <= min(2, len(label) // _LETTERS_A_SLIP)
+        ]
+        if close:
+            yield label, min(close, key=lambda other: near[other])
+
+
+def rare(counts: Mapping[str, int]) -> str:
+    """Name the labels of one or two segments; nothing if there are none.
+
+    Example:
+        >>> rare({"stir": 9, "pour": 2})
+        "1 of 2 classes have one or two segments ('pour'), which is hardly enough to learn and test them."
+    """
+    few = [label for label, count in counts.items() if count <= _FEW]
+    if not few:
+        return ""
+    some = ", ".join(map(repr, few[:_SHOWN])) + (", ..." if len(few) > _SHOWN else "")
+    return (
+        f"{len(few)} of {len(counts)} classes have one or two segments ({some}), which is hardly enough to learn and "
+        "test them."
+    )
+
+
+def _letters_apart(one: str, other: str) -> float:
+    """Letters to insert, remove, replace or swap; infinitely many if the numbers in them differ."""
+    if re.findall(r"\d+", one) != re.findall(r"\d+", other):
+        return float("inf")
+    return DamerauLevenshtein.distance(one, other, score_cutoff=2)

@@ -159,7 +159,7 @@ def _check_splits(data: ActionDataModule, counted: dict[Split, Survey], findings
             findings.add(
                 findings.notes,
                 f"Validation is one group of videos, {next(iter(groups))!r}: it alone chooses the best checkpoint. "
-                "Raise data.val_fraction, or list more groups for the val split.",
+                + ("Raise data.val_fraction." if data.held_out else "List videos of more groups for the val split."),
             )
     background = data.tasks[0].labels.background
     if background is not None and counted and not any(found.background for found in counted.values()):

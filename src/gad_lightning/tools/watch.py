@@ -25,6 +25,7 @@ from gad_lightning.streaming.pacing import every, newest
 from gad_lightning.streaming.screen import Screen
 from gad_lightning.streaming.smoothing import Smoothing
 from gad_lightning.streaming.watching import Sighting, Watcher
+from gad_lightning.video.address import address_of
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.live import LiveSource, Notice
 
@@ -50,14 +51,13 @@ def main(
     Args:
         source: camera, camera:1 or camera:NAME; a URL (rtsp, http, https, rtmp, udp, tcp, srt); or a video file.
         checkpoint: of a trained classifier: .ckpt file or its URL, folder of save_pretrained, or name on the hub.
-        log: file that JSON lines are added to: each label with wall and stream time, score (its probability), entropy
-            (nats), latency (seconds) and drops so far, and what happens to the source.
-        encoder: that the classifier's features were made with; needed if it is not the built-in one.
+        log: file of JSON lines: each label with wall and stream time, score (its probability), entropy (nats),
+            latency (seconds) and drops so far, and what happens to the source.
+        encoder: that the features were made with; needed if it is not the built-in one.
         task: name of what is asked, for classifiers with several; the first by default.
-        every_frame: let a file wait for the detector, and play it as fast as that goes unless ``pace`` says otherwise;
-            without it a frame that comes too late is dropped and counted.
-        gap_seconds: after a longer time without a frame the stream begins anew, with an empty window; after a shorter
-            one it goes on, and the missing frames are left out.
+        every_frame: let a file wait for the detector, played as fast as that goes unless ``pace`` says otherwise; else
+            a frame that comes too late is dropped and counted.
+        gap_seconds: after a longer time without a frame the stream begins anew; after a shorter one it goes on.
         min_seconds: a label is shown once it has lasted so long.
         hysteresis: two probabilities, such as [0.6,0.3]: a class is shown from the first up, until it falls below the
             second.
@@ -66,15 +66,16 @@ def main(
         allowed: further packages whose classes the checkpoint may name, such as your own with a head.
         **reading: see :class:`LiveSource`.
     """
+    address = address_of(source).check_there()  # before a classifier is loaded
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     classifier = Classifier.from_pretrained(checkpoint, None, _chosen_device(device), packages)
-    asked = _task_index(classifier.schema, task)
-    fps, labels = classifier.schema.features.fps, classifier.schema.tasks[asked].labels
-    smoothing = Smoothing(_frames_of(min_seconds, fps), hysteresis, labels.background)
+    asked, fps = _task_index(classifier.schema, task), classifier.schema.features.fps
+    labels = classifier.schema.tasks[asked].labels
     detector = OnlineDetector(classifier, merge=classifier.backbone.mergeable, task=asked, compiled=compiled)
+    smoothing = Smoothing(_frames_of(min_seconds, fps), hysteresis, labels.background)
     watcher = Watcher(detector, encoder, gap_seconds, smoothing)
-    frames = LiveSource(source, fps, resize=watcher.encoder.shrink, **reading)
-    screen = Screen(Console(), labels.names, frames.address.shown)
+    frames = LiveSource(address, fps, resize=watcher.encoder.shrink, **reading)
+    screen = Screen(Console(), labels.names, address.shown)
     if detector.drift:
         screen.say(f"LoRA merged: rounding changed a weight matrix by {detector.drift:.1e} of its size at most")
     with Journal(log) as journal:

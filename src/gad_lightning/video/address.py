@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.optional import need
 from gad_lightning.redact import redact
 
@@ -26,6 +27,16 @@ class Address:
 
     def __str__(self) -> str:
         return self.shown
+
+    def check_there(self) -> Address:
+        """Return the address, refusing a file that is not there; cameras and URLs are known when they are opened.
+
+        Raises:
+            MissingDataError: if there is no such file.
+        """
+        if self.kind == "file" and not Path(self.url).exists():
+            raise MissingDataError(f"There is no video {self}.", "check the path; a URL begins like rtsp://")
+        return self
 
 
 def address_of(source: str, platform: str = sys.platform) -> Address:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from gad_lightning.errors import DataError, MissingDataError
+from gad_lightning.errors import DataError
 from gad_lightning.optional import need
 from gad_lightning.video.address import Address
 from gad_lightning.video.container import CONTAINERS, first_video, stated_seconds
@@ -150,8 +150,7 @@ def open_container(
     av, io_open = need("av", why="to read live video"), None
     url, chosen = address.url, dict(options)
     if address.kind == "file":
-        if not Path(url).exists():
-            raise MissingDataError(f"There is no video {address}.", "check the path; a URL begins like rtsp://")
+        address.check_there()
         url = "file:" + os.path.abspath(url)
         chosen |= {"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS)}
         chosen |= {"follow": "1", "seekable": "0"} if follow else {}  # looking for the end would wait for it

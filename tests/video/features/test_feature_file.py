@@ -98,7 +98,9 @@ def test_the_note_beside_the_features_says_how_they_were_made(tmp_path: Path) ->
 
 def test_features_without_a_rate_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", VALUES)
-    with pytest.raises(SettingError, match=r"(?s)frames a second .*a.npy was made.*set fps, or write features.json"):
+    with pytest.raises(
+        SettingError, match=r"(?s)frames a second .*a.npy was made.*set data\.fps .*or write features\.json"
+    ):
         _ = FeatureFile(tmp_path / "a.npy").spec
 
 

@@ -61,7 +61,7 @@ class FeatureFile:
         if self.fps is None:
             raise SettingError(
                 f"Nothing says at how many frames a second {self.path} was made.",
-                f"set fps, or write {SIDECAR} beside it",
+                f"set data.fps (in Python fps=...), or write {SIDECAR} beside it, with {', '.join(FIELDS)}",
             )
         return FeatureSpec(self.encoder, self.fps, width, tokens)
 
