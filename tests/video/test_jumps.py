@@ -67,6 +67,32 @@ def test_single_times_that_are_off_are_put_between_their_neighbors(
     assert f"has a frame {abs(ahead)}" in note_of(file)
 
 
+@pytest.mark.parametrize("ahead", [600, 5, 1.5, 9_000])
+@pytest.mark.parametrize("ending", ["ts", "mkv", "mp4"])
+def test_a_clock_that_jumps_ahead_and_comes_back_fills_no_rows(tmp_path: Path, ending: str, ahead: float) -> None:
+    whole = write_clip(tmp_path / "whole.ts", [1000 + time for time in TENTHS], bf="0")
+
+    def stray(number: int, packet: Packet[VideoStream]) -> list[Packet[VideoStream]]:
+        assert packet.pts is not None
+        packet.pts += round(ahead / packet.time_base) * (5 <= number < 23)
+        return [packet]
+
+    file = VideoFile(remux(whole, tmp_path / f"ahead.{ending}", stray), fps=10)
+    assert numbers(file) == list(range(29))
+    assert note_of(file).startswith("has a clock that jumps from 0.400 s to ")
+
+
+def test_a_gap_in_a_recording_that_others_are_joined_to_stays_a_gap(tmp_path: Path) -> None:
+    times = [*TENTHS[:10], *(20 + time for time in TENTHS[10:])]
+    parts = [write_clip(tmp_path / f"{name}.mkv", times, bf="0") for name in ("a", "b")]
+    joined = tmp_path / "joined.mkv"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    file = VideoFile(joined, fps=1)
+    shown = numbers(file)
+    assert shown[:23] == [0, *[9] * 20, 10, 20], "the last picture before the gap stands for it"
+    assert "has a clock that jumps from 22.800 s to 0.000 s" in note_of(file)
+
+
 def times(stated: list[float | None], joined: bool = False, end: float | None = None) -> tuple[list[float], Jumps]:
     """Times that come out for those that go in."""
     jumps = Jumps(joined, 0.1, end)
@@ -76,10 +102,11 @@ def times(stated: list[float | None], joined: bool = False, end: float | None = 
 
 
 def test_a_gap_between_pictures_stays_where_files_are_not_joined() -> None:
-    slides = [0.0, 30.0, 31.0, 300.0]
+    slides = [0.0, 30.0, 31.0, 90.0]
     found, jumps = times(list(slides))
     assert found == slides
     assert jumps.note is None
+    assert times([*slides, 300.0])[1].note == "shows one picture for 210.000 s, from 90.000 s on"
 
 
 @pytest.mark.parametrize("off", [-600.0, 600.0, 4.0])

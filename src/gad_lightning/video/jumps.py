@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -33,12 +33,15 @@ class Jumps:
     """Puts frames on one clock; some wait until the frames behind them tell which time is right.
 
     A single time that is off is put between its neighbors. A clock that goes back is continued. So is one that jumps
-    ahead, in formats whose files are made to be joined; elsewhere the time between is a gap.
+    ahead and comes back, and in formats whose files are made to be joined every one that jumps ahead; elsewhere the
+    time between is a gap.
 
     Args:
         joined: whether the format's files are made to be joined (MPEG-TS, MPEG-PS, HLS, Ogg).
         gap: usual seconds between two frames.
         stated_end: seconds that the file claims to last, or None.
+        comes_back: tells of a stamp's seconds, given those before it, whether later frames are before it again; None
+            where nobody can know. It is asked in the order of the file.
 
     Attributes:
         problem: what makes the times doubtful, or None.
@@ -52,14 +55,22 @@ class Jumps:
         'has a frame 599.500 s away from its neighbors, at 0.500 s; it was put between them'
     """
 
-    def __init__(self, joined: bool, gap: float, stated_end: float | None) -> None:
+    def __init__(
+        self,
+        joined: bool,
+        gap: float,
+        stated_end: float | None,
+        comes_back: Callable[[float, float], bool] | None = None,
+    ) -> None:
         self.joined, self.gap, self.stated_end = joined, gap, stated_end
+        self.comes_back = comes_back
         self.back = JOINED_BACK if joined else BACK
         self.ahead = min(max(ODD_FRAMES * gap, ODD_AHEAD[0]), ODD_AHEAD[1])
         self.begun = False
-        self.last = self.expected = self.shift = self.stills = 0.0
+        self.last = self.expected = self.stills = 0.0
+        self.shift = self.home = 0.0  # of the clock now, and of the one before it
         self.strays = self.joints = 0
-        self.first_stray = self.first_joint = ""
+        self.first_stray = self.first_joint = self.first_still = ""
         self.problem: str | None = None
 
     @property
@@ -67,7 +78,7 @@ class Jumps:
         """What was put right, or None."""
         more = [f" ({count} times)" if count > 1 else "" for count in (self.joints, self.strays)]
         told = [self.first_joint + more[0]] * bool(self.joints) + [self.first_stray + more[1]] * bool(self.strays)
-        return "; ".join(told) or None
+        return "; ".join(filter(None, [*told, self.first_still])) or None
 
     def run(self, stamps: Iterable[Stamp[T]]) -> Iterator[tuple[float, Stamp[T]]]:
         """Yield frames in their order and their times, which never go back by more than ``BACK``."""
@@ -116,21 +127,40 @@ class Jumps:
         for stamp in odd:
             now = self._time(stamp)
             step = now - self.last
-            if step < -self.back or (self.begun and self.joined and step > JOINED_AHEAD):
+            if stamp.seconds is not None and self._is_home(stamp.seconds, step):
+                self.shift, self.home = self.home, self.shift
+                now = self._time(stamp)
+            elif step < -self.back or self._is_foreign(stamp, step):
                 told = f"has a clock that jumps from {self.last:.3f} s to {now:.3f} s; times go on across it"
                 self.first_joint = self.first_joint or told
                 self.joints += 1
-                self.shift += self.expected - now
+                self.home, self.shift = self.shift, self.shift + self.expected - now
                 now = self.expected
             elif step > LONGEST_GAP:
                 self.problem = f"has a clock that jumps from {self.last:.3f} s to {now:.3f} s"
                 return
             yield self._give(now, stamp)
 
+    def _is_home(self, seconds: float, step: float) -> bool:
+        """Whether a clock that has jumped is back on the one before, which then goes on as it was."""
+        if -self.back <= step <= self.ahead or self.home == self.shift:
+            return False
+        return -self.back <= seconds + self.home - self.last < min(abs(step), LONGEST_GAP)
+
+    def _is_foreign(self, stamp: Stamp[T], step: float) -> bool:
+        """Whether a clock that is ahead is another one, rather than at the end of a gap."""
+        if not self.begun or step <= self.ahead or stamp.seconds is None:
+            return False
+        if self.joined and step > JOINED_AHEAD:
+            return True
+        return self.comes_back is not None and self.comes_back(stamp.seconds, stamp.seconds - step)
+
     def _give(self, now: float, stamp: Stamp[T]) -> tuple[float, Stamp[T]]:
         still = now - self.last
         if still > LONG_STILL:
             self.stills += still
+            told = f"shows one picture for {still:.3f} s, from {self.last:.3f} s on"
+            self.first_still = self.first_still or told
             if self.stills > LONGEST_STILLS:
                 self.problem = f"shows still pictures for more than {LONGEST_STILLS / 3600:g} h, until {now:.3f} s"
         self.last = max(self.last, now)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gad_lightning.optional import need
 from gad_lightning.video.container import is_cover, is_whole_matroska
-from gad_lightning.video.jumps import LONGEST_GAP, Jumps, Stamp
+from gad_lightning.video.jumps import BACK, JOINED_BACK, LONGEST_GAP, Jumps, Stamp
+from gad_lightning.video.later_times import LaterTimes
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -62,7 +63,9 @@ class StreamClock:
         self.in_decoding_order = container.format.name == "avi"  # it numbers pictures as they are stored
         self.decoding_times: list[float] = []  # of pictures that the decoder holds
         self.gap = _usual_gap(stream)
-        self.jumps = Jumps(bool(flags & kinds.ts_discont.value), self.gap, self.stated_end)
+        later = LaterTimes(path, stream.index) if path is not None and path.is_file() else None
+        self.later = None if self.in_decoding_order else later
+        self.jumps = Jumps(bool(flags & kinds.ts_discont.value), self.gap, self.stated_end, self._comes_back)
         self.first: float | None = None  # time of the first frame
         self.zero = 0.0  # what is taken off all times, see _zero
         self.now = self.end = 0.0  # of the last frame: its time, and until when it lasts
@@ -115,6 +118,12 @@ class StreamClock:
         lasts = (self.stated_end or 0.0) - self.zero - seconds
         known = self.states_last and not (self.jumps.problem or self.jumps.note)
         return lasts if known and lasts > 0 and abs(lasts - self.gap) > 4 * CLOCK else 0.0
+
+    def _comes_back(self, seconds: float, before: float) -> bool:
+        """Whether frames behind one, which jumps ahead, are before it again, on the clock before; see :class:`Jumps`."""
+        start = self.start or 0.0
+        margin = max(BACK, self.jumps.ahead)
+        return self.later is not None and self.later.comes_back(seconds + start, margin, before + start - JOINED_BACK)
 
     def _held(self) -> int:
         """Frames within which their times are shuffled at most: what the decoder reorders, and its own delay."""
