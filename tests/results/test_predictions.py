@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,18 @@ def test_no_cell_is_a_formula_and_the_json_has_the_names_as_they_are(folder: Pat
         assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
     rows = json.loads((folder / "frames.json").read_text(encoding="utf-8"))
     assert [row["label"] for row in rows] == [NAMES[label] for label in (1, 2, 3, 4, 0)]
+
+
+def test_predictions_of_a_long_video_are_written_as_they_come(tmp_path: Path) -> None:
+    frame = np.arange(40_000)
+    video, score = frame * 0, np.full(len(frame), 0.5, np.float32)
+    columns = QueryColumns(video, frame, video, frame, frame // 4 % len(NAMES), score, video)
+    tracemalloc.start()
+    write_predictions(tmp_path, columns, SCHEMA, VIDEOS, "GADClassifier")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 400 * len(frame), "its rows together take more than 700 bytes each"
+    assert len(json.loads((tmp_path / "frames.json").read_text(encoding="utf-8"))) == len(frame)
 
 
 def test_without_about_the_rows_tell(folder: Path) -> None:

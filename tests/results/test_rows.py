@@ -27,7 +27,7 @@ def said(labels: list[int], frame: list[int] | None = None, video: int = 0, task
 
 def spans(predictions: Predictions, schema: DataSchema = SCHEMA) -> list[tuple[object, ...]]:
     """Label, first and last frame, and times of the segments."""
-    rows = segment_rows(columns_of(predictions), schema, None)
+    rows = list(segment_rows(columns_of(predictions), schema, None))
     names = ("label", "start_frame", "end_frame", "start_seconds", "end_seconds")
     return [tuple(row[name] for name in names) for row in rows]
 
@@ -56,7 +56,7 @@ def test_a_task_that_is_asked_once_a_clip_has_no_segments() -> None:
 
 def test_repeated_keys_count_once_and_rows_are_ordered() -> None:
     parts = [columns_of(said([1], video=1)), columns_of(said([2, 1])), columns_of(said([1], video=1))]
-    rows = frame_rows(joined(parts), SCHEMA, ["tea", "soup"])
+    rows = list(frame_rows(joined(parts), SCHEMA, ["tea", "soup"]))
     assert [(row["video"], row["frame"], row["label"], row["score"], row["truth"]) for row in rows] == [
         ("tea", 0, "stir", 0.8, None),
         ("tea", 1, "add salt", 0.8, None),

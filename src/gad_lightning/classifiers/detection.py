@@ -90,9 +90,10 @@ class Detecting(LightningModule):
         spec, classes = self.schema.features, self.schema.tasks[task].labels
         frames = _open_frames(video, fps, spec, encoder, broken)
         dataset = _dataset_of(VideoRecord("video", frames), self.schema, task)
-        scored = [self._score_in_evaluation(batch) for batch in _batches(dataset, batch_size, self.device)]
-        order = torch.cat([part.query_index for part in scored]).argsort()
-        scores = torch.cat([part.scores.cpu() for part in scored])[order, : len(classes.names)]
+        scores = torch.empty(frames.num_frames, len(classes.names))
+        for batch in _batches(dataset, batch_size, self.device):  # of each only the scores are kept
+            part = self._score_in_evaluation(batch)
+            scores[part.query_index.cpu()] = part.scores[:, : len(classes.names)].float().cpu()
         probabilities = scores.exp()
         chosen = chosen_classes(probabilities, classes)
         skip = [index for index in (classes.background, classes.ignore) if index is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -93,9 +93,8 @@ def write_predictions(
     """
     made = ((FRAMES, FRAME_COLUMNS, frame_rows), (SEGMENTS, SEGMENT_COLUMNS, segment_rows))
     for name, header, rows_of in made:
-        rows = rows_of(columns, schema, names)
-        write_csv(folder / name, rows, header)
-        _write_json_rows((folder / name).with_suffix(".json"), rows)
+        write_csv(folder / name, rows_of(columns, schema, names), header)
+        _write_json_rows((folder / name).with_suffix(".json"), rows_of(columns, schema, names))
     write_about(folder, About(classifier, schema.features.fps, schema.tasks, {}, {}, dict(groups)))
 
 
@@ -265,8 +264,11 @@ def _about_of(path: Path, rows: Sequence[dict[str, str]]) -> About:
     return About("", round(fps, 3) or 1.0, tuple(tasks), {}, {})
 
 
-def _write_json_rows(target: Path, rows: Sequence[Row]) -> None:
-    """Write rows as a JSON list of objects, one a line."""
-    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    with atomic_write(target) as part:
-        part.write_text(f"[\n{lines}\n]\n" if rows else "[]\n", encoding="utf-8")
+def _write_json_rows(target: Path, rows: Iterable[Row]) -> None:
+    """Write rows as a JSON list of objects, one a line, as they come."""
+    with atomic_write(target) as part, part.open("w", encoding="utf-8") as file:
+        before = "["
+        for row in rows:
+            file.write(f"{before}\n{json.dumps(row, ensure_ascii=False)}")
+            before = ","
+        file.write("[]\n" if before == "[" else "\n]\n")

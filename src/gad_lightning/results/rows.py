@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ Floats = NDArray[np.float64]
 _Column = NDArray[np.int64 | np.float32]
 Cell = str | int | float | None
 Row = dict[str, Cell]
+BLOCK = 65_536
+"""Queries whose rows are made together."""
 NOTHING = "-"
 """The true labels of a frame that has none, where several can be true and there is no background."""
 FRAME_COLUMNS = ("video", "task", "frame", "seconds", "label", "score", "truth")
@@ -86,17 +89,20 @@ def joined(parts: Sequence[QueryColumns]) -> QueryColumns:
     return QueryColumns(**{name: column[first] for name, column in whole.items()})
 
 
-def frame_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] | None) -> list[Row]:
-    """One row per query, see :data:`FRAME_COLUMNS`.
+def frame_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] | None) -> Iterator[Row]:
+    """One row per query, in constant memory, see :data:`FRAME_COLUMNS`.
 
     Args:
         columns: each key once, in order.
         schema: gives class and task names and frames a second.
         names: of the videos by global number; the numbers themselves if None.
     """
-    rows: list[Row] = []
     single = (columns.video, columns.task, columns.frame, columns.label, columns.score, columns.truth)
-    for row, (video, task, frame, label, score, truth) in enumerate(zip(*(c.tolist() for c in single), strict=True)):
+    blocks = (
+        zip(*(column[start : start + BLOCK].tolist() for column in single), strict=True)
+        for start in range(0, len(columns.video), BLOCK)
+    )
+    for row, (video, task, frame, label, score, truth) in enumerate(chain.from_iterable(blocks)):
         asked = schema.tasks[task]
         where = (_name_of(video, names), asked.name, frame, _seconds(frame, schema))
         if asked.labels.multi_label:
@@ -104,8 +110,7 @@ def frame_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] |
         else:
             known = None if truth == IGNORED else asked.labels.names[truth]
             what = (asked.labels.names[label], round(score, 6), known)
-        rows.append(dict(zip(FRAME_COLUMNS, (*where, *what), strict=True)))
-    return rows
+        yield dict(zip(FRAME_COLUMNS, (*where, *what), strict=True))
 
 
 def _several_cells(columns: QueryColumns, row: int, labels: LabelSet) -> tuple[Cell, Cell, Cell]:
@@ -123,14 +128,13 @@ def _several_cells(columns: QueryColumns, row: int, labels: LabelSet) -> tuple[C
     return joined_names(chosen, labels), score, known
 
 
-def segment_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] | None) -> list[Row]:
+def segment_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] | None) -> Iterator[Row]:
     """One row per run of a label, see :data:`SEGMENT_COLUMNS`; a gap between frames ends a run.
 
     Background and ignored classes are left out. Frames and seconds are half-open; the score is the mean of the frames'.
     Tasks that are asked once a clip have no segments. The arguments are those of :func:`frame_rows`.
     """
-    rows: list[Row] = []
-    for video, task in sorted(set(zip(columns.video.tolist(), columns.task.tolist(), strict=True))):
+    for video, task in np.unique(np.stack([columns.video, columns.task], 1), axis=0).tolist():
         asked = schema.tasks[task]
         if not asked.per_frame:
             continue
@@ -142,8 +146,7 @@ def segment_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str]
             start, end = int(frame[first]), int(frame[last - 1]) + 1
             where = (_name_of(video, names), asked.name, start, end, _seconds(start, schema), _seconds(end, schema))
             what = (asked.labels.names[label], round(score, 6))
-            rows.append(dict(zip(SEGMENT_COLUMNS, (*where, *what), strict=True)))
-    return rows
+            yield dict(zip(SEGMENT_COLUMNS, (*where, *what), strict=True))
 
 
 def _runs(columns: QueryColumns, order: Ints, labels: LabelSet, gaps: Tensor) -> Iterator[tuple[int, int, int, float]]:
@@ -156,10 +159,10 @@ def _runs(columns: QueryColumns, order: Ints, labels: LabelSet, gaps: Tensor) ->
         for label, first, last in segments:
             yield label, first, last, float(probabilities[first:last, label].mean())
         return
-    runs = cut_runs(torch.from_numpy(columns.label[order]), gaps)
+    runs, scores = cut_runs(torch.from_numpy(columns.label[order]), gaps), columns.score[order]
     for label, first, last in zip(*(part.tolist() for part in runs), strict=True):
         if label not in (labels.background, labels.ignore):
-            yield label, first, last, float(columns.score[order][first:last].mean())
+            yield label, first, last, float(scores[first:last].mean())
 
 
 def _name_of(video: int, names: Sequence[str] | None) -> str:

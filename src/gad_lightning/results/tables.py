@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from gad_lightning.escape import escape_csv, unescape_csv
 from gad_lightning.results.rows import Row
 
 
-def write_csv(target: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """Write rows under a header, in UTF-8; None is an empty cell.
+def write_csv(target: Path, rows: Iterable[Row], columns: Sequence[str]) -> None:
+    """Write rows under a header, as they come, in UTF-8; None is an empty cell.
 
     A text that a spreadsheet would compute, such as ``=1+1``, gets a ``'`` before it; :func:`read_csv` removes it.
     """

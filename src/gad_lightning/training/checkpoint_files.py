@@ -14,7 +14,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from gad_lightning.atomic import atomic_write, remove_abandoned
 from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.training.checkpoint_reading import is_whole as is_whole  # offered here too
-from gad_lightning.training.checkpoint_reading import outline_of, run_in, run_of
+from gad_lightning.training.checkpoint_reading import outline_of, run_in, run_of, seal
 from gad_lightning.training.checkpoint_reading import read_checkpoint as read_checkpoint  # offered here too
 
 
@@ -45,8 +45,10 @@ class WholeCheckpointIO(TorchCheckpointIO):
         target = Path(path)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(target) as part, part.open("wb") as file:
-                torch.save(checkpoint, file)
+            with atomic_write(target) as part:
+                with part.open("wb") as file:
+                    torch.save(checkpoint, file)
+                seal(part)
         except (SettingError, OSError, RuntimeError) as error:  # torch reports a full disk as the latter
             raise CheckpointError(
                 f"The checkpoint {target} cannot be written: {_reason_of(error)}. Those before it are whole.",

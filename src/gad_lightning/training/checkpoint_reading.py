@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-import shutil
 import struct
 import tempfile
 import zipfile
@@ -13,14 +13,13 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import IO, Any
 from urllib.parse import urlsplit
-from urllib.request import urlopen
 
 import torch
-from lightning.fabric.utilities.cloud_io import get_filesystem
 from torch import Tensor
 
 from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
 from gad_lightning.redact import redact
+from gad_lightning.training.download import download
 
 RESUME_KEY = "exact_resume"
 """Name of what a checkpoint says of its run and its place in it."""
@@ -41,8 +40,13 @@ DAMAGED = (
 """What the readers of zip archives and of torch raise at bytes that nobody wrote on purpose."""
 KINDS: dict[str, type] = {"callbacks": dict, "loops": dict, "optimizer_states": list, "lr_schedulers": list}
 """Of what kind Lightning's own parts of a checkpoint are."""
-URL_SECONDS = 60.0
-"""How long a server may be silent."""
+
+
+SEAL = b"gad_lightning sha256 "
+"""What the digest of a file's bytes stands behind, in the comment of the archive."""
+READ_BYTES = 1 << 20
+END_RECORD = 20
+"""Bytes of a zip archive's last record before the length of its comment."""
 
 
 def is_whole(path: Path) -> bool:
@@ -56,6 +60,43 @@ def is_whole(path: Path) -> bool:
     return about is not None and not _wrong_in(about)
 
 
+def seal(path: Path) -> None:
+    """Write a digest of all bytes of a checkpoint file into it, as the comment of its zip archive."""
+    with path.open("r+b") as file:
+        end = file.seek(0, 2) - 2
+        note = SEAL + _digest_until(file, end)
+        file.seek(end)
+        file.write(struct.pack("<H", len(note)) + note)
+
+
+def _digest_until(file: IO[bytes], end: int) -> bytes:
+    """SHA-256 over the first bytes of an open file."""
+    digest, left = hashlib.sha256(), end
+    file.seek(0)
+    while block := file.read(min(left, READ_BYTES)):
+        digest.update(block)
+        left -= len(block)
+    return digest.hexdigest().encode()
+
+
+def _damage_around(file: IO[bytes], comment: bytes) -> str | None:
+    """What is wrong with an archive as a whole: bytes before or behind it, or a seal that does not fit.
+
+    Args:
+        file: open.
+        comment: of the archive.
+    """
+    end = file.seek(0, 2) - len(comment) - 2
+    file.seek(max(0, end - END_RECORD))
+    last = file.read(END_RECORD + 2)
+    file.seek(0)
+    first = file.read(4)
+    if (first, last[:4], last[END_RECORD:]) != (b"PK\3\4", b"PK\5\6", struct.pack("<H", len(comment))):
+        return "it has bytes before or behind the archive"
+    sealed = not comment or comment == SEAL + _digest_until(file, end)
+    return None if sealed else "its bytes are not those that were written"
+
+
 def _damage_of(file: IO[bytes]) -> str | None:
     """What is wrong with an open file as a checkpoint of torch, by its directory and checksums; None if nothing is.
 
@@ -63,6 +104,9 @@ def _damage_of(file: IO[bytes]) -> str | None:
     """
     try:
         with zipfile.ZipFile(file) as archive:
+            around = _damage_around(file, archive.comment)
+            if around is not None:
+                return around
             for record in archive.infolist():
                 if record.compress_type != zipfile.ZIP_STORED or record.file_size != record.compress_size:
                     return f"the record {record.filename!r} is compressed"
@@ -118,6 +162,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 def _read_url(url: str, shown: str) -> dict[str, Any]:
     """Read a checkpoint from a URL; nothing is kept of it, so two of the same file name are never mixed up.
 
+    It may take an hour and 16 GB, unless the environment says otherwise: see :mod:`gad_lightning.training.download`.
+
     Raises:
         SettingError: if user and password stand in it.
         MissingDataError: if nothing is there.
@@ -130,12 +176,7 @@ def _read_url(url: str, shown: str) -> dict[str, Any]:
         )
     try:
         with tempfile.TemporaryFile() as file:
-            with (
-                urlopen(url, timeout=URL_SECONDS)
-                if url.startswith("http")
-                else get_filesystem(url).open(url, "rb") as answer
-            ):
-                shutil.copyfileobj(answer, file)
+            download(url, file)
             file.seek(0)
             return _read_open(file, shown)
     except (OSError, HTTPException, ImportError, ValueError) as error:

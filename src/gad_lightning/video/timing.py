@@ -120,7 +120,7 @@ class StreamClock:
         return lasts if known and lasts > 0 and abs(lasts - self.gap) > 4 * CLOCK else 0.0
 
     def _comes_back(self, seconds: float, before: float) -> bool:
-        """Whether frames behind one, which jumps ahead, are before it again, on the clock before; see :class:`Jumps`."""
+        """Whether the clock comes back behind a frame that jumps ahead; see :class:`Jumps`."""
         start = self.start or 0.0
         margin = max(BACK, self.jumps.ahead)
         return self.later is not None and self.later.comes_back(seconds + start, margin, before + start - JOINED_BACK)
