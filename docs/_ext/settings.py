@@ -17,6 +17,7 @@ PARTS = {
     "Label tokens": ("model.init_args.labels", "LabelTokens"),
     "Contexts": ("model.init_args.context", "AuxiliaryContext"),
     "Objectives": ("model.init_args.objectives", "Objective"),
+    "Sequences of a query": ("model.init_args.objectives.init_args.slices", "SliceSource"),
     "Kernels of sequences": ("model.init_args.objectives.init_args.kernel", "SequenceKernel"),
     "Readouts": ("model.init_args.readout", "Readout"),
     "Prompt": ("model.init_args.prompt", "Prompt"),

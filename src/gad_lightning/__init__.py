@@ -87,6 +87,10 @@ if TYPE_CHECKING:
     from gad_lightning.metrics.segment_f1 import SegmentF1 as SegmentF1
     from gad_lightning.objectives.base import Objective as Objective
     from gad_lightning.objectives.previous_action_head import PreviousActionHead as PreviousActionHead
+    from gad_lightning.objectives.slices import ActionSlices as ActionSlices
+    from gad_lightning.objectives.slices import FrameSlices as FrameSlices
+    from gad_lightning.objectives.slices import SliceSource as SliceSource
+    from gad_lightning.objectives.structure_induced import StructureInduced as StructureInduced
     from gad_lightning.objectives.write_answer import WriteAnswer as WriteAnswer
     from gad_lightning.parts import Part as Part
     from gad_lightning.pictures.timelines import draw_timelines as draw_timelines
@@ -194,6 +198,8 @@ NAMES_OF = {
     "metrics.segment_f1": ("SegmentF1",),
     "objectives.base": ("Objective",),
     "objectives.previous_action_head": ("PreviousActionHead",),
+    "objectives.slices": ("ActionSlices", "FrameSlices", "SliceSource"),
+    "objectives.structure_induced": ("StructureInduced",),
     "objectives.write_answer": ("WriteAnswer",),
     "parts": ("Part",),
     "pictures.timelines": ("draw_timelines",),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import SettingError
 from gad_lightning.objectives.write_answer import WriteAnswer
@@ -35,4 +39,12 @@ def test_the_loss_is_the_mean_over_tokens_then_over_answered_queries() -> None:
 @pytest.mark.parametrize("share", [0.0, -0.5, 1.5])
 def test_a_fraction_outside_its_range_is_refused(share: float) -> None:
     with pytest.raises(SettingError, match=f"must lie in \\(0, 1\\], got {share}"):
-        WriteAnswer(share=share)
+        WriteAnswer(answer_fraction=share)
+
+
+def test_alone_among_the_objectives_it_is_made_again_from_a_checkpoint() -> None:
+    classifier: Any = make(DiscriminativeClassifier, objectives=[WriteAnswer(answer_fraction=0.5)])
+    checkpoint: dict[str, Any] = {}
+    classifier.on_save_checkpoint(checkpoint)
+    again: Any = Classifier.made_again(checkpoint, "here", "cpu", ("gad_lightning",))
+    assert again.objectives[0].answer_fraction == 0.5

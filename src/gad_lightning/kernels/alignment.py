@@ -16,6 +16,8 @@ NEVER = -1e30
 """Logarithm of nothing; an infinity would make gradients NaN."""
 APART = 1e-6
 """Squared distance above which two slices are different ones."""
+SAMPLED = 256
+"""Sequences, the first ones, that tell how far apart slices are."""
 PAIRS_TOGETHER, ROWS_TOGETHER = 16384, 64
 """Pairs of sequences, and sequences with themselves, that are worked on at once."""
 
@@ -29,7 +31,7 @@ class AlignmentKernel(SequenceKernel):
 
     Args:
         delta: scale of the distances that count as near, above 0; small ones let equal slices count only. ``auto``
-            takes ``factor`` times the median distance of different slices, among all there can be (or in the batch).
+            takes ``factor`` times the median distance of different slices, of all there can be or of the second batch.
         factor: of ``auto``, above 0.
         distance: of two slices; of rows of one tower by default.
         single_slice: what two sequences of one slice are compared by: the ``kernel``, as all others, or the ``cosine``
@@ -59,12 +61,12 @@ class AlignmentKernel(SequenceKernel):
 
     def fit(self, slices: Slices) -> None:
         """Find the ``auto`` delta among all slices there can be."""
-        self.fitted = self._median(self.distance.between(slices, slices), slices, slices)
+        self.fitted = self._median(slices)
 
     def compare(self, a: Slices, b: Slices) -> Tensor:
         """Align every pair; a batch with itself only once for both orders."""
         squared = self.distance.between(a, b)
-        delta = self._delta(squared, a, b)
+        delta = self._delta(b)
         size = (len(a.counts), len(b.counts))
         left, right = torch.triu_indices(*size) if a is b else torch.ones(size).nonzero().T
         left, right = left.to(squared.device), right.to(squared.device)
@@ -93,15 +95,17 @@ class AlignmentKernel(SequenceKernel):
             table[:, m] = log_alignment(local_log_kernel(squared, sigma), counts, counts)
         return table
 
-    def _delta(self, squared: Tensor, a: Slices, b: Slices) -> float:
+    def _delta(self, slices: Slices) -> float:
         """The delta given, or that of ``auto``."""
         if not isinstance(self.delta, str):
             return self.delta
-        return self._median(squared, a, b) if self.fitted is None else self.fitted
+        return self._median(slices) if self.fitted is None else self.fitted
 
-    def _median(self, squared: Tensor, a: Slices, b: Slices) -> float:
+    def _median(self, slices: Slices) -> float:
         """``factor`` times the median distance of different slices, padding left out; 1 where all are equal."""
-        real = a.real[:, None, :, None] & b.real[None, :, None, :]
+        some = slices.at(torch.arange(min(len(slices.counts), SAMPLED), device=slices.counts.device))
+        squared = self.distance.between(some, some)
+        real = some.real[:, None, :, None] & some.real[None, :, None, :]
         apart = squared[real & (squared > APART)]
         return self.factor * (float(apart.sqrt().median()) if len(apart) else 1.0)
 

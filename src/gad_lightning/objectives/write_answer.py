@@ -30,12 +30,12 @@ class WriteAnswer(Objective):
     Args:
         context: what is told beside the label; nothing by default.
         labels: how a class is written; in words by default.
-        share: fraction of the queries that are answered, in (0, 1]. By default one in eight of the neighbors that share
-            a trunk in one pass, and all in windows, as published.
+        answer_fraction: fraction of the queries that are answered, in (0, 1]. By default one in eight of the neighbors
+            that share a trunk in one pass, and all in windows, as published.
         weight: lambda of the paper.
 
     Raises:
-        SettingError: if ``share`` lies outside (0, 1].
+        SettingError: if ``answer_fraction`` lies outside (0, 1].
 
     Source: Pang et al., ICLR 2026, generation-assisted discrimination.
     """
@@ -47,20 +47,23 @@ class WriteAnswer(Objective):
         self,
         context: AuxiliaryContext | None = None,
         labels: LabelTokens | None = None,
-        share: float | None = None,
+        answer_fraction: float | None = None,
         weight: float = 1.0,
     ) -> None:
         super().__init__(weight)
-        if share is not None and not 0 < share <= 1:
-            raise SettingError(f"share is a part of the queries and must lie in (0, 1], got {share}.", "use 1 for all")
+        if answer_fraction is not None and not 0 < answer_fraction <= 1:
+            raise SettingError(
+                f"answer_fraction is a part of the queries and must lie in (0, 1], got {answer_fraction}.",
+                "use 1 for all",
+            )
         self.context = context or NoContext()
         self.labels = labels or WordLabels()
-        self.share = share
+        self.answer_fraction = answer_fraction
 
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
         """Encode the classes."""
         usual = OF_NEIGHBORS if schema.windows.mode == "one_pass" else 1.0
-        self.answered = usual if self.share is None else self.share
+        self.answered = usual if self.answer_fraction is None else self.answer_fraction
         self.answer_writer = AnswerWriter(schema, self.labels, self.context, backbone.vocabulary, prefix)
 
     def writer(self) -> AnswerWriter:
