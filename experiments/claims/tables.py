@@ -11,19 +11,10 @@ from label_table import label_lines
 from pareto import draw
 from ranking import ranking_lines
 from records import BASELINES, LATENCY, Row, Stored, baseline_rows, pair_of, read, stored, variant_rows
+from verdicts import Verdict, holm, joint_verdict, verdict_of_more, verdict_of_same
 
 from gad_lightning.atomic import atomic_write
-from gad_lightning.compare.statistics import (
-    Difference,
-    Verdict,
-    difference_of,
-    holm,
-    joint_verdict,
-    margin_at,
-    prior_of,
-    verdict_of_more,
-    verdict_of_same,
-)
+from gad_lightning.compare.statistics import Difference, difference_of, margin_at, prior_of
 from gad_lightning.results.standard import ERROR_DIVERSITY
 
 TARGET = 0.005

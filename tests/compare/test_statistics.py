@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gad_lightning.compare.statistics import Paired, compare, difference_of, holm, margin_at, prior_of
+from gad_lightning.compare.statistics import Paired, compare, difference_of, margin_at, prior_of
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.01, 0.1])
@@ -63,7 +63,3 @@ def test_the_fewer_the_units_the_wider_the_interval() -> None:
     many = Paired(np.full(5, 0.01), 0.5, 0.01, 61)
     wide, narrow = (difference_of(many._replace(num_videos=units), 0.01) for units in (9, 61))
     assert wide.high > narrow.high
-
-
-def test_holms_correction_is_no_smaller_for_a_larger_p() -> None:
-    assert holm({"a": 0.02, "b": 0.02, "c": 0.9}) == pytest.approx({"a": 0.06, "b": 0.06, "c": 0.9})

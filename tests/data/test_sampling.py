@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from gad_lightning.data.dataset import WindowDataset
-from gad_lightning.data.epoch_sampler import EpochSampler
+from gad_lightning.data.epoch_sampler import EpochSampler, _deal
 from gad_lightning.data.plans import Chunks, EveryQuery, Plans, StridedQueries
 from gad_lightning.data.records import every_frame
-from gad_lightning.data.sampling import Stream, deal, draws, shuffled
+from gad_lightning.data.sampling import Stream, draws, shuffled
 from gad_lightning.schema import Windows
 
 LENGTHS = [23, 9, 8, 40]
@@ -103,7 +103,7 @@ def test_a_process_that_nothing_is_left_for_reads_the_first_sample_again() -> No
 
 
 def test_a_process_that_a_step_has_no_sample_for_has_a_batch_nevertheless() -> None:
-    assert Counter(np.concatenate(deal(np.arange(3), 5)).tolist()) == {0: 2, 1: 2, 2: 1}
+    assert Counter(np.concatenate(_deal(np.arange(3), 5)).tolist()) == {0: 2, 1: 2, 2: 1}
     tiny = StridedQueries([every_frame(np.zeros(2, dtype=np.int64))], 0, 2)
     assert keys(tiny, True, 4, 3) == [[(0,)], [()], [()]]
 

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.metrics import FrameMAP
 from gad_lightning.metrics.functional import MapRule, average_precision, frame_map
-from gad_lightning.metrics.functional.frame_map import smoothed
+from gad_lightning.metrics.functional.frame_map import _smoothed
 
 
 @pytest.mark.parametrize("levels", [3, 20, 10**6], ids=["many ties", "ties", "hardly any tie"])
@@ -43,9 +43,9 @@ def test_columns_do_not_depend_on_how_many_are_sorted_together(monkeypatch: pyte
 
 def test_smoothing_takes_the_largest_score_within_a_video() -> None:
     scores, breaks = torch.tensor([[1.0], [5.0], [2.0], [9.0], [3.0]]), torch.tensor([1, 0, 0, 1, 0]).bool()
-    assert smoothed(scores, breaks, 3).flatten().tolist() == [5, 5, 5, 9, 9]
-    assert smoothed(scores, breaks, 99).flatten().tolist() == [5, 5, 5, 9, 9]
-    assert smoothed(scores, breaks, 1).equal(scores)
+    assert _smoothed(scores, breaks, 3).flatten().tolist() == [5, 5, 5, 9, 9]
+    assert _smoothed(scores, breaks, 99).flatten().tolist() == [5, 5, 5, 9, 9]
+    assert _smoothed(scores, breaks, 1).equal(scores)
 
 
 def test_one_class_counts_for_another() -> None:

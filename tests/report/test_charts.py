@@ -6,18 +6,12 @@ import math
 
 import numpy as np
 
-from gad_lightning.report.charts import Axes, Line, chart, matrix, reaching, scatter
+from gad_lightning.report.charts import Axes, Line, chart, matrix, scatter
 
 
 def test_a_dot_after_a_value_that_is_no_number_tells_its_own() -> None:
     line = Line("loss", ((0.0, 1.0), (1.0, math.nan), (2.0, 0.5)), 0, dots=True)
     assert "loss: 2, 0.5" in "".join(chart("loss", Axes((0, 2), (0, 1), "epoch", "loss"), [line]).itertext())
-
-
-def test_ends_of_an_axis_hold_every_finite_value() -> None:
-    lines = [Line("a", [(0.0, -1.0), (1.0, 3.0)], 0), Line("b", [(0.0, math.inf), (1.0, 2.0)], 1)]
-    assert reaching(lines) == (-1.0, 3.0)
-    assert reaching([]) == (0.0, 1.0)
 
 
 def test_places_of_the_corners_lie_inside_the_chart() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
-from gad_lightning.report.figures import calibration, classes, confusions, curves, delays, states
+from gad_lightning.report.charts import Line
+from gad_lightning.report.figures import _reaching, calibration, classes, confusions, curves, delays, states
 from gad_lightning.report.merging import TaskOfRuns, collected
 from gad_lightning.report.runs import RunTraces, read_run
 from tests.report.making import write_run
@@ -59,3 +61,9 @@ def test_curves_have_a_chart_each(run: RunTraces) -> None:
 
 def test_states_that_are_not_there_are_said(run: RunTraces) -> None:
     assert "--predict=always" in "".join(states([run], {}).itertext())
+
+
+def test_ends_of_an_axis_hold_every_finite_value() -> None:
+    lines = [Line("a", [(0.0, -1.0), (1.0, 3.0)], 0), Line("b", [(0.0, math.inf), (1.0, 2.0)], 1)]
+    assert _reaching(lines) == (-1.0, 3.0)
+    assert _reaching([]) == (0.0, 1.0)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from gad_lightning.errors import SettingError
-from gad_lightning.report.page import MADE_BY, page_of
+from gad_lightning.report.page import MADE_BY, _policy, page_of
 from gad_lightning.report.runs import read_run
+from gad_lightning.report.style import PROGRAM
 from tests.report.making import Checker, write_run
 
 
@@ -34,3 +37,9 @@ def test_timelines_beyond_the_limit_are_said(tmp_path: Path) -> None:
 def test_no_run_is_refused() -> None:
     with pytest.raises(SettingError, match="no run to report on"):
         page_of([], "")
+
+
+def test_the_policy_lets_this_program_run_and_nothing_else() -> None:
+    digest = base64.b64encode(hashlib.sha256(PROGRAM.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in _policy()
+    assert _policy().startswith("default-src 'none'")

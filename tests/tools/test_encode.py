@@ -10,7 +10,7 @@ import pytest
 from jsonargparse import auto_cli
 
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.tools.encode import main, read_part
+from gad_lightning.tools.encode import _read_part, main
 from tests.video.clips import write_clip, write_with_sound
 
 
@@ -97,7 +97,7 @@ def test_a_device_that_is_not_there_is_refused(videos: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("part", ["0/2", "3/2", "2", "a/b", ""])
 def test_a_part_that_is_none_is_refused(part: str) -> None:
     with pytest.raises(SettingError, match="share of the videos such as 2/3"):
-        read_part(part)
+        _read_part(part)
 
 
 def test_settings_out_of_range_are_refused(videos: Path, tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 WORKING = "Llama, Mistral, Qwen2, Qwen3, Gemma 2, Gemma 3, Phi-3, Granite, Cohere, GPT-2, GPT-NeoX (Pythia), OPT"
 """Families whose layers are all attention, as tests show; others work if they pass the checks at load."""
 CHOOSE = f"take a model whose layers are all attention, of a family such as {WORKING}"
-
-
 UNMASKED = ("linear", "conv", "mamba", "recurrent", "hybrid", "ssm", "rwkv")
 """Parts of the names of layer types that carry a state along the row, whatever a mask says."""
 
@@ -71,18 +67,6 @@ def compute_layers_again(model: PreTrainedModel) -> None:
         model.gradient_checkpointing_enable({"use_reentrant": False})
 
 
-def span_of(config: PretrainedConfig) -> int | None:
-    """Tokens that the narrowest of a model's own windows or chunks spans; None if every layer reads all."""
-    given = config.to_dict()
-    kinds = given.get("layer_types")
-    spans = [
-        given.get(name)
-        for kind, name in (("sliding_attention", "sliding_window"), ("chunked_attention", "attention_chunk_size"))
-        if kinds is None or kind in kinds
-    ]
-    return min((int(span) for span in spans if span), default=None)
-
-
 class Tail(NamedTuple):
     """From the decoder's states to logits: the layers before the head, and what is done to the head's output."""
 
@@ -109,35 +93,6 @@ class OwnLogits(NamedTuple):
 
     logits: Tensor  # (n, V) float32
     before: tuple[str, ...]  # layers that it called between decoder and head
-
-
-def own_logits(model: PreTrainedModel, ids: Tensor) -> OwnLogits:
-    """Let the unmodified model read ``ids`` (n,) by its own attention, and note which layers it calls on the way."""
-    decoder, head = decoder_of(model), model.get_output_embeddings()
-    called: list[str] = []
-    between = {
-        name: part
-        for name, part in model.named_children()
-        if part is not head and not any(inner is decoder for inner in part.modules())
-    }
-    with _watched(between, called.append):
-        logits = model(input_ids=ids.unsqueeze(0), use_cache=False).logits[0]
-    return OwnLogits(logits.float(), tuple(called))
-
-
-@contextmanager
-def _watched(parts: dict[str, nn.Module], note: Callable[[str], None]) -> Iterator[None]:
-    """Note the name of each part that is called while the block lasts."""
-
-    def hook(name: str) -> Callable[..., None]:
-        return lambda *_: note(name)
-
-    handles = [part.register_forward_hook(hook(name)) for name, part in parts.items()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def find_tail(model: PreTrainedModel, states: Tensor, own: OwnLogits, limit: float) -> Tail:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.decoder import decoder_of, layers_of, span_of
+from gad_lightning.backbones.decoder import decoder_of, layers_of
 from gad_lightning.backbones.execution.rotation import fix_rotation
 
 if TYPE_CHECKING:
@@ -57,5 +57,12 @@ class DecoderBackbone(Backbone):
 
     @property
     def attention_span(self) -> int | None:
-        """The model's own sliding window; None if no layer has one."""
-        return span_of(self.config)
+        """Tokens that the narrowest of the model's own windows or chunks spans; None if every layer reads all."""
+        given = self.config.to_dict()
+        kinds = given.get("layer_types")
+        spans = [
+            given.get(name)
+            for kind, name in (("sliding_attention", "sliding_window"), ("chunked_attention", "attention_chunk_size"))
+            if kinds is None or kind in kinds
+        ]
+        return min((int(span) for span in spans if span), default=None)

@@ -16,17 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from gad_lightning.backbones.attention import BRANCH, FRAME, PAD, PROMPT
-from gad_lightning.backbones.decoder import (
-    CHOOSE,
-    OwnLogits,
-    Tail,
-    decoder_of,
-    difference,
-    find_tail,
-    layers_of,
-    own_logits,
-)
-from gad_lightning.backbones.execution.blocks import dense_mask, use_blocks
+from gad_lightning.backbones.decoder import CHOOSE, OwnLogits, Tail, decoder_of, difference, find_tail, layers_of
+from gad_lightning.backbones.execution.blocks import NAME, dense_mask, register
 from gad_lightning.backbones.execution.kv_cache import KVCache
 from gad_lightning.backbones.execution.last_layer import feed_forward_at
 from gad_lightning.errors import SettingError
@@ -84,14 +75,14 @@ def try_out(model: PreTrainedModel, ids: Sequence[int]) -> Tail:
     layers_of(decoder)
     kind = _kind_of(model)
     if kind in _TRIED:
-        use_blocks(decoder)
+        _use_blocks(decoder)
         return _TRIED[kind]
     with _resting(model):
         try:
             text = torch.tensor(list(ids), device=decoder.device)[torch.arange(len(TEXT)) % len(ids)]
             decoder.set_attn_implementation("eager")
-            own = own_logits(model, text)
-            use_blocks(decoder)
+            own = _own_logits(model, text)
+            _use_blocks(decoder)
             found = _TRIED[kind] = _try(model, decoder, text, own)
         except WRONG_CALLS as error:
             raise SettingError(
@@ -220,3 +211,38 @@ def _first_moved(
         for handle in handles:
             handle.remove()
     return moved[0] if moved else type(decoder).__name__
+
+
+def _own_logits(model: PreTrainedModel, ids: Tensor) -> OwnLogits:
+    """Let the unmodified model read ``ids`` (n,) by its own attention, and note which layers it calls on the way."""
+    decoder, head = decoder_of(model), model.get_output_embeddings()
+    called: list[str] = []
+    between = {
+        name: part
+        for name, part in model.named_children()
+        if part is not head and not any(inner is decoder for inner in part.modules())
+    }
+    with _watched(between, called.append):
+        logits = model(input_ids=ids.unsqueeze(0), use_cache=False).logits[0]
+    return OwnLogits(logits.float(), tuple(called))
+
+
+@contextmanager
+def _watched(parts: dict[str, nn.Module], note: Callable[[str], None]) -> Iterator[None]:
+    """Note the name of each part that is called while the block lasts."""
+
+    def hook(name: str) -> Callable[..., None]:
+        return lambda *_: note(name)
+
+    handles = [part.register_forward_hook(hook(name)) for name, part in parts.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _use_blocks(model: PreTrainedModel) -> None:
+    """Let a Hugging Face model attend by :func:`_attend`."""
+    register()
+    model.set_attn_implementation(NAME)

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.strategies import ModelParallelStrategy, Strategy
 from torch import distributed, nn
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
-from gad_lightning.training.distribution import check_sharding, gradient_norm, shard
+from gad_lightning.training.distribution import gradient_norm
 
 
 class ShardedBlocks(LightningModule):
@@ -30,8 +32,8 @@ class ShardedBlocks(LightningModule):
             SettingError: if the strategy is set to what cannot work.
         """
         if self.device_mesh is not None:
-            check_sharding(self.trainer.strategy, self.backbone.quantized)
-            shard(self.backbone.blocks, self.device_mesh["data_parallel"])
+            _check_sharding(self.trainer.strategy, self.backbone.quantized)
+            _shard(self.backbone.blocks, self.device_mesh["data_parallel"])
 
     def on_validation_start(self) -> None:
         """Hold the blocks whole."""
@@ -126,3 +128,53 @@ def _average_gradients(weights: Sequence[nn.Parameter]) -> None:
     for weight, part in zip(weights, joined.split([weight.numel() for weight in weights]), strict=True):
         assert weight.grad is not None, "made above"
         weight.grad.copy_(part.view_as(weight))
+
+
+def _shard(blocks: Iterable[nn.Module], mesh: DeviceMesh) -> None:
+    """Spread the weights of each block over the processes; they are gathered while the block computes.
+
+    Trained and frozen weights of a block are units of their own: they differ in number format, and only the former have
+    gradients to be reduced. Blocks that are spread already are left alone.
+
+    Args:
+        blocks: decoder layers.
+        mesh: one-dimensional device mesh.
+
+    Source: Zhao et al., PyTorch FSDP, VLDB 2023; ``torch.distributed.fsdp.fully_shard``.
+    """
+    from torch.distributed.fsdp import FSDPModule, fully_shard
+
+    for block in blocks:
+        if isinstance(block, FSDPModule):
+            continue
+        fully_shard(block, mesh=mesh, reshard_after_forward=True)  # left out, what is wrapped first stays whole
+
+
+def _check_sharding(strategy: Strategy, quantized: bool) -> None:
+    """Refuse what a sharding strategy cannot do with trained-only checkpoints of this library.
+
+    Args:
+        strategy: of the trainer; others than ``ModelParallelStrategy`` spread nothing.
+        quantized: whether the backbone is.
+
+    Raises:
+        SettingError: naming the setting.
+    """
+    if not isinstance(strategy, ModelParallelStrategy):
+        return
+    tensor_parallel = strategy.device_mesh["tensor_parallel"].size()
+    if tensor_parallel > 1:
+        raise SettingError(
+            f"trainer.strategy has a tensor_parallel_size of {tensor_parallel}; blocks are only spread over data.",
+            f"set data_parallel_size: {strategy.world_size} and tensor_parallel_size: 1",
+        )
+    if strategy._save_distributed_checkpoint:
+        raise SettingError(
+            "trainer.strategy would write checkpoints of many files, which hold the frozen weights too.",
+            "set save_distributed_checkpoint: false",
+        )
+    if quantized:
+        raise SettingError(
+            "A quantized backbone cannot be spread over processes: its packed weights lose their scales.",
+            "leave out backbone.quantization, or use strategy: ddp",
+        )

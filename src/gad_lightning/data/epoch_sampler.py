@@ -9,7 +9,7 @@ from torch.utils.data import SequentialSampler
 from torch.utils.data.distributed import DistributedSampler
 
 from gad_lightning.data.dataset import WindowDataset
-from gad_lightning.data.sampling import BatchKey, deal, shuffled
+from gad_lightning.data.sampling import BatchKey, shuffled
 from gad_lightning.data.windows import IntArray
 
 
@@ -18,7 +18,7 @@ class EpochSampler(DistributedSampler[BatchKey], SequentialSampler):
 
     *Training:* the epoch's samples are shuffled and dealt to ``len(self)`` steps, and each step to the processes; sizes
     differ by one at most within each, and no batch exceeds ``batch_size``. So every process has the same number of
-    batches in every epoch, no sample is dropped or repeated (but see ``deal`` for fewer samples than steps), and
+    batches in every epoch, no sample is dropped or repeated (but see ``_deal`` for fewer samples than steps), and
     what step ``i`` of all processes together reads depends on ``processes * batch_size`` only. A process that a step
     has no sample for gets a key without samples, and takes part with a batch of which nothing is asked.
 
@@ -56,7 +56,7 @@ class EpochSampler(DistributedSampler[BatchKey], SequentialSampler):
         num_samples = len(self.windows.plan(epoch).video)
         if self.windows.training:
             order = shuffled(num_samples, self.windows.seed, epoch)
-            return [np.array_split(step, self.processes)[self.rank] for step in deal(order, self.steps)]
+            return [np.array_split(step, self.processes)[self.rank] for step in _deal(order, self.steps)]
         pieces = np.array_split(np.arange(num_samples), self.steps * self.processes)
         own = [piece for piece in pieces[self.rank * self.steps : (self.rank + 1) * self.steps] if len(piece)]
         return own or [np.arange(min(1, num_samples))]
@@ -85,3 +85,17 @@ class EpochSampler(DistributedSampler[BatchKey], SequentialSampler):
     def __len__(self) -> int:
         """Batches of this process in a whole epoch."""
         return self.steps if self.windows.training else len(self.batches(0))
+
+
+def _deal(order: IntArray, num_batches: int) -> list[IntArray]:
+    """Deal samples into batches whose sizes differ by one at most, in order, dropping and repeating none.
+
+    Only where there are fewer samples than batches are the first ones repeated, so that no batch is empty.
+
+    Example:
+        >>> [batch.tolist() for batch in _deal(np.arange(7), 3)]
+        [[0, 1, 2], [3, 4], [5, 6]]
+    """
+    if 0 < len(order) < num_batches:
+        order = np.resize(order, num_batches)
+    return np.array_split(order, num_batches)

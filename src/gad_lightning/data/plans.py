@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from gad_lightning.data.records import Queries, every_frame
 from gad_lightning.data.sampling import Stream, draws
-from gad_lightning.data.windows import IntArray, chunk_bounds, published_ends, strided_ends
+from gad_lightning.data.windows import IntArray, chunk_bounds
 from gad_lightning.errors import SettingError
 from gad_lightning.schema import LabelSet, Windows
 from gad_lightning.types import IGNORED
@@ -118,7 +118,7 @@ class StridedQueries(Plans):
         room = np.array([min(self.stride, len(rows)) for rows in chosen])
         offsets = (draws(self.seed, epoch, Stream.OFFSET, np.arange(len(chosen))) * room).astype(np.int64)
         return self.window_plan(
-            [rows[strided_ends(len(rows), self.stride, int(o))] for rows, o in zip(chosen, offsets, strict=True)]
+            [rows[int(offset) :: self.stride] for rows, offset in zip(chosen, offsets, strict=True)]
         )
 
     @property
@@ -166,9 +166,9 @@ class PublishedWindows(Plans):
         return (uniform * self.windows.short).astype(np.int64)
 
     def from_offsets(self, offsets: Sequence[int] | IntArray) -> Plan:
-        """The windows of all videos for given offsets."""
+        """The windows of all videos for given offsets; the last frame of a video is never a target."""
         ends = [
-            published_ends(len(table.anchor), self.stride, int(offset))
+            np.maximum(np.arange(int(offset), len(table.anchor), self.stride), 1)  # ends 0 and 1 are one window
             for table, offset in zip(self.queries, offsets, strict=True)
         ]
         return self.window_plan([self.last_kept(end) for end in ends], ends)

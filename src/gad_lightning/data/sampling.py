@@ -58,20 +58,6 @@ def shuffled(num_samples: int, seed: int, epoch: int) -> IntArray:
     return np.argsort(draws(seed, epoch, Stream.ORDER, np.arange(num_samples)), kind="stable")
 
 
-def deal(order: IntArray, num_batches: int) -> list[IntArray]:
-    """Deal samples into batches whose sizes differ by one at most, in order, dropping and repeating none.
-
-    Only where there are fewer samples than batches are the first ones repeated, so that no batch is empty.
-
-    Example:
-        >>> [batch.tolist() for batch in deal(np.arange(7), 3)]
-        [[0, 1, 2], [3, 4], [5, 6]]
-    """
-    if 0 < len(order) < num_batches:
-        order = np.resize(order, num_batches)
-    return np.array_split(order, num_batches)
-
-
 class BatchKey(NamedTuple):
     """Names a batch: all that a worker process needs to make it."""
 

@@ -68,19 +68,19 @@ def feature_statistics(sources: Sequence[FeatureSource]) -> Statistics:
     if len(paths) < len(sources) or not os.access(paths[0].parent, os.W_OK):
         if paths:
             warnings.warn(f"{paths[0].parent} cannot be written to, so feature statistics are not kept.", stacklevel=2)
-        return measure(sources)
+        return _measure(sources)
     read = [path for source in sources for path in getattr(source, "paths", [source.path])]
     cache = paths[0].parent / f"statistics-{RULE}-{fingerprint(read)}.json"
     if not cache.is_file():
         with FileLock(cache.with_name(".lock")):
             if not cache.is_file():
                 with atomic_write(cache) as part:
-                    part.write_text(json.dumps(measure(sources)._asdict()), encoding="utf-8")
+                    part.write_text(json.dumps(_measure(sources)._asdict()), encoding="utf-8")
     kept = json.loads(cache.read_text(encoding="utf-8"))
     return Statistics(tuple(kept["mean"]), tuple(kept["std"]))
 
 
-def measure(sources: Sequence[FeatureSource]) -> Statistics:
+def _measure(sources: Sequence[FeatureSource]) -> Statistics:
     """Compute the statistics from all frames of at least one video: one pass, in float64 across blocks."""
     return _sums(sources, most=None).statistics()
 

@@ -58,28 +58,6 @@ def clip_frames(first: int, last: int, most: int) -> IntArray:
     return np.round(np.linspace(first, last, most)).astype(np.int64)
 
 
-def strided_ends(num_queries: int, stride: int, offset: int) -> IntArray:
-    """Every ``stride``-th query from ``offset`` on, the last one included when it is met.
-
-    Example:
-        >>> strided_ends(10, stride=4, offset=1)
-        array([1, 5, 9])
-    """
-    return np.arange(offset, num_queries, stride)
-
-
-def published_ends(num_frames: int, stride: int, offset: int) -> IntArray:
-    """Window ends (exclusive) of the paper's code: the last frame of a video is never a target, ends 0 and 1 are equal.
-
-    Example:
-        >>> published_ends(10, stride=5, offset=0)
-        array([1, 5])
-        >>> published_ends(10, stride=5, offset=4)
-        array([4, 9])
-    """
-    return np.maximum(np.arange(offset, num_frames, stride), 1)
-
-
 def chunk_bounds(num_frames: int, chunk: int, first: int | None = None) -> IntArray:
     """Cut ``num_frames`` frames into chunks of ``chunk`` new frames: (n + 1,) bounds from 0 to ``num_frames``.
 

@@ -97,12 +97,6 @@ def _marks(low: float, high: float, wanted: int = 5) -> list[float]:
     return [round(step * count, 10) for count in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def reaching(lines: Sequence[Line]) -> tuple[float, float]:
-    """From 0 or the lowest to the highest value of some curves."""
-    values = [y for line in lines for _, y in line.points if math.isfinite(y)]
-    return (min(0.0, *values), max(values)) if len(values) > 1 else (0.0, max([*values, 1.0]))
-
-
 def scatter(title: str, places: Floats, kinds: Ints, names: Sequence[str]) -> Element:
     """Points of several classes, (M, 2), without axes."""
     low, high = places.min(0), places.max(0)

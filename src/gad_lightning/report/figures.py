@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from gad_lightning.metrics.functional.f1 import BANDS, band_title
-from gad_lightning.report.charts import Axes, Line, chart, matrix, reaching, scatter
+from gad_lightning.report.charts import Axes, Line, chart, matrix, scatter
 from gad_lightning.report.embedding import purity, silhouette, standardized, tsne
 from gad_lightning.report.markup import Child, number, table, tag
 from gad_lightning.report.merging import TaskOfRuns
@@ -213,7 +213,7 @@ def curves(runs: Sequence[RunTraces]) -> Element | None:
             if metric in run.curves
         ]
         last = max(x for line in lines for x, _ in line.points)
-        axes = Axes((0, max(last, 1)), reaching(lines), "epoch", metric.partition("/")[2], width=300, height=200)
+        axes = Axes((0, max(last, 1)), _reaching(lines), "epoch", metric.partition("/")[2], width=300, height=200)
         figures.append(chart(metric, axes, lines))
     return section("Training", _key([run.name for run in runs]), tag("div", *figures, class_="figures small"))
 
@@ -247,3 +247,9 @@ def states(runs: Sequence[RunTraces], of_task: Mapping[str, LabelSet]) -> Elemen
         tag("div", *figures, class_="figures"),
         table(["run", "10 neighbors of its class", "silhouette", "states"], rows),
     )
+
+
+def _reaching(lines: Sequence[Line]) -> tuple[float, float]:
+    """From 0 or the lowest to the highest value of some curves."""
+    values = [y for line in lines for _, y in line.points if math.isfinite(y)]
+    return (min(0.0, *values), max(values)) if len(values) > 1 else (0.0, max([*values, 1.0]))

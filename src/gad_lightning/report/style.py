@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-
 STYLE = """
 :root{color-scheme:light dark;--page:#fcfcfb;--ink:#1d1f21;--soft:#666b70;--edge:#dcdedf;--box:#fff;--rest:#e4e5e6;
 --grid:#e9eaeb;--right:#2f7d4f;--wrong:#c2452d;--none:#f1f2f2;
@@ -109,9 +106,3 @@ document.querySelectorAll(".lane").forEach((lane) => {
   lane.addEventListener("pointerleave", () => { cursor.style.display = "none"; });
 });
 """
-
-
-def policy() -> str:
-    """What a browser may do on the page: nothing but this style and this program."""
-    digest = base64.b64encode(hashlib.sha256(PROGRAM.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"

@@ -74,7 +74,7 @@ def main(
             bound = "0 or more" if name == "workers" else "above 0"
             raise SettingError(f"{name} must be {bound}, got {value:g}.", f"set --{name} to a number {bound}")
     chosen = SmallEncoder() if encoder is None else encoder
-    report = _on_devices(videos, output, chosen, settings, progress, accelerator, devices, read_part(part))
+    report = _on_devices(videos, output, chosen, settings, progress, accelerator, devices, _read_part(part))
     _tell(report, output, built_in=encoder is None)
 
 
@@ -105,14 +105,14 @@ def _tell(report: EncodeReport, output: Path, built_in: bool) -> None:
         raise DataError(f"None of the {len(broken)} videos could be encoded.", f"see {output / REPORT}")
 
 
-def read_part(part: str) -> tuple[int, int]:
+def _read_part(part: str) -> tuple[int, int]:
     """Turn ``"2/3"`` into (1, 3).
 
     Raises:
         SettingError: if it is no such share.
 
     Example:
-        >>> read_part("2/3")
+        >>> _read_part("2/3")
         (1, 3)
     """
     first, _, total = part.partition("/")

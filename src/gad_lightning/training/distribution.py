@@ -1,15 +1,13 @@
-"""Several processes: losses averaged as one process would, and a decoder whose blocks are spread over them (FSDP2)."""
+"""Several processes: losses averaged as one process would, and the norm of gradients that are spread over them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.tensor import DTensor
 
-from gad_lightning.errors import SettingError
 from gad_lightning.types import Loss
 
 
@@ -36,54 +34,6 @@ def average(losses: Mapping[str, Loss], processes: int) -> tuple[Tensor, dict[st
     parts = [processes * loss.sum / count for loss, count in zip(losses.values(), counts, strict=True)]
     logged = dict(zip(losses, totals / counts, strict=True))
     return torch.stack(parts).sum(), {**logged, "loss": (totals / counts).sum()}
-
-
-def shard(blocks: Iterable[nn.Module], mesh: Any) -> None:
-    """Spread the weights of each block over the processes; they are gathered while the block computes.
-
-    Trained and frozen weights of a block are units of their own: they differ in number format, and only the former have
-    gradients to be reduced. Blocks that are spread already are left alone.
-
-    Args:
-        blocks: decoder layers.
-        mesh: one-dimensional device mesh.
-
-    Source: Zhao et al., PyTorch FSDP, VLDB 2023; ``torch.distributed.fsdp.fully_shard``.
-    """
-    from torch.distributed.fsdp import FSDPModule, fully_shard
-
-    for block in blocks:
-        if isinstance(block, FSDPModule):
-            continue
-        fully_shard(block, mesh=mesh, reshard_after_forward=True)  # left out, what is wrapped first stays whole
-
-
-def check_sharding(strategy: Any, quantized: bool) -> None:
-    """Refuse what a sharding strategy cannot do with trained-only checkpoints of this library.
-
-    Args:
-        strategy: ``lightning.pytorch.strategies.ModelParallelStrategy``.
-        quantized: whether the backbone is.
-
-    Raises:
-        SettingError: naming the setting.
-    """
-    tensor_parallel = strategy.device_mesh["tensor_parallel"].size()
-    if tensor_parallel > 1:
-        raise SettingError(
-            f"trainer.strategy has a tensor_parallel_size of {tensor_parallel}; blocks are only spread over data.",
-            f"set data_parallel_size: {strategy.world_size} and tensor_parallel_size: 1",
-        )
-    if strategy._save_distributed_checkpoint:
-        raise SettingError(
-            "trainer.strategy would write checkpoints of many files, which hold the frozen weights too.",
-            "set save_distributed_checkpoint: false",
-        )
-    if quantized:
-        raise SettingError(
-            "A quantized backbone cannot be spread over processes: its packed weights lose their scales.",
-            "leave out backbone.quantization, or use strategy: ddp",
-        )
 
 
 def gradient_norm(weights: Sequence[nn.Parameter]) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from gad_lightning.backbones.execution import blocks
-from gad_lightning.backbones.execution.blocks import attend, blocks_of
+from gad_lightning.backbones.execution.blocks import _attend, _blocks_of
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task, Windows
@@ -33,8 +33,8 @@ def test_equals_dense_attention_and_its_gradients(queries: int, keys: int, share
     repeated = (part.repeat_interleave(2, 1) for part in (key, value))
     dense = scaled_dot_product_attention(query, *repeated, mask, scale=0.3).transpose(1, 2)
     if queries > blocks.SIZE:
-        mask.blocks = blocks_of(mask)  # type: ignore[attr-defined]  # as dense_mask notes them
-    blocked, _ = attend(nn.Module(), query, key, value, mask, scaling=0.3)
+        mask.blocks = _blocks_of(mask)  # type: ignore[attr-defined]  # as dense_mask notes them
+    blocked, _ = _attend(nn.Module(), query, key, value, mask, scaling=0.3)
     torch.testing.assert_close(blocked, dense, rtol=0, atol=1e-13)
     weight = torch.randn_like(dense)
     ours = torch.autograd.grad((blocked * weight).sum(), (query, key, value))
@@ -44,9 +44,15 @@ def test_equals_dense_attention_and_its_gradients(queries: int, keys: int, share
 
 def test_blocks_leave_out_what_no_query_of_theirs_sees() -> None:
     band = torch.ones(256, 256).tril().triu(-9).bool()[None, None]
-    assert [block.keys for block in blocks_of(band)] == [slice(0, 64), slice(55, 128), slice(119, 192), slice(183, 256)]
+    found = [block.keys for block in _blocks_of(band)]
+    assert found == [
+        slice(0, 64),
+        slice(55, 128),
+        slice(119, 192),
+        slice(183, 256),
+    ]
     band[..., 0] = True
-    keys = blocks_of(band)[2].keys
+    keys = _blocks_of(band)[2].keys
     assert isinstance(keys, Tensor)
     assert keys.tolist() == [0, *range(119, 192)]
 

@@ -18,8 +18,7 @@ from lightning import Trainer
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.data.benchmarks.annotation_files import read_json
-from gad_lightning.data.benchmarks.class_names import split_words
-from gad_lightning.data.benchmarks.coin import COIN, clean_step
+from gad_lightning.data.benchmarks.coin import COIN, _clean_step, _split_words
 from gad_lightning.data.sampling import BatchKey
 from gad_lightning.data.simulated.features import SimulatedFeatures
 from gad_lightning.errors import DataError, MissingDataError, SettingError
@@ -83,7 +82,7 @@ def test_the_official_taxonomy_has_the_same_texts(real: COIN) -> None:
     with zipfile.ZipFile(real.root / "taxonomy.xlsx") as book:
         strings = ElementTree.fromstring(book.read("xl/sharedStrings.xml"))
     texts = {"".join(part.text or "" for part in item.iter(f"{spread}t")) for item in strings}
-    listed = {clean_step(text) for text in texts} | {split_words(text) for text in texts}
+    listed = {_clean_step(text) for text in texts} | {_split_words(text) for text in texts}
     assert set(real.goals) <= listed
     assert set(real.class_names) <= listed
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from gad_lightning.video.kitchen.sketch import COLORS, Sketch, blend, draw_food, draw_vessel
+from gad_lightning.video.kitchen.sketch import COLORS, Sketch, blend
 
 
 def disc(size: int, shift: tuple[float, float] = (0.0, 0.0)) -> NDArray[np.bool_]:
@@ -37,7 +37,7 @@ def test_colors_mix_from_one_to_the_other() -> None:
 def test_every_vessel_shows_what_it_holds(kind: str) -> None:
     def drawn(contents: tuple[int, int, int]) -> NDArray[np.uint8]:
         picture = Image.new("RGB", (64, 64))
-        draw_vessel(Sketch(picture), kind, (0.5, 0.5), contents, ())
+        Sketch(picture).vessel(kind, (0.5, 0.5), contents, ())
         return np.asarray(picture)
 
     assert (drawn((255, 0, 0)) != drawn((0, 0, 255))).any()
@@ -46,7 +46,7 @@ def test_every_vessel_shows_what_it_holds(kind: str) -> None:
 def test_a_carrot_is_as_long_as_its_share() -> None:
     def drawn(share: float) -> int:
         picture = Image.new("RGB", (64, 64))
-        draw_food(Sketch(picture), (0.5, 0.5), COLORS["orange food"], share)
+        Sketch(picture).food((0.5, 0.5), COLORS["orange food"], share)
         return int(np.asarray(picture).any(2).sum())
 
     assert drawn(0.5) == pytest.approx(drawn(1.0) / 2, rel=0.25)

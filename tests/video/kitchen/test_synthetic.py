@@ -14,7 +14,7 @@ import pytest
 from gad_lightning.errors import SettingError
 from gad_lightning.video.base import Picture
 from gad_lightning.video.kitchen.kitchen import KITCHEN_CLASSES, KITCHEN_GOALS, write_scripts
-from gad_lightning.video.kitchen.synthetic import Kitchen, draw_video, render_kitchen, write_video
+from gad_lightning.video.kitchen.synthetic import Kitchen, _draw_video, render_kitchen, write_video
 
 SMALL = {"num_videos": 4, "fps": 4, "size": 32}
 
@@ -35,13 +35,13 @@ def test_sugar_and_salt_are_drawn_with_the_same_pixels() -> None:
     script = write_scripts(7, seed=0, fps=2)[3]
     assert "add salt" in [step.name for step in script.steps]
     sweet = script._replace(steps=tuple(s._replace(name=s.name.replace("salt", "sugar")) for s in script.steps))
-    pairs = zip(draw_video(script, 0, 2, 32), draw_video(sweet, 0, 2, 32), strict=True)
+    pairs = zip(_draw_video(script, 0, 2, 32), _draw_video(sweet, 0, 2, 32), strict=True)
     assert all((one == other).all() for one, other in pairs)
 
 
 def test_pixels_are_a_function_of_the_seed() -> None:
     def first(seed: int) -> Picture:
-        return np.stack(list(islice(draw_video(write_scripts(4, seed, 8)[0], seed, 8, 64), 40)))
+        return np.stack(list(islice(_draw_video(write_scripts(4, seed, 8)[0], seed, 8, 64), 40)))
 
     assert first(1).shape == (40, 64, 64, 3)
     assert (first(1) == first(1)).all()

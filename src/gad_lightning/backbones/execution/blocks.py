@@ -23,7 +23,7 @@ class Block(NamedTuple):
     seen: Tensor  # (R, 1, queries, keys) bool
 
 
-def blocks_of(mask: Tensor) -> list[Block]:
+def _blocks_of(mask: Tensor) -> list[Block]:
     """Cut a mask (R, 1, Tq, Tk) into blocks of queries; every query must see a key."""
     blocks = []
     for first in range(0, mask.shape[2], SIZE):
@@ -43,11 +43,11 @@ def dense_mask(query: Places, key: Places, window: int) -> Tensor:
     """
     mask = visible(query, key, window).unsqueeze(1)
     if mask.device.type == "cpu" and mask.shape[2] > SIZE and not torch.compiler.is_compiling():
-        mask.blocks = blocks_of(mask)  # type: ignore[attr-defined]  # an attribute of this one tensor
+        mask.blocks = _blocks_of(mask)  # type: ignore[attr-defined]  # an attribute of this one tensor
     return mask
 
 
-def attend(
+def _attend(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **settings: Any
 ) -> tuple[Tensor, Any]:
     """Attend as the mask wants: FlexAttention, block by block where it has blocks, else ``sdpa``.
@@ -107,7 +107,7 @@ def _attend_in_full(
     dropout: float = 0.0,
     **unused: object,
 ) -> Tensor:
-    """Attend with every score at hand, for models that do more to them than a softmax; see :func:`attend`.
+    """Attend with every score at hand, for models that do more to them than a softmax; see :func:`_attend`.
 
     Args:
         query: (R, heads, T, width).
@@ -137,15 +137,9 @@ def _attend_in_full(
 
 
 def register() -> None:
-    """Make :func:`attend` known to Hugging Face models of this process: a pickled one brings its name only."""
+    """Make :func:`_attend` known to Hugging Face models of this process: a pickled one brings its name only."""
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-    AttentionInterface.register(NAME, attend)
+    AttentionInterface.register(NAME, _attend)
     AttentionMaskInterface.register(NAME, sdpa_mask)
-
-
-def use_blocks(model: Any) -> None:
-    """Let a Hugging Face model attend by :func:`attend`."""
-    register()
-    model.set_attn_implementation(NAME)

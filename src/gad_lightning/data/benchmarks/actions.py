@@ -15,7 +15,7 @@ from typing_extensions import override
 from gad_lightning.data.base import SPLITS, Split
 from gad_lightning.data.benchmarks.annotation_files import ExpectedFile, find_file
 from gad_lightning.data.benchmarks.class_names import clean_name
-from gad_lightning.data.benchmarks.data_info import DataInfo, read_info
+from gad_lightning.data.benchmarks.data_info import DataInfo
 from gad_lightning.data.benchmarks.perframe import FrameClasses, open_matrix, read_matrices
 from gad_lightning.data.benchmarks.videos import BenchmarkVideos, UnseenFrames
 from gad_lightning.data.overlaps import multi_hot, overlaps
@@ -83,7 +83,7 @@ class BenchmarkActions(BenchmarkVideos):
     def info(self) -> DataInfo | None:
         """The ``data_info.json`` of a feature release, if it is there."""
         path = find_file(self.root, *self.info_files)
-        return None if path is None else read_info(path, self.key)
+        return None if path is None else DataInfo.read(path, self.key)
 
     @cached_property
     def class_names(self) -> list[str]:

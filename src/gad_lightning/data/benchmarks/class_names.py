@@ -23,14 +23,3 @@ def clean_name(name: str) -> str:
         ('background', 'baseball pitch')
     """
     return "background" if name == "BackGround" else _split_capitals(name)
-
-
-def split_words(name: str) -> str:
-    """Write an identifier as small words; a run of capitals is one word, unlike in :func:`_split_capitals`.
-
-    Example:
-        >>> split_words("ReplaceCDDriveWithSSD"), split_words("MakeRJ45Cable"), split_words("PitchATent")
-        ('replace cd drive with ssd', 'make rj45 cable', 'pitch a tent')
-    """
-    words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]+\d*(?![a-z])|[A-Z][^A-Z]*|[^A-Z]+", name)
-    return " ".join(words).lower()

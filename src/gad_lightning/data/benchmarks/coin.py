@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing_extensions import override
 
 from gad_lightning.data.base import Split
 from gad_lightning.data.benchmarks.annotation_files import ExpectedFile, read_json
-from gad_lightning.data.benchmarks.class_names import split_words
 from gad_lightning.data.benchmarks.videos import BenchmarkVideos
 from gad_lightning.data.records import FeatureSource, Queries, VideoRecord
 from gad_lightning.errors import SettingError
@@ -122,7 +122,7 @@ class COIN(BenchmarkVideos):
     @cached_property
     def goals(self) -> list[str]:
         """The tasks, in alphabetical order."""
-        return sorted({split_words(about["class"]) for about in self.database.values()})
+        return sorted({_split_words(about["class"]) for about in self.database.values()})
 
     @cached_property
     def tasks(self) -> tuple[Task, ...]:
@@ -140,7 +140,7 @@ class COIN(BenchmarkVideos):
     def steps(self) -> dict[str, list[Step]]:
         """The steps of every video, as they are listed."""
         return {
-            video: [Step(clean_step(step["label"]), *map(float, step["segment"])) for step in about["annotation"]]
+            video: [Step(_clean_step(step["label"]), *map(float, step["segment"])) for step in about["annotation"]]
             for video, about in self.database.items()
         }
 
@@ -155,7 +155,7 @@ class COIN(BenchmarkVideos):
     @override
     def record(self, video: str, split: Split, frames: FeatureSource) -> VideoRecord:
         labels = [self.class_indices[step.name] for step in self.steps[video]]
-        goal = self.goals.index(split_words(self.database[video]["class"]))
+        goal = self.goals.index(_split_words(self.database[video]["class"]))
         spans = [_on_frames(step.start, step.end, frames) for step in self.steps[video]]
         region = _on_frames(*self.region(video), frames)
         clips = self.clips(spans, labels, region, goal)
@@ -191,11 +191,11 @@ class COIN(BenchmarkVideos):
         return {name: index for index, name in enumerate(self.class_names)}
 
 
-def clean_step(text: str) -> str:
+def _clean_step(text: str) -> str:
     """Small letters, and the two texts with commas rewritten.
 
     Example:
-        >>> clean_step("process (crop, fold) paper"), clean_step("press the SIM card slot back")
+        >>> _clean_step("process (crop, fold) paper"), _clean_step("press the SIM card slot back")
         ('crop and fold paper', 'press the sim card slot back')
     """
     return REWRITTEN.get(text, text).lower()
@@ -209,3 +209,14 @@ def _on_frames(start: float, end: float, frames: FeatureSource) -> tuple[int, in
     last = frames.num_frames - 1
     first, final = (min(max(math.ceil(time * frames.spec.fps - 1e-6), 0), last) for time in (start, end))
     return first, final
+
+
+def _split_words(name: str) -> str:
+    """Write an identifier as small words; a run of capitals is one word, unlike in :func:`_split_capitals`.
+
+    Example:
+        >>> _split_words("ReplaceCDDriveWithSSD"), _split_words("MakeRJ45Cable"), _split_words("PitchATent")
+        ('replace cd drive with ssd', 'make rj45 cable', 'pitch a tent')
+    """
+    words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]+\d*(?![a-z])|[A-Z][^A-Z]*|[^A-Z]+", name)
+    return " ".join(words).lower()

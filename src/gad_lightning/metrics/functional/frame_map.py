@@ -54,7 +54,7 @@ def _columns_precision(scores: Tensor, hits: Tensor, calibrated: bool) -> Tensor
     return (precision * gained).sum(-1) / positives[:, 0]  # 0 / 0 without a positive
 
 
-def smoothed(scores: Tensor, breaks: Tensor, frames: int) -> Tensor:
+def _smoothed(scores: Tensor, breaks: Tensor, frames: int) -> Tensor:
     """Replace each score by the largest of the ``frames`` around it in its video: (M, C) -> (M, C).
 
     Args:
@@ -75,7 +75,7 @@ def smoothed(scores: Tensor, breaks: Tensor, frames: int) -> Tensor:
 class MapRule(NamedTuple):
     """What is done with scores and frames before they are ranked, in this order."""
 
-    smooth_frames: int = 1  # see smoothed(); 1 leaves the scores as they are
+    smooth_frames: int = 1  # see _smoothed(); 1 leaves the scores as they are
     also_counts_as: Mapping[int, int] = {}  # {a: b}: a score of class a counts for class b too, the larger of both
     ignored_frames: IgnoredFrames = "drop"  # or "keep": only the class itself is left out of the mean
     calibrated: bool = False  # see average_precision()
@@ -142,7 +142,7 @@ def frame_precisions(
     """
     rule = rule or MapRule()
     if rule.smooth_frames > 1:
-        scores = smoothed(scores, breaks, rule.smooth_frames)
+        scores = _smoothed(scores, breaks, rule.smooth_frames)
     if rule.also_counts_as:
         scores = scores.clone()
     for source, kept in rule.also_counts_as.items():

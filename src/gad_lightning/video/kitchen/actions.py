@@ -15,13 +15,6 @@ from gad_lightning.video.kitchen.sketch import (
     Point,
     Sketch,
     blend,
-    draw_food,
-    draw_hand,
-    draw_jar,
-    draw_jug,
-    draw_knife,
-    draw_spoon,
-    draw_vessel,
 )
 
 
@@ -42,7 +35,7 @@ class Pose(NamedTuple):
 
 def _table(sketch: Sketch, now: Pose) -> None:
     """Draw the vessel."""
-    draw_vessel(sketch, now.vessel, now.center, now.contents, now.pieces)
+    sketch.vessel(now.vessel, now.center, now.contents, now.pieces)
 
 
 def _add(sketch: Sketch, now: Pose) -> None:
@@ -58,13 +51,13 @@ def _add(sketch: Sketch, now: Pose) -> None:
             fall = (phase * 6 + drop * 0.37) % 1.0
             sketch.disc((head[0] + 0.022 * math.sin(drop * 2.1), head[1] + 0.03 + 0.13 * fall), 0.013, color)
     if "powder" in now.material:
-        draw_jar(sketch, (0.02, 0.5))
+        sketch.jar((0.02, 0.5))
         grip = (head[0] + 0.19, head[1] + 0.12)
-        draw_spoon(sketch, head, grip, color if phase < 0.6 else None)
-        draw_hand(sketch, now.cook, grip)
+        sketch.spoon(head, grip, color if phase < 0.6 else None)
+        sketch.hand(now.cook, grip)
     elif now.material == "yolk":
         grip = (head[0] + 0.07, head[1] + 0.02)
-        draw_hand(sketch, now.cook, grip)
+        sketch.hand(now.cook, grip)
         sketch.oval(head, 0.05, 0.065, (240, 220, 196), (150, 120, 90))
         if falling:
             sketch.line([(head[0] - 0.04, head[1] + 0.01), (head[0] + 0.04, head[1] - 0.01)], 0.012, (90, 60, 40))
@@ -73,7 +66,7 @@ def _add(sketch: Sketch, now: Pose) -> None:
         sketch.box((head[0] - 0.06, head[1] - 0.05), (head[0] + 0.2, head[1] + 0.03), WOOD, 0.02)
         for piece in range(4):
             sketch.disc((head[0] - 0.03 + 0.045 * piece, head[1] - 0.03), 0.028, color, (90, 50, 30))
-        draw_hand(sketch, now.cook, grip)
+        sketch.hand(now.cook, grip)
 
 
 def _stir(sketch: Sketch, now: Pose) -> None:
@@ -90,9 +83,9 @@ def _stir(sketch: Sketch, now: Pose) -> None:
         ]
         sketch.line(trail, 0.014, light)
     grip = (head[0] + 0.14, head[1] - 0.1)
-    draw_hand(sketch, now.cook, (x - 0.24, y + 0.1), side=-1)
-    draw_spoon(sketch, head, grip, None)
-    draw_hand(sketch, now.cook, grip)
+    sketch.hand(now.cook, (x - 0.24, y + 0.1), side=-1)
+    sketch.spoon(head, grip, None)
+    sketch.hand(now.cook, grip)
 
 
 def _pour(sketch: Sketch, now: Pose) -> None:
@@ -104,8 +97,8 @@ def _pour(sketch: Sketch, now: Pose) -> None:
     if tilt > 0.3:
         sketch.line([lip, (x + 0.01 + now.sway[0], y + 0.02)], 0.03, color)
         sketch.disc((x + 0.01 + now.sway[0], y + 0.02), 0.04, blend(color, (255, 255, 255), 0.3))
-    draw_jug(sketch, lip, tilt, color)
-    draw_hand(sketch, now.cook, (lip[0] + 0.23, lip[1] + 0.12))
+    sketch.jug(lip, tilt, color)
+    sketch.hand(now.cook, (lip[0] + 0.23, lip[1] + 0.12))
 
 
 def _cut(sketch: Sketch, now: Pose) -> None:
@@ -119,13 +112,13 @@ def _cut(sketch: Sketch, now: Pose) -> None:
         spot = (edge + 0.09 + 0.055 * (piece % 4), 0.6 + 0.06 * (piece // 4) + 0.012 * (piece % 2))
         sketch.disc(spot, 0.03, blend(color, (255, 255, 255), 0.15), (120, 60, 30))
     if color == COLORS["orange food"]:
-        draw_food(sketch, (0.42, 0.64), color, left)
+        sketch.food((0.42, 0.64), color, left)
     else:
         sketch.oval((0.33 + 0.1 * left, 0.64), 0.03 + 0.09 * left, 0.1, color, blend(color, (0, 0, 0), 0.4))
-    draw_hand(sketch, now.cook, (0.25, 0.7), side=-1)
+    sketch.hand(now.cook, (0.25, 0.7), side=-1)
     tip, grip = (edge + 0.01, 0.55 - 0.1 * beat), (edge + 0.2, 0.72 - 0.1 * beat)
-    draw_knife(sketch, tip, grip)
-    draw_hand(sketch, now.cook, grip)
+    sketch.knife(tip, grip)
+    sketch.hand(now.cook, grip)
 
 
 def _wash(sketch: Sketch, now: Pose) -> None:
@@ -135,14 +128,14 @@ def _wash(sketch: Sketch, now: Pose) -> None:
     sketch.oval((0.51, 0.68), 0.24, 0.16, (168, 208, 230))
     rub = math.sin(now.seconds * now.speed * 2 * math.pi)
     x, y = 0.5 + 0.035 * rub + now.sway[0], 0.66 + now.sway[1]
-    draw_hand(sketch, now.cook, (x - 0.11, y + 0.07), side=-1)
-    draw_food(sketch, (x, y), COLORS[now.material])
+    sketch.hand(now.cook, (x - 0.11, y + 0.07), side=-1)
+    sketch.food((x, y), COLORS[now.material])
     sketch.line([(0.5, 0.36), (0.5, y - 0.06)], 0.035, (186, 222, 242))
     for drop in range(5):
         flight = (now.seconds * 2.3 + drop * 0.23) % 1.0
         sketch.disc((0.5 + (drop - 2) * 0.07 * flight, y - 0.05 + 0.14 * flight * flight), 0.014, (214, 236, 248))
     sketch.line([(0.5, 0.18), (0.5, 0.36)], 0.06, STEEL)
-    draw_hand(sketch, now.cook, (x + 0.1, y + 0.04 + 0.02 * rub))
+    sketch.hand(now.cook, (x + 0.1, y + 0.04 + 0.02 * rub))
 
 
 def _rest(sketch: Sketch, now: Pose) -> None:
@@ -150,9 +143,9 @@ def _rest(sketch: Sketch, now: Pose) -> None:
     _table(sketch, now)
     if now.done > 0.45:
         wave = 0.03 * math.sin(now.seconds * 2.2)
-        draw_hand(sketch, now.cook, (0.86 + wave + now.sway[0], 0.8 - 0.1 * now.done + now.sway[1]))
+        sketch.hand(now.cook, (0.86 + wave + now.sway[0], 0.8 - 0.1 * now.done + now.sway[1]))
     if now.done > 0.8:
-        draw_hand(sketch, now.cook, (0.12 - now.sway[0], 0.82), side=-1)
+        sketch.hand(now.cook, (0.12 - now.sway[0], 0.82), side=-1)
 
 
 VERBS: dict[str, Callable[[Sketch, Pose], None]] = {

@@ -73,7 +73,7 @@ def render_kitchen(
     for script in _track(scripts, progress):
         target = kitchen.videos / f"{script.video}.mp4"
         if not target.is_file():
-            write_video(target, draw_video(script, seed, fps, size), fps)
+            write_video(target, _draw_video(script, seed, fps, size), fps)
     rows = [(s.video, step.start / fps, step.end / fps, step.name) for s in scripts for step in s.steps]
     _write_csv(kitchen.segments, ("video", "start", "end", "label"), rows)
     about = [(s.video, s.split, s.goal, f"cook_{s.cook:02d}") for s in scripts]
@@ -164,7 +164,7 @@ def _after(
     return blend(contents, color, share), pieces
 
 
-def draw_video(script: Script, seed: int, fps: int, size: int) -> Iterator[Picture]:
+def _draw_video(script: Script, seed: int, fps: int, size: int) -> Iterator[Picture]:
     """Draw the frames of one script, (size, size, 3) each: trembling camera, flickering light, noise."""
     rng = np.random.default_rng([seed, 1, int(script.video.rsplit("_", 1)[1])])
     setting = set_up(script, seed, rng, size)
