@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,16 +11,16 @@ from gad_lightning.errors import SettingError
 from gad_lightning.metrics.frame_metric import FrameMetric, LabelMetric
 from gad_lightning.metrics.functional.accuracy import (
     AccuracyDetails,
+    FrameAverage,
     FrameCounts,
     accuracy_details,
     averaged_accuracy,
-    check_accuracy_average,
     frame_counts,
     rank_of_target,
     top_k_counts,
 )
 from gad_lightning.metrics.functional.f1 import ratio
-from gad_lightning.metrics.functional.frames import video_breaks
+from gad_lightning.metrics.functional.frames import check_option, video_breaks
 from gad_lightning.metrics.functional.labels import check_keys, check_score_rows
 
 
@@ -53,13 +53,13 @@ class Top1(LabelMetric):
         self,
         num_classes: int,
         background: int | None = 0,
-        average: Literal["micro", "macro"] = "micro",
+        average: FrameAverage = "micro",
         ignore_index: int | None = None,
         **frames: Any,
     ) -> None:
         super().__init__(num_classes, background=background, ignore_index=ignore_index, **frames)
-        check_accuracy_average(average)
-        self.average = average
+        check_option("average", average, FrameAverage)
+        self.average: FrameAverage = average
 
     def compute(self) -> Tensor:
         """Accuracy: () float32."""
@@ -107,16 +107,16 @@ class TopK(FrameMetric):
         self,
         num_classes: int,
         k: int = 5,
-        average: Literal["micro", "macro"] = "micro",
+        average: FrameAverage = "micro",
         ignore_index: int | None = None,
         **frames: Any,
     ) -> None:
         super().__init__(num_classes, background=None, ignore_index=ignore_index, **frames)
-        check_accuracy_average(average)
+        check_option("average", average, FrameAverage)
         if k < 1:
             raise SettingError(f"k is {k}.", "give 1 class or more")
         self.k = k
-        self.average = average
+        self.average: FrameAverage = average
         self.add_rows("target", torch.int32)
         self.add_rows("rank", torch.int32)
 

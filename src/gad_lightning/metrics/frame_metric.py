@@ -14,7 +14,7 @@ from gad_lightning.metrics.functional.frames import (
     FrameOrder,
     FrameTable,
     Gaps,
-    check_choices,
+    check_option,
     frame_table,
     order_frames,
     picked,
@@ -64,7 +64,8 @@ class FrameMetric(Metric):
     ) -> None:
         super().__init__(**kwargs)
         self.classes = LabelSpace(num_classes, background, ignore_index).checked()
-        check_choices(gaps, conflicts)
+        check_option("gaps", gaps, Gaps)
+        check_option("conflicts", conflicts, Conflicts)
         self.gaps: Gaps = gaps
         self.conflicts: Conflicts = conflicts
         self._kinds: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {}

@@ -8,8 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from gad_lightning.metrics.frame_metric import LabelMetric
-from gad_lightning.metrics.functional.f1 import Average, F1Details, check_average, check_class_counts, f1_details
-from gad_lightning.metrics.functional.labels import Ignored, check_ignored
+from gad_lightning.metrics.functional.f1 import Average, F1Details, check_class_counts, f1_details
+from gad_lightning.metrics.functional.frames import check_option
+from gad_lightning.metrics.functional.labels import Ignored
 from gad_lightning.metrics.functional.point_f1 import Reference, check_points, point_counts
 
 
@@ -64,8 +65,8 @@ class PointF1(LabelMetric):
     ) -> None:
         super().__init__(num_classes, background=background, ignore_index=ignore_index, **frames)
         check_points(tolerance_seconds, fps, reference)
-        check_average(average)
-        check_ignored(ignored_frames)
+        check_option("average", average, Average)
+        check_option("ignored_frames", ignored_frames, Ignored)
         check_class_counts(class_counts, num_classes)
         self.tolerance_frames = tolerance_seconds * fps
         self.average: Average = average

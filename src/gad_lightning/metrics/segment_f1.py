@@ -8,8 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from gad_lightning.metrics.frame_metric import LabelMetric
-from gad_lightning.metrics.functional.f1 import Average, F1Details, check_average, check_class_counts, f1_details
-from gad_lightning.metrics.functional.labels import Ignored, check_ignored
+from gad_lightning.metrics.functional.f1 import Average, F1Details, check_class_counts, f1_details
+from gad_lightning.metrics.functional.frames import check_option
+from gad_lightning.metrics.functional.labels import Ignored
 from gad_lightning.metrics.functional.segment_f1 import check_overlap, segment_counts
 
 
@@ -61,8 +62,8 @@ class SegmentF1(LabelMetric):
     ) -> None:
         super().__init__(num_classes, background=background, ignore_index=ignore_index, **frames)
         check_overlap(overlap)
-        check_ignored(ignored_frames)
-        check_average(average)
+        check_option("ignored_frames", ignored_frames, Ignored)
+        check_option("average", average, Average)
         check_class_counts(class_counts, num_classes)
         self.overlap = overlap
         self.ignored_frames: Ignored = ignored_frames

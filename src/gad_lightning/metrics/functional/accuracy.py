@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
 import torch
 from torch import Tensor
 
-from gad_lightning.errors import SettingError
 from gad_lightning.metrics.functional.f1 import Counts, f1_scores, ratio
-from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, check_score_rows, keys_of
+from gad_lightning.metrics.functional.frames import check_option
+from gad_lightning.metrics.functional.labels import LabelSpace, check_pair, check_score_rows
+
+FrameAverage = Literal["micro", "macro"]
 
 
 class FrameCounts(NamedTuple):
@@ -45,16 +47,6 @@ class AccuracyDetails(TypedDict):
     mean_foreground_precision: Tensor
     mean_foreground_f1: Tensor
     per_class: ClassAccuracy
-
-
-def check_accuracy_average(average: str) -> None:
-    """Refuse an unknown average.
-
-    Raises:
-        SettingError: naming the two that exist.
-    """
-    if average not in ("micro", "macro"):
-        raise SettingError(f"average is {average!r}.", "set it to 'micro' or 'macro'")
 
 
 def frame_counts(preds: Tensor, target: Tensor, labels: LabelSpace) -> FrameCounts:
@@ -137,9 +129,9 @@ def top_k_counts(rank: Tensor, target: Tensor, k: int, labels: LabelSpace) -> Fr
     return FrameCounts(hits, true, true)
 
 
-def averaged_accuracy(counts: FrameCounts, average: str = "micro") -> Tensor:
+def averaged_accuracy(counts: FrameCounts, average: FrameAverage = "micro") -> Tensor:
     """Share of right frames, or its mean over the classes that occur in the truth: () float32, ``nan`` for none."""
-    check_accuracy_average(average)
+    check_option("average", average, FrameAverage)
     if average == "micro":
         return _share(counts.hits.sum(), counts.true.sum())
     return _mean(ratio(counts.hits, counts.true), counts.true > 0)
@@ -150,7 +142,7 @@ def top1(
     target: Tensor,
     *,
     num_classes: int,
-    average: str = "micro",
+    average: FrameAverage = "micro",
     ignore_index: int | None = None,
 ) -> Tensor:
     """Share of frames that are labeled right: () float32; see :class:`gad_lightning.Top1`.
@@ -167,8 +159,7 @@ def top1(
         tensor(0.7500)
     """
     labels = LabelSpace(num_classes, None, ignore_index).checked()
-    video, frame = keys_of(preds.numel(), None, None, preds.device)
-    check_frames(preds, target, video, frame, labels)
+    check_pair(preds, target, labels)
     return averaged_accuracy(frame_counts(preds, target, labels), average)
 
 
@@ -177,7 +168,7 @@ def top_k(
     target: Tensor,
     *,
     k: int = 5,
-    average: str = "micro",
+    average: FrameAverage = "micro",
     ignore_index: int | None = None,
 ) -> Tensor:
     """Share of frames whose class is among the best ``k``: () float32; see :class:`gad_lightning.TopK`.

@@ -7,8 +7,8 @@ from typing import NamedTuple, TypedDict
 import torch
 from torch import Tensor
 
-from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table, order_frames
-from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, keys_of
+from gad_lightning.metrics.functional.frames import FrameTable, Gaps
+from gad_lightning.metrics.functional.labels import LabelSpace, table_of
 from gad_lightning.metrics.functional.point_f1 import check_fps
 from gad_lightning.segments import LabelRuns, cut_runs
 
@@ -106,15 +106,6 @@ def delay_details(found: Detections, labels: LabelSpace, fps: float) -> DelayDet
     )
 
 
-def _detections_of(
-    preds: Tensor, target: Tensor, video: Tensor | None, frame: Tensor | None, labels: LabelSpace, gaps: Gaps
-) -> Detections:
-    """Check what a user passes and find the detections."""
-    video, frame = keys_of(preds.numel(), video, frame, preds.device)
-    check_frames(preds, target, video, frame, labels.checked())
-    return detections(frame_table(order_frames(video, frame), preds, target, gaps), labels)
-
-
 def detection_delay(
     preds: Tensor,
     target: Tensor,
@@ -145,9 +136,8 @@ def detection_delay(
         tensor(0.2500)
     """
     check_fps(fps)
-    return mean_delay(
-        _detections_of(preds, target, video, frame, LabelSpace(num_classes, background, ignore_index), gaps), fps
-    )
+    labels = LabelSpace(num_classes, background, ignore_index).checked()
+    return mean_delay(detections(table_of(preds, target, video, frame, labels, gaps), labels), fps)
 
 
 def false_alarms_per_hour(
@@ -171,5 +161,5 @@ def false_alarms_per_hour(
         tensor(3600.)
     """
     check_fps(fps)
-    found = _detections_of(preds, target, video, frame, LabelSpace(num_classes, background, ignore_index), gaps)
-    return alarms_per_hour(found, fps)
+    labels = LabelSpace(num_classes, background, ignore_index).checked()
+    return alarms_per_hour(detections(table_of(preds, target, video, frame, labels, gaps), labels), fps)

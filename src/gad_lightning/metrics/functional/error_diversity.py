@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.errors import SettingError
-from gad_lightning.metrics.functional.labels import LabelSpace, check_frames, keys_of
+from gad_lightning.metrics.functional.labels import LabelSpace, check_pair
 
 TERMS_AT_ONCE = 1 << 20
 """Terms of the expected entropy that are computed together; bounds the working memory."""
@@ -127,6 +127,5 @@ def error_diversity(
     """
     check_at_errors(at_errors)
     labels = LabelSpace(num_classes, background, ignore_index).checked()
-    video, frame = keys_of(preds.numel(), None, None, preds.device)
-    check_frames(preds, target, video, frame, labels)
+    check_pair(preds, target, labels)
     return mean_entropy(*error_entropies(preds, target, labels, at_errors))

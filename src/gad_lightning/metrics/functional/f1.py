@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.errors import SettingError
+from gad_lightning.metrics.functional.frames import check_option
 from gad_lightning.metrics.functional.labels import LabelSpace
 
 Average = Literal["micro", "macro", "macro_all"]
@@ -56,16 +57,6 @@ def band_title(name: str) -> str:
     return f"{name} ({low}{'' if low == high else ' or more' if high is None else f'-{high}'})"
 
 
-def check_average(average: str) -> None:
-    """Refuse an unknown average.
-
-    Raises:
-        SettingError: naming the three that exist.
-    """
-    if average not in ("micro", "macro", "macro_all"):
-        raise SettingError(f"average is {average!r}.", "set it to 'micro', 'macro' or 'macro_all'")
-
-
 def check_class_counts(class_counts: Sequence[int] | None, num_classes: int) -> None:
     """Refuse training counts that do not fit the classes.
 
@@ -109,7 +100,7 @@ def averaged(counts: Counts, labels: LabelSpace, average: Average = "micro") -> 
     Raises:
         SettingError: on another ``average``.
     """
-    check_average(average)
+    check_option("average", average, Average)
     total = f1_scores(Counts(*(count.sum() for count in counts)))
     if average == "micro":
         return total

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.errors import DataError, SettingError
+from gad_lightning.metrics.functional.frames import check_option
 from gad_lightning.metrics.functional.labels import LabelSpace, check_score_rows
 
 IgnoredFrames = Literal["drop", "keep"]
@@ -88,8 +89,7 @@ class MapRule(NamedTuple):
         """
         if self.smooth_frames < 1 or self.smooth_frames % 2 == 0:
             raise SettingError(f"smooth_frames is {self.smooth_frames}.", "give an odd number of frames, 1 for none")
-        if self.ignored_frames not in ("drop", "keep"):
-            raise SettingError(f"ignored_frames is {self.ignored_frames!r}.", "set it to 'drop' or 'keep'")
+        check_option("ignored_frames", self.ignored_frames, IgnoredFrames)
         for index in (*self.also_counts_as, *self.also_counts_as.values()):
             if not 0 <= index < num_classes:
                 raise SettingError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -16,16 +16,18 @@ LAST_FRAME = 1 << 40
 """Frame numbers lie below this, so that twice a frame number and a video's index fit one integer."""
 
 
-def check_choices(gaps: str = "error", conflicts: str = "error") -> None:
-    """Refuse settings that are none of their values.
+def check_option(name: str, value: str, options: object) -> None:
+    """Refuse a value that a ``Literal`` does not list.
 
     Raises:
-        SettingError: naming the setting and its values.
+        SettingError: naming the setting, its value and what it may be.
+
+    Example:
+        >>> check_option("gaps", "cut", Gaps)
     """
-    if gaps not in ("error", "cut"):
-        raise SettingError(f"gaps is {gaps!r}.", "set it to 'error' or 'cut'")
-    if conflicts not in ("error", "lowest"):
-        raise SettingError(f"conflicts is {conflicts!r}.", "set it to 'error' or 'lowest'")
+    if value not in get_args(options):
+        *others, last = map(repr, get_args(options))
+        raise SettingError(f"{name} is {value!r}.", f"set it to {', '.join(others)} or {last}")
 
 
 class FrameTable(NamedTuple):
@@ -177,7 +179,7 @@ def video_breaks(video: Tensor, frame: Tensor, gaps: Gaps = "error") -> Tensor:
         DataError: naming the first video with a gap, if gaps are errors.
         SettingError: if ``gaps`` is neither.
     """
-    check_choices(gaps=gaps)
+    check_option("gaps", gaps, Gaps)
     breaks = torch.ones_like(video, dtype=torch.bool)
     breaks[1:] = video[1:] != video[:-1]
     skips = ~breaks
@@ -209,7 +211,7 @@ def frame_table(
         DataError: on a gap, or on repeats that differ.
         SettingError: if ``gaps`` or ``conflicts`` is none of its values.
     """
-    check_choices(conflicts=conflicts)
+    check_option("conflicts", conflicts, Conflicts)
     truth = order.agreed(target, "targets")
     if conflicts == "lowest":
         found = order.smallest(preds)

@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.metrics.functional.frames import LAST_FRAME, FrameTable
+from gad_lightning.metrics.functional.frames import (
+    LAST_FRAME,
+    FrameTable,
+    Gaps,
+    check_option,
+    frame_table,
+    order_frames,
+)
 from gad_lightning.types import IGNORED
 
 Ignored = Literal["cut", "published"]
@@ -100,7 +107,7 @@ def without_ignored(table: FrameTable, labels: LabelSpace, ignored: Ignored = "c
     Raises:
         SettingError: if ``ignored`` is neither.
     """
-    check_ignored(ignored)
+    check_option("ignored_frames", ignored, Ignored)
     if ignored == "published":
         return table
     kept = labels._replace(ignore_index=None if labels.ignore_index == labels.background else labels.ignore_index)
@@ -111,16 +118,6 @@ def without_ignored(table: FrameTable, labels: LabelSpace, ignored: Ignored = "c
     breaks[1:] |= ~scored[:-1]
     columns = (table.preds, table.target, table.video, table.frame, breaks)
     return FrameTable(*(column[scored] for column in columns))
-
-
-def check_ignored(ignored: str) -> None:
-    """Refuse an unknown treatment of ignored frames.
-
-    Raises:
-        SettingError: naming the two that exist.
-    """
-    if ignored not in ("cut", "published"):
-        raise SettingError(f"ignored_frames is {ignored!r}.", "set it to 'cut' or 'published'")
 
 
 def _check_integers(values: Tensor, name: str) -> None:
@@ -161,8 +158,8 @@ def check_keys(video: Tensor, frame: Tensor, num_rows: int) -> None:
             )
 
 
-def check_frames(preds: Tensor, target: Tensor, video: Tensor, frame: Tensor, labels: LabelSpace) -> None:
-    """Refuse anything but four (N,) integer tensors whose labels are classes.
+def check_pair(preds: Tensor, target: Tensor, labels: LabelSpace) -> None:
+    """Refuse anything but two (N,) integer tensors of classes.
 
     Raises:
         DataError: saying which tensor is wrong and how.
@@ -173,6 +170,15 @@ def check_frames(preds: Tensor, target: Tensor, video: Tensor, frame: Tensor, la
         raise DataError(
             f"There are {preds.numel()} predictions and {target.numel()} targets.", "pass one target a prediction"
         )
+
+
+def check_frames(preds: Tensor, target: Tensor, video: Tensor, frame: Tensor, labels: LabelSpace) -> None:
+    """Refuse anything but :func:`check_pair` of labels and :func:`check_keys` of frames.
+
+    Raises:
+        DataError: saying which tensor is wrong and how.
+    """
+    check_pair(preds, target, labels)
     check_keys(video, frame, preds.numel())
 
 
@@ -211,7 +217,16 @@ def check_score_rows(scores: Tensor, num_targets: int, num_classes: int) -> None
         raise DataError(f"There are {len(scores)} rows of scores and {num_targets} targets.", "pass one target a row")
 
 
-def keys_of(num_rows: int, video: Tensor | None, frame: Tensor | None, device: torch.device) -> tuple[Tensor, Tensor]:
+def table_of(
+    preds: Tensor, target: Tensor, video: Tensor | None, frame: Tensor | None, labels: LabelSpace, gaps: Gaps
+) -> FrameTable:
+    """Check what a user passes, and bring the frames in order; see :func:`_keys_of` for missing keys."""
+    video, frame = _keys_of(preds.numel(), video, frame, preds.device)
+    check_frames(preds, target, video, frame, labels)
+    return frame_table(order_frames(video, frame), preds, target, gaps)
+
+
+def _keys_of(num_rows: int, video: Tensor | None, frame: Tensor | None, device: torch.device) -> tuple[Tensor, Tensor]:
     """Fill in missing keys: without ``video`` all rows are one video, without ``frame`` they are in order.
 
     Raises:

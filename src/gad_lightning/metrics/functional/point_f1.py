@@ -10,8 +10,8 @@ from torch import Tensor
 
 from gad_lightning.errors import SettingError
 from gad_lightning.metrics.functional.f1 import Average, Counts, averaged, count_classes
-from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table, order_frames
-from gad_lightning.metrics.functional.labels import Ignored, LabelSpace, check_frames, keys_of, without_ignored
+from gad_lightning.metrics.functional.frames import FrameTable, Gaps, check_option
+from gad_lightning.metrics.functional.labels import Ignored, LabelSpace, table_of, without_ignored
 from gad_lightning.segments import LabelRuns, cut_runs
 
 Reference = Literal["start", "middle", "true_middle"]
@@ -39,8 +39,7 @@ def check_points(tolerance_seconds: float, fps: float, reference: str) -> None:
     check_fps(fps)
     if not (tolerance_seconds >= 0 and math.isfinite(tolerance_seconds)):
         raise SettingError(f"tolerance_seconds is {tolerance_seconds}.", "give 0 or more seconds")
-    if reference not in ("start", "middle", "true_middle"):
-        raise SettingError(f"reference is {reference!r}.", "set it to 'start', 'middle' or 'true_middle'")
+    check_option("reference", reference, Reference)
 
 
 def _twice_the_point(table: FrameTable, runs: LabelRuns, reference: Reference) -> Tensor:
@@ -160,8 +159,6 @@ def point_f1(
     """
     check_points(tolerance_seconds, fps, reference)
     labels = LabelSpace(num_classes, background, ignore_index).checked()
-    video, frame = keys_of(preds.numel(), video, frame, preds.device)
-    check_frames(preds, target, video, frame, labels)
-    table = frame_table(order_frames(video, frame), preds, target, gaps)
+    table = table_of(preds, target, video, frame, labels, gaps)
     counts = point_counts(table, labels, tolerance_seconds * fps, reference, ignored_frames)
     return averaged(counts, labels, average)["f1"].float()

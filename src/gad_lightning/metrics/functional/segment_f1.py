@@ -7,8 +7,8 @@ from torch import Tensor
 
 from gad_lightning.errors import SettingError
 from gad_lightning.metrics.functional.f1 import Average, Counts, averaged, count_classes
-from gad_lightning.metrics.functional.frames import FrameTable, Gaps, frame_table, order_frames
-from gad_lightning.metrics.functional.labels import Ignored, LabelSpace, check_frames, keys_of, without_ignored
+from gad_lightning.metrics.functional.frames import FrameTable, Gaps
+from gad_lightning.metrics.functional.labels import Ignored, LabelSpace, table_of, without_ignored
 from gad_lightning.segments import cut_runs
 
 
@@ -47,9 +47,8 @@ def segment_counts(table: FrameTable, labels: LabelSpace, overlap: float = 0.1, 
     shared = cut_runs(preds, changes)
     both = (shared.label >= 0) & (shared.label == target[shared.start])
     start, length = shared.start[both], (shared.end - shared.start)[both]
-    by = (
-        torch.searchsorted(found.start, start, right=True) - 1
-    )  # the predicted segment of each stretch, and the true one
+    # the predicted segment of each stretch, and the true one
+    by = torch.searchsorted(found.start, start, right=True) - 1
     of = torch.searchsorted(true.start, start, right=True) - 1
     iou = length.double() / ((found.end - found.start)[by] + (true.end - true.start)[of] - length).double()
     best = iou.new_zeros(found.label.numel()).scatter_reduce(0, by, iou, "amax")
@@ -101,9 +100,6 @@ def segment_f1(
         tensor(0.6667)
     """
     labels = LabelSpace(num_classes, background, ignore_index).checked()
-    video, frame = keys_of(preds.numel(), video, frame, preds.device)
-    check_frames(preds, target, video, frame, labels)
-    counts = segment_counts(
-        frame_table(order_frames(video, frame), preds, target, gaps), labels, overlap, ignored_frames
-    )
+    table = table_of(preds, target, video, frame, labels, gaps)
+    counts = segment_counts(table, labels, overlap, ignored_frames)
     return averaged(counts, labels, average)["f1"].float()
