@@ -42,14 +42,13 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
     import pareto
     import ranking
     import tables
-    import verdicts
 
     class Modules:
         pass
 
     made: Any = Modules()
     made.claims, made.paper, made.tables = claims, paper, tables
-    made.labels, made.pareto, made.ranking, made.verdicts = label_table, pareto, ranking, verdicts
+    made.labels, made.pareto, made.ranking = label_table, pareto, ranking
     return made
 
 
@@ -121,21 +120,6 @@ def result(claim: int, kind: str, value: float, spread: float, parts: int = 1) -
         "scores": scores,
         "parts": [part] * parts,
     }
-
-
-def test_holms_correction_is_no_smaller_for_a_larger_p(modules: Any) -> None:
-    assert modules.verdicts.holm({"a": 0.02, "b": 0.02, "c": 0.9}) == pytest.approx({"a": 0.06, "b": 0.06, "c": 0.9})
-
-
-def test_a_claim_of_several_parts_holds_if_all_of_them_do(modules: Any) -> None:
-    more, same, joint = (
-        modules.verdicts.verdict_of_more,
-        modules.verdicts.verdict_of_same,
-        modules.verdicts.joint_verdict,
-    )
-    assert (more(0.03, 0.01, 1.0), more(-0.03, 0.01, 1.0), more(0.03, 0.2, 1.0)) == ("holds", "does not", "undecided")
-    assert (same(0.001, 0.5, 0.01, 0.01), same(0.1, 0.01, 1.0, 0.01)) == ("holds", "does not")
-    assert (joint(["holds", "undecided"]), joint(["does not", "undecided"])) == ("undecided", "does not")
 
 
 def test_verdicts_are_corrected_over_the_parts_of_a_claim_and_not_over_others(modules: Any) -> None:

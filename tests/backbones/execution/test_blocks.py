@@ -65,8 +65,8 @@ def test_one_pass_of_a_classifier_attends_in_blocks(monkeypatch: pytest.MonkeyPa
     video = torch.randn(120, 3)
     blocked = classifier.detect(video)
     calls: list[int] = []
-    original = blocks.blocks_of
-    monkeypatch.setattr(blocks, "blocks_of", lambda mask: calls.append(1) or original(mask))
+    original = blocks._blocks_of
+    monkeypatch.setattr(blocks, "_blocks_of", lambda mask: calls.append(1) or original(mask))
     classifier.detect(video)
     assert calls
     monkeypatch.setattr(blocks, "SIZE", 10**6)
