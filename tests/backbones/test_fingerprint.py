@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from gad_lightning.backbones.fingerprint import digest
+from gad_lightning.backbones.weights.fingerprint import digest
 
 
 def test_equal_weights_in_other_number_formats_have_one_digest_and_others_another() -> None:

@@ -11,9 +11,9 @@ from gguf import GGMLQuantizationType
 from transformers import AutoTokenizer
 
 from gad_lightning.backbones.causal_lm import CausalLM
-from gad_lightning.backbones.gguf import gguf_file
-from gad_lightning.backbones.hub import read_model, snapshot
 from gad_lightning.backbones.tokenizer_alone import vocabulary_of
+from gad_lightning.backbones.weights.gguf import gguf_file
+from gad_lightning.backbones.weights.hub import read_model, snapshot
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.errors import CheckpointError, DataError, MissingDataError, SettingError

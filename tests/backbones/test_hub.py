@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from gad_lightning.backbones.causal_lm import CausalLM
-from gad_lightning.backbones.hub import snapshot
+from gad_lightning.backbones.weights.hub import snapshot
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import DataError, MissingDataError, SettingError
@@ -22,7 +22,7 @@ from tests.backbones.folders import llama_folder
 from tests.backbones.small_hub import COMMIT, GATED, Hub, small_hub
 from tests.classifiers.making import make
 
-FETCH = "import sys; from gad_lightning.backbones.hub import snapshot; print(snapshot(*sys.argv[1:]))"
+FETCH = "import sys; from gad_lightning.backbones.weights.hub import snapshot; print(snapshot(*sys.argv[1:]))"
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_fetched_weights_are_there_for_offline_runs(hub: Hub, tmp_path: Path) ->
     line, error = finish(start(RUN, hub, cache, "fetch", f"--config={run}"))
     assert line.endswith(f"GB, revision {COMMIT}"), error
     assert hub.asked["model.safetensors"] == 1
-    code = "import sys; from gad_lightning.backbones.hub import snapshot; print(snapshot(sys.argv[1]))"
+    code = "import sys; from gad_lightning.backbones.weights.hub import snapshot; print(snapshot(sys.argv[1]))"
     folder, _ = finish(start(code, hub, cache, "someone/llama", HF_HUB_OFFLINE="1"))
     assert line.startswith(f"{folder}: ")
     _, error = finish(start(RUN, hub, cache, "fetch", f"--config={config(tmp_path, GATED)}"))

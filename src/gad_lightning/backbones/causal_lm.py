@@ -17,14 +17,14 @@ from gad_lightning.backbones.decoder_backbone import DecoderBackbone
 from gad_lightning.backbones.execution.blocks import dense_mask, register
 from gad_lightning.backbones.execution.flex import flex_mask
 from gad_lightning.backbones.execution.kv_cache import KVCache
-from gad_lightning.backbones.fingerprint import digest
-from gad_lightning.backbones.hub import commit_of, read_model, snapshot
 from gad_lightning.backbones.lora import PAPER_LORA
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.probe import try_out
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
 from gad_lightning.backbones.text_states import mean_states
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
+from gad_lightning.backbones.weights.fingerprint import digest
+from gad_lightning.backbones.weights.hub import commit_of, read_model, snapshot
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part, checked_part
 from gad_lightning.schema import DataSchema

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.hub import snapshot
+from gad_lightning.backbones.weights.hub import snapshot
 from gad_lightning.errors import SettingError
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gad_lightning.backbones.causal_lm import CausalLM
-from gad_lightning.backbones.gguf import gguf_file, read_gguf_tokenizer
-from gad_lightning.backbones.hub import snapshot
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
+from gad_lightning.backbones.weights.gguf import gguf_file, read_gguf_tokenizer
+from gad_lightning.backbones.weights.hub import snapshot
 from gad_lightning.errors import SettingError
 from gad_lightning.types import Vocabulary
 

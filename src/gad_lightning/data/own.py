@@ -13,12 +13,11 @@ from typing import Any
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.feature_store import FeatureStore
-from gad_lightning.data.overlaps import overlaps
 from gad_lightning.data.records import FeatureSource, VideoRecord
 from gad_lightning.data.tables import IGNORE, SegmentRow, VideoRow, rare, read_segments, read_videos, slips
 from gad_lightning.errors import DataError
 from gad_lightning.schema import ALIKE, alike, check_names, normalized
-from gad_lightning.segments import Segment, frames_between
+from gad_lightning.segments import Segment, frames_between, overlaps
 from gad_lightning.types import IGNORED
 from gad_lightning.video.damage import Broken
 from gad_lightning.video.encoders import Encoder

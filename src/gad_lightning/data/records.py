@@ -10,11 +10,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gad_lightning.data.overlaps import multi_hot
 from gad_lightning.data.windows import IntArray
 from gad_lightning.errors import DataError
 from gad_lightning.schema import FeatureSpec, LabelSet
-from gad_lightning.segments import Segment, cut, paint
+from gad_lightning.segments import Segment, cut, multi_hot, paint
 from gad_lightning.types import IGNORED
 
 FloatArray = NDArray[np.float32]

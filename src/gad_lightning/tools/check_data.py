@@ -23,12 +23,12 @@ from gad_lightning.data.benchmarks.videos import BenchmarkVideos, UnseenFrames
 from gad_lightning.data.own import OwnVideos
 from gad_lightning.data.splits import group_of
 from gad_lightning.data.statistics import kinds
-from gad_lightning.data.survey import Survey, damaged, mismatches, survey
 from gad_lightning.errors import GadError, SettingError
 from gad_lightning.escape import escape_lines, escape_terminal
 from gad_lightning.metrics.functional.f1 import BANDS, band_title
 from gad_lightning.prompts.labels.base import LabelTokens
 from gad_lightning.prompts.labels.words import WordLabels
+from gad_lightning.tools.survey import Survey, damaged, mismatches, survey
 
 COUNTS = ("videos", "hours", "frames", "segments")
 SHARES = ("background", "not scored", "several labels")

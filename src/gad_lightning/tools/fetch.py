@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from gad_lightning.backbones.hub import commit_of, snapshot
+from gad_lightning.backbones.weights.hub import commit_of, snapshot
 from gad_lightning.classifiers.saving.sharing import is_on_hub
 from gad_lightning.errors import SettingError
 from gad_lightning.escape import print_safely

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gad_lightning.atomic import make_folder
-from gad_lightning.backbones.hub import snapshot, upload
+from gad_lightning.backbones.weights.hub import snapshot, upload
 from gad_lightning.classifiers.finite import check_weights
 from gad_lightning.classifiers.saving.checkpoint import KEY, TrainedWeights, read_checkpoint
 from gad_lightning.classifiers.saving.digest import KEY as DIGEST

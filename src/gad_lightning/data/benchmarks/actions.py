@@ -18,11 +18,10 @@ from gad_lightning.data.benchmarks.class_names import clean_name
 from gad_lightning.data.benchmarks.data_info import DataInfo
 from gad_lightning.data.benchmarks.perframe import FrameClasses, open_matrix, read_matrices
 from gad_lightning.data.benchmarks.videos import BenchmarkVideos, UnseenFrames
-from gad_lightning.data.overlaps import multi_hot, overlaps
 from gad_lightning.data.records import FeatureSource, Labels, VideoRecord
 from gad_lightning.data.windows import IntArray
 from gad_lightning.errors import DataError, MissingDataError
-from gad_lightning.segments import Segment, frames_between
+from gad_lightning.segments import Segment, frames_between, multi_hot, overlaps
 from gad_lightning.types import IGNORED
 
 PERFRAME = "target_perframe"

@@ -11,11 +11,11 @@ from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.data.benchmarks.actions import BenchmarkActions
 from gad_lightning.data.benchmarks.videos import BenchmarkVideos, UnseenFrames
 from gad_lightning.data.dataset import WindowDataset
-from gad_lightning.data.overlaps import overlaps
 from gad_lightning.data.records import Timeline, VideoRecord
 from gad_lightning.data.windows import IntArray
 from gad_lightning.errors import GadError
 from gad_lightning.schema import LabelSet
+from gad_lightning.segments import overlaps
 from gad_lightning.types import IGNORED
 
 SLACK_SECONDS, SLACK_SHARE = 2.0, 0.02

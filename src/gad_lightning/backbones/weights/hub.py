@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gad_lightning.backbones.decoder import check_config
-from gad_lightning.backbones.gguf import ENDING, Loaded, gguf_file, read_gguf
+from gad_lightning.backbones.weights.gguf import ENDING, Loaded, gguf_file, read_gguf
 from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
 
 if TYPE_CHECKING:

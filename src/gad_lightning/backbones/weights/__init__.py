@@ -1,0 +1,1 @@
+"""Where weights come from, and what tells them apart: the hub, GGUF files, digests."""
