@@ -51,6 +51,7 @@ def test_names_that_mean_nothing_or_two_things_are_refused(names: list[str], mes
         ("sti\u200dr", "stir"),  # a joiner
         ("salt \u2764", "salt \u2764\ufe0f"),  # the same picture in color
         ("c\u0430t", "cat"),  # a Cyrillic letter
+        ("st\0ir", "stir"),
     ],
 )
 def test_names_that_a_person_takes_for_one_are_found(one: str, other: str) -> None:

@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 from gad_lightning.errors import DataError, SettingError
 
 Mode = Literal["window", "one_pass"]
-INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
+CONTROLS = "".join(letter for letter in map(chr, [*range(32), *range(127, 160)]) if not letter.isspace())
+INVISIBLE = dict.fromkeys(map(ord, f"{CONTROLS}\u00ad\u200b\u200e\u200f\u2060\ufeff"))
 """Characters that nobody sees; the joiners of Indic, Arabic and Persian words are none of them."""
 UNSEEN = re.compile("[\u034f\u115f\u1160\u180b-\u180f\u3164\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 """Fillers and marks that choose how a letter or a picture is drawn."""

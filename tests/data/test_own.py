@@ -237,6 +237,12 @@ def test_nothing_labeled_is_refused_before_training(root: Path) -> None:
         own(root, class_names=["background", "stir"]).dataset("train", training=True)
 
 
+def test_a_file_without_a_label_is_named(root: Path) -> None:
+    (root / "segments.csv").write_text("video,start,end,label\na,0,5,ignore\n")
+    with pytest.raises(DataError, match=r"segments\.csv labels nothing"):
+        _ = own(root, background=None).class_names
+
+
 @pytest.mark.parametrize(
     ("label", "message"),
     [

@@ -61,7 +61,33 @@ def test_a_frame_of_several_classes_has_the_lowest_or_all_of_them() -> None:
     assert many.queries.label.dtype == np.float32
     assert many.queries.label[4].tolist() == [0, 1, 1, 0]
     assert many.queries.label[7].tolist() == [IGNORED] * 4
+    assert many.queries.label[9].tolist() == [1, 0, 0, 0]
     assert many.segments.tolist() == [[1, 2, 5], [2, 5, 7]]
+
+
+@pytest.mark.parametrize("background", [0, 2, None])
+def test_the_background_is_where_no_other_class_is_whatever_its_column_says(background: int | None) -> None:
+    rows = np.zeros((10, 3), dtype=np.bool_)
+    rows[:4, 1] = True
+    if background is not None:
+        rows[2:, background] = True
+    laid = timeline(VideoRecord("v", TEN, labels=rows), LabelSet(("a", "b", "c"), background, multi_label=True))
+    wanted = np.zeros((10, 3), dtype=np.float32)
+    wanted[:4, 1] = 1
+    if background is not None:
+        wanted[4:, background] = 1
+    assert np.array_equal(laid.queries.label, wanted)
+
+
+@pytest.mark.parametrize("value", [0.5, -1.0, 255.0, np.nan])
+def test_labels_of_several_classes_that_are_no_yes_or_no_are_refused(value: float) -> None:
+    rows = np.zeros((10, 4))
+    rows[6, 1] = value
+    with pytest.raises(DataError, match=r"'v' has the labels .* at frame 6: where several can be true each is 0 or 1"):
+        timeline(VideoRecord("v", TEN, labels=rows), CLASSES._replace(multi_label=True))
+    rows[6] = IGNORED
+    laid = timeline(VideoRecord("v", TEN, labels=rows), CLASSES._replace(multi_label=True))
+    assert laid.queries.label[6].tolist() == [IGNORED] * 4
 
 
 def test_own_queries_replace_those_of_every_frame() -> None:

@@ -126,6 +126,10 @@ class OwnVideos(ActionDataModule):
                     f"{self._where(one)} and {self._where(other)} differ by {ALIKE} only.",
                     "write them alike, or list both in data.class_names if they are two classes",
                 )
+            if not first and not found - {IGNORE}:
+                raise DataError(
+                    f"{self.segments_file} labels nothing.", "label some stretches, or give data.class_names"
+                )
             return [*first, *sorted(found - {self.background, IGNORE})]
         names = tuple(map(normalized, check_names(self.given_names, "data.class_names")))
         if self.background is not None and self.background not in names:

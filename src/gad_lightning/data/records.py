@@ -70,7 +70,7 @@ class VideoRecord:
         segments: labeled stretches in frames; where they overlap, later ones of the list win, or all count where the
             label set is ``multi_label``. A label of :data:`~gad_lightning.IGNORED` marks frames that enter neither loss
             nor metrics.
-        labels: (F,) class indices or (F, C) 0/1 instead of painting ``segments``.
+        labels: (F,) class indices or (F, C) 0/1 instead of painting ``segments``; a row without a class is background.
         goal: index into the schema's goals, -1 if unknown.
         group: videos of one group (a person, a kitchen) are never split between training and validation; its own name
             if None.
@@ -114,7 +114,7 @@ def timeline(record: VideoRecord, classes: LabelSet) -> Timeline:
         order = sorted(record.segments, key=lambda segment: (segment.label != IGNORED, -segment.label))
         flat = _flat(order, num_frames)
     if record.labels is not None:
-        labels = _given(record, num_frames, fill, classes.multi_label)
+        labels = _given(record, num_frames, fill, classes.multi_label, classes.background)
     elif not classes.multi_label:
         labels = paint(flat, num_frames, fill).numpy()
     else:
@@ -134,7 +134,7 @@ def _flat(segments: Sequence[Segment], num_frames: int) -> list[Segment]:
     return [Segment(segments[number].label, *span) for number, *span in cut(paint(numbered, num_frames, -1), skip=[-1])]
 
 
-def _given(record: VideoRecord, num_frames: int, fill: int, multi_label: bool) -> Labels:
+def _given(record: VideoRecord, num_frames: int, fill: int, multi_label: bool, background: int | None) -> Labels:
     labels = np.asarray(record.labels)
     if len(labels) != num_frames:
         raise DataError(
@@ -144,8 +144,31 @@ def _given(record: VideoRecord, num_frames: int, fill: int, multi_label: bool) -
     if labels.ndim == 1:
         return labels.astype(np.int64)
     if multi_label:
-        return labels.astype(np.float32)
+        return _rows_of(record, labels, background)
     return np.where(labels.any(1), labels.argmax(1), fill).astype(np.int64)
+
+
+def _rows_of(record: VideoRecord, given: Labels, background: int | None) -> NDArray[np.float32]:
+    """Rows of 0 and 1 (F, C), the background where no other class is; whole rows of IGNORED stay.
+
+    Raises:
+        DataError: naming the frame of another value.
+    """
+    unknown = (given == IGNORED).all(1)
+    wrong = ~((given == 0) | (given == 1)).all(1) & ~unknown
+    if wrong.any():
+        frame = int(wrong.argmax())
+        raise DataError(
+            f"Video {record.name!r} has the labels {given[frame].tolist()} at frame {frame}: where several can be true "
+            "each is 0 or 1.",
+            f"write 1 where a class is true, or {IGNORED} in a whole row that is not scored",
+        )
+    rows = given.astype(np.float32)
+    if background is not None and background < rows.shape[1]:
+        rows[:, background] = 0
+        rows[:, background] = ~rows.any(1)
+        rows[unknown] = IGNORED
+    return rows
 
 
 def _without_ignored(labels: Labels, ignore: int | None) -> Labels:
