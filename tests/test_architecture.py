@@ -40,7 +40,7 @@ FLOORS = [
     },
     {"video"},
     {"prompts", "backbones", "heads", "kernels", "losses", "metrics", "data", "pictures"},
-    {"readouts", "objectives", "training", "results"},
+    {"readouts", "objectives", "training", "results", "decisions"},
     {"classifiers"},
     {"streaming", "report", "compare"},
     {"cli", "tools"},

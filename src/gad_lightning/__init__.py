@@ -55,6 +55,15 @@ if TYPE_CHECKING:
     from gad_lightning.data.simulated.timelines import SyntheticTimelines as SyntheticTimelines
     from gad_lightning.data.toy import KitchenVideos as KitchenVideos
     from gad_lightning.data.toy import ToyActions as ToyActions
+    from gad_lightning.decisions.label_sets import ConformalLabels as ConformalLabels
+    from gad_lightning.decisions.path import Decisions as Decisions
+    from gad_lightning.decisions.path import Event as Event
+    from gad_lightning.decisions.risk import RiskControl as RiskControl
+    from gad_lightning.decisions.smoothing import Smoothing as Smoothing
+    from gad_lightning.decisions.switches import MinimumDuration as MinimumDuration
+    from gad_lightning.decisions.temperature import Temperature as Temperature
+    from gad_lightning.decisions.thresholds import AlarmThresholds as AlarmThresholds
+    from gad_lightning.decisions.thresholds import Thresholds as Thresholds
     from gad_lightning.errors import CheckpointError as CheckpointError
     from gad_lightning.errors import DataError as DataError
     from gad_lightning.errors import GadError as GadError
@@ -124,7 +133,6 @@ if TYPE_CHECKING:
     from gad_lightning.segments import frames_between as frames_between
     from gad_lightning.segments import paint as paint
     from gad_lightning.streaming.detector import OnlineDetector as OnlineDetector
-    from gad_lightning.streaming.smoothing import Smoothing as Smoothing
     from gad_lightning.training.exact_resume import ExactResume as ExactResume
     from gad_lightning.training.interruption import Interruption as Interruption
     from gad_lightning.types import IGNORED as IGNORED
@@ -176,6 +184,13 @@ NAMES_OF = {
     "data.simulated.features": ("SimulatedFeatures",),
     "data.simulated.timelines": ("SyntheticTimelines",),
     "data.toy": ("KitchenVideos", "ToyActions"),
+    "decisions.label_sets": ("ConformalLabels",),
+    "decisions.path": ("Decisions", "Event"),
+    "decisions.risk": ("RiskControl",),
+    "decisions.smoothing": ("Smoothing",),
+    "decisions.switches": ("MinimumDuration",),
+    "decisions.temperature": ("Temperature",),
+    "decisions.thresholds": ("AlarmThresholds", "Thresholds"),
     "errors": ("CheckpointError", "DataError", "GadError", "MissingDataError", "NotFiniteError", "SettingError"),
     "heads.base": ("ClassifierHead",),
     "heads.cosine": ("CosineHead",),
@@ -223,7 +238,6 @@ NAMES_OF = {
     "schema": ("DataSchema", "FeatureSpec", "LabelSet", "Task", "Windows"),
     "segments": ("frames_between", "paint", "Segment"),
     "streaming.detector": ("OnlineDetector",),
-    "streaming.smoothing": ("Smoothing",),
     "training.exact_resume": ("ExactResume",),
     "training.interruption": ("Interruption",),
     "types": ("IGNORED", "Batch", "Loss", "Predictions", "Tokens", "Vocabulary"),

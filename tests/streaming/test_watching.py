@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.decisions.smoothing import Smoothing
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.pacing import Arrival, every
-from gad_lightning.streaming.smoothing import Smoothing
 from gad_lightning.streaming.watching import Sighting, Watcher
 from gad_lightning.video.base import Frame
 from gad_lightning.video.encoders import SmallEncoder

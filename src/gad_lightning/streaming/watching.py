@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gad_lightning.decisions.smoothing import SeveralSmoothing, Smoothing
 from gad_lightning.errors import SettingError
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.pacing import Arrival, is_gap
-from gad_lightning.streaming.smoothing import SeveralSmoothing, Smoothing
 from gad_lightning.types import joined_names
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 

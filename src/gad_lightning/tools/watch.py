@@ -15,6 +15,7 @@ import torch
 from rich.console import Console
 
 from gad_lightning.classifiers.base import Classifier
+from gad_lightning.decisions.smoothing import Smoothing
 from gad_lightning.errors import GadError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.redact import redact
@@ -23,7 +24,6 @@ from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.journal import Journal
 from gad_lightning.streaming.pacing import every, newest
 from gad_lightning.streaming.screen import Screen
-from gad_lightning.streaming.smoothing import Smoothing
 from gad_lightning.streaming.watching import Sighting, Watcher
 from gad_lightning.video.address import address_of
 from gad_lightning.video.encoders import Encoder

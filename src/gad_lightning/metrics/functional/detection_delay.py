@@ -20,6 +20,8 @@ class Detections(NamedTuple):
     delay: Tensor  # (S,) int64, frames from its first frame to the first frame labeled right, -1 if there is none
     alarms: Tensor  # (P,) int64, class of each false alarm
     scored_frames: int  # frames whose truth is not ignored
+    start: Tensor  # (S,) int64, row of the first frame of each true segment
+    alarm_start: Tensor  # (P,) int64, row of the first frame of each false alarm
 
 
 class DelayDetails(TypedDict):
@@ -54,8 +56,15 @@ def detections(table: FrameTable, labels: LabelSpace) -> Detections:
     delay = (table.frame[first] - table.frame[true.start]).masked_fill(~is_found, -1)
     _, is_right = _first_inside(right, found)
     _, is_scored = _first_inside(scored.nonzero().flatten(), found)
-    alarms = found.label[~is_right & is_scored]
-    return Detections(true.label.long().cpu(), delay.cpu(), alarms.long().cpu(), int(scored.sum()))
+    false = ~is_right & is_scored
+    return Detections(
+        label=true.label.long().cpu(),
+        delay=delay.cpu(),
+        alarms=found.label[false].long().cpu(),
+        scored_frames=int(scored.sum()),
+        start=true.start.cpu(),
+        alarm_start=found.start[false].cpu(),
+    )
 
 
 def _segments(actions: Tensor, breaks: Tensor) -> LabelRuns:

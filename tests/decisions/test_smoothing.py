@@ -7,10 +7,10 @@ import random
 import pytest
 import torch
 
+from gad_lightning.decisions.smoothing import SeveralSmoothing, Smoothing, hysteresis, minimum_duration
 from gad_lightning.errors import SettingError
 from gad_lightning.schema import LabelSet
 from gad_lightning.segments import cut
-from gad_lightning.streaming.smoothing import SeveralSmoothing, Smoothing, hysteresis, minimum_duration
 from gad_lightning.types import chosen_classes
 
 

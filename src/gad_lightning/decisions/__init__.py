@@ -1,0 +1,1 @@
+"""From probabilities to decisions: temperature, thresholds of a stated false-alarm rate, durations, label sets."""

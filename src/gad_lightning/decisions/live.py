@@ -1,0 +1,87 @@
+"""Decides live streams frame by frame, with the events that whole videos would have."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gad_lightning.decisions.observed import Bools, Floats, Ints
+from gad_lightning.decisions.path import Decisions, Event
+from gad_lightning.decisions.switches import Switches
+
+
+class Step(NamedTuple):
+    """What one frame of a stream brings."""
+
+    probabilities: Floats  # (C,) calibrated
+    chosen: Bools  # (C,) the label shown, or the labels where several can be true
+    started: list[Event]  # events that start with this frame, the alarms; ``end`` is the next frame
+    ended: list[Event]  # events whose last frame was the one before
+
+
+class LiveDecisions:
+    """Decides live streams as :class:`~gad_lightning.Decisions` decides whole videos; memory never grows.
+
+    Args:
+        decisions: fitted.
+        streams: S, that start and restart by themselves.
+    """
+
+    def __init__(self, decisions: Decisions, streams: int = 1) -> None:
+        self.decisions = decisions
+        self.switches = Switches(decisions.enter, decisions.leave, decisions.frames, streams)
+        size = len(decisions.labels.names)
+        self.frame = np.zeros(streams, dtype=np.int64)
+        self.start = np.full((streams, size), -1, dtype=np.int64)
+        self.total = np.zeros((streams, size))
+        self.sets = np.zeros((streams, size, size), dtype=bool)
+
+    def __call__(self, scores: Floats, streams: Ints) -> list[Step]:
+        """Take the next frame of some streams.
+
+        Args:
+            scores: (n, C) log-probabilities.
+            streams: (n,) different ones.
+        """
+        made = self.decisions
+        probabilities = made.temperature(scores, made.labels.multi_label)
+        on = self.switches(made.weighed(probabilities), streams)
+        chosen = made.shown(probabilities, on)
+        rows = zip(streams.tolist(), probabilities, on, chosen, strict=True)
+        return [self._step(*row) for row in rows]
+
+    def restart(self, streams: Ints) -> list[list[Event]]:
+        """Begin some streams anew; gives the events of each that went on, which end here."""
+        ended = [self._ended(stream, np.flatnonzero(self.start[stream] >= 0)) for stream in streams.tolist()]
+        self.switches.restart(streams)
+        self.frame[streams] = 0
+        return ended
+
+    def state(self) -> dict[str, Ints | Floats | Bools]:
+        """All that the streams have left behind, to be copied or written into."""
+        switches = {"above": self.switches.above, "below": self.switches.below, "on": self.switches.on}
+        return {**switches, "frame": self.frame, "start": self.start, "total": self.total, "sets": self.sets}
+
+    def _step(self, stream: int, probabilities: Floats, on: Bools, chosen: Bools) -> Step:
+        ended = self._ended(stream, np.flatnonzero((self.start[stream] >= 0) & ~on))
+        new = np.flatnonzero(on & (self.start[stream] < 0))
+        self.start[stream, new], self.total[stream, new] = self.frame[stream], 0
+        for label in new.tolist():
+            self.sets[stream, label] = False
+            self.sets[stream, label, list(self.decisions.set_of(probabilities, label))] = True
+        self.total[stream, on] += probabilities[on]
+        self.frame[stream] += 1
+        return Step(probabilities, chosen, [self._event(stream, label) for label in new.tolist()], ended)
+
+    def _ended(self, stream: int, labels: Ints) -> list[Event]:
+        """End some events of a stream before its next frame."""
+        ended = [self._event(stream, label) for label in labels.tolist()]
+        self.start[stream, labels] = -1
+        return ended
+
+    def _event(self, stream: int, label: int) -> Event:
+        """An event as far as it has gone."""
+        start, end = int(self.start[stream, label]), int(self.frame[stream])
+        score = float(self.total[stream, label] / (end - start))
+        return Event(start, end, label, score, tuple(np.flatnonzero(self.sets[stream, label]).tolist()))
