@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from gad_lightning.metrics.point_f1 import PointF1 as PointF1
     from gad_lightning.metrics.segment_f1 import SegmentF1 as SegmentF1
     from gad_lightning.objectives.base import Objective as Objective
+    from gad_lightning.objectives.contrast_text import ContrastText as ContrastText
     from gad_lightning.objectives.previous_action_head import PreviousActionHead as PreviousActionHead
     from gad_lightning.objectives.slices import ActionSlices as ActionSlices
     from gad_lightning.objectives.slices import FrameSlices as FrameSlices
@@ -212,6 +213,7 @@ NAMES_OF = {
     "metrics.point_f1": ("PointF1",),
     "metrics.segment_f1": ("SegmentF1",),
     "objectives.base": ("Objective",),
+    "objectives.contrast_text": ("ContrastText",),
     "objectives.previous_action_head": ("PreviousActionHead",),
     "objectives.slices": ("ActionSlices", "FrameSlices", "SliceSource"),
     "objectives.structure_induced": ("StructureInduced",),

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.objectives.base import Objective
+from gad_lightning.objectives.contrast_text import ContrastText
 from gad_lightning.objectives.gathering import gathered
 from gad_lightning.objectives.slices import FrameSlices
 from gad_lightning.objectives.structure_induced import StructureInduced
@@ -35,7 +36,8 @@ def uneven(step: int) -> Batch:
 
 def objectives() -> list[Objective]:
     """All that compare the queries of a batch."""
-    return [StructureInduced(), StructureInduced(slices=FrameSlices(2), reduction="mean", same_sample=1.0)]
+    frames = StructureInduced(slices=FrameSlices(2), reduction="mean", same_sample=1.0)
+    return [StructureInduced(), frames, ContrastText()]
 
 
 def fit(rank: int, processes: int, folder: Path) -> None:
