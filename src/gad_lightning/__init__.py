@@ -120,6 +120,11 @@ if TYPE_CHECKING:
     from gad_lightning.prompts.labels.single_token import SingleTokenLabels as SingleTokenLabels
     from gad_lightning.prompts.labels.words import WordLabels as WordLabels
     from gad_lightning.prompts.prompt import Prompt as Prompt
+    from gad_lightning.prompts.slots.anchor_frame import AnchorFrameSlot as AnchorFrameSlot
+    from gad_lightning.prompts.slots.base import Slot as Slot
+    from gad_lightning.prompts.slots.last_visual import LastVisualSlot as LastVisualSlot
+    from gad_lightning.prompts.slots.learned import LearnedSlot as LearnedSlot
+    from gad_lightning.prompts.slots.window_mean import WindowMeanSlot as WindowMeanSlot
     from gad_lightning.readouts.base import BranchDecoder as BranchDecoder
     from gad_lightning.readouts.base import Readout as Readout
     from gad_lightning.readouts.likelihood import LikelihoodReadout as LikelihoodReadout
@@ -233,6 +238,11 @@ NAMES_OF = {
     "prompts.labels.single_token": ("SingleTokenLabels",),
     "prompts.labels.words": ("WordLabels",),
     "prompts.prompt": ("Prompt",),
+    "prompts.slots.anchor_frame": ("AnchorFrameSlot",),
+    "prompts.slots.base": ("Slot",),
+    "prompts.slots.last_visual": ("LastVisualSlot",),
+    "prompts.slots.learned": ("LearnedSlot",),
+    "prompts.slots.window_mean": ("WindowMeanSlot",),
     "readouts.base": ("BranchDecoder", "Readout"),
     "readouts.likelihood": ("LikelihoodReadout",),
     "readouts.nearest": ("NearestReadout",),

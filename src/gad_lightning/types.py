@@ -166,6 +166,7 @@ class Tokens(NamedTuple):
     target: Tensor  # (R, T) int64, the token to be written after this one, else IGNORED
     slots: Tensor  # (Q,) int64, row * T + column of the last opener token of each query (in GAD: the [CLS])
     plain: bool = False  # whether the rule is ordinary causal attention over positions 0..n-1, padding on the right
+    added: Tensor | None = None  # (R, T, H) added to the input vectors; zeros but at the slots
 
     @classmethod
     def empty(cls, rows: int, width: int) -> Tokens:
@@ -188,6 +189,11 @@ class Tokens(NamedTuple):
         there = joined.to(device, non_blocking=True).split(rooms)
         moved = [room[: part.numel()].view(part.shape) for room, part in zip(there, parts, strict=True)]
         return Tokens(moved[0], moved[1], Places(*moved[2:7]), moved[7], moved[8], moved[9], self.plain)
+
+    def showing(self, vectors: Tensor) -> Tokens:
+        """Add vectors (Q, H) to the input of the slots, each of which is a token of its own."""
+        rows = vectors.new_zeros(self.ids.numel(), vectors.shape[1]).index_copy(0, self.slots, vectors)
+        return self._replace(added=rows.view(*self.ids.shape, -1))
 
     def at_slots(self, states: Tensor) -> Tensor:
         """Pick the slot states: (R, T, H) -> (Q, H)."""

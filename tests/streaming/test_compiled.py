@@ -15,6 +15,7 @@ from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.prompts.prompt import Prompt
+from gad_lightning.prompts.slots.window_mean import WindowMeanSlot
 from gad_lightning.streaming.compiled import CompiledStreams
 from gad_lightning.streaming.detector import OnlineDetector
 from tests.classifiers.making import make, random_frames, schema
@@ -48,6 +49,7 @@ def assert_alike(classifier: Classifier, steps: int, after_first: Callable[[], A
         pytest.param(DiscriminativeClassifier, {}, id="disc"),
         pytest.param(GADClassifier, {"prompt": Prompt(separator=",")}, id="gad, separators"),
         pytest.param(GADClassifier, {"prompt": Prompt(opener="")}, id="gad, last visual token"),
+        pytest.param(GADClassifier, {"slot": WindowMeanSlot()}, id="gad, window mean"),
         pytest.param(GenerativeClassifier, {}, id="gen"),
     ],
 )

@@ -83,7 +83,13 @@ class Backbone(Part, nn.Module):
 
     @abstractmethod
     def embed(self, tokens: Tokens, frames: Tensor) -> Tensor:
-        """Input vectors: tokens (R, T) and frames (B, F, N, D) -> (R, T, H)."""
+        """Input vectors: tokens (R, T) and frames (B, F, N, D) -> (R, T, H), ``tokens.added`` added."""
+
+    def visual(self, frames: Tensor) -> Tensor:
+        """Visual vectors of frames, of several tokens their mean: (B, F, N, D) -> (B, F, H)."""
+        mapped = self.connector(frames.flatten(0, 2).to(next(self.connector.parameters()).dtype))
+        vectors: Tensor = mapped.view(*frames.shape[:3], -1).mean(2)
+        return vectors
 
     @abstractmethod
     def forward(self, tokens: Tokens, frames: Tensor, cache: KVCache | None = None, at: Tensor | None = None) -> Tensor:

@@ -203,8 +203,10 @@ class CausalLM(DecoderBackbone):
         features = frames.reshape(-1, frames.shape[-1])[wanted]
         mapped = self.connector(features.to(next(self.connector.parameters()).dtype)).to(vectors.dtype)
         if whole:
-            return torch.where(shown.unsqueeze(-1), mapped.view_as(vectors), vectors)
-        return vectors.masked_scatter(shown.unsqueeze(-1), mapped)
+            vectors = torch.where(shown.unsqueeze(-1), mapped.view_as(vectors), vectors)
+        else:
+            vectors = vectors.masked_scatter(shown.unsqueeze(-1), mapped)
+        return vectors if tokens.added is None else vectors + tokens.added.to(vectors.dtype)
 
     def forward(self, tokens: Tokens, frames: Tensor, cache: KVCache | None = None, at: Tensor | None = None) -> Tensor:
         """States after the last norm: (R, T, H)."""

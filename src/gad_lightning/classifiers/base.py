@@ -68,7 +68,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         SettingError: if a setting cannot work with the backbone or the schema.
     """
 
-    opener: ClassVar[str]
+    opener: str
     unrecorded = ("optimizer",)
     training_only: ClassVar[tuple[str, ...]] = (
         "optimizer",
@@ -141,6 +141,15 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
     @abstractmethod
     def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Scores and logits, (Q, C) each, of branches that a live stream has read up to their slots."""
+
+    @property
+    def slot_reach(self) -> int:
+        """Frames up to the asked one whose visual vectors the slot is told directly; none by default."""
+        return 0
+
+    def shown_at(self, visual: Tensor, sample: Tensor, anchor: Tensor) -> Tensor:
+        """What is added to the slots' input, (Q, H), if there is a :attr:`slot_reach`; see :meth:`Slot.shown`."""
+        raise NotImplementedError
 
     def room(self, branches: int) -> int:
         """Room in a row of a cache for what :meth:`score_branches` writes on that many branches."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -19,9 +19,11 @@ from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss, query_weights
 from gad_lightning.objectives.base import Objective
 from gad_lightning.parts import Part, checked_part
+from gad_lightning.prompts.slots.base import Slot
+from gad_lightning.prompts.slots.learned import LearnedSlot
 from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import LabelSet
-from gad_lightning.types import Batch, Loss, Predictions
+from gad_lightning.types import Batch, Loss, Predictions, Tokens
 
 
 class DiscriminativeClassifier(Classifier):
@@ -30,26 +32,39 @@ class DiscriminativeClassifier(Classifier):
     Args:
         head: factory ``(hidden_size, labels) -> ClassifierHead``, called once per label set.
         objectives: further training losses; predict never runs them.
+        slot: the token whose state is read; :class:`LearnedSlot`, the [CLS], by default.
         **shared: see :class:`Classifier`.
 
     Source: Pang et al., ICLR 2026, discriminative classifier.
     """
 
-    opener: ClassVar[str] = "<cls>"
     training_only: ClassVar[tuple[str, ...]] = (*Classifier.training_only, "objectives")
+    meant_by_none: ClassVar[Mapping[str, type[Part]]] = {**Classifier.meant_by_none, "slot": LearnedSlot}
 
     def __init__(
         self,
         head: Callable[[int, LabelSet], ClassifierHead] = LinearHead,
         objectives: list[Objective] | None = None,
+        slot: Slot | None = None,
         **shared: Any,
     ) -> None:
+        self.slot = slot or LearnedSlot()
+        self.opener = self.slot.opener
         super().__init__(**shared)
         self.heads = nn.ModuleList(head(self.backbone.hidden_size, labels) for labels in self.schema.label_sets)
         self.objectives = nn.ModuleList(objectives or [])
 
     def complete(self) -> None:
-        """Prepare heads and objectives, then build the backbone."""
+        """Prepare heads and objectives, then build the backbone.
+
+        Raises:
+            SettingError: if several objectives write, or the slot is told something and is no token of its own.
+        """
+        if self.slot_reach and not len(self.prompt.opener_ids):
+            raise SettingError(
+                f"slot is {type(self.slot).__name__}, which adds to a token of its own, and prompt.opener is empty.",
+                "leave prompt.opener out, or set slot: gad_lightning.LastVisualSlot",
+            )
         for head in self._heads:
             head.prepare(partial(embed_texts, self.backbone))
         for objective in self._objectives:
@@ -83,6 +98,22 @@ class DiscriminativeClassifier(Classifier):
         return {"head": (self._heads[0], 2)}
 
     @property
+    def slot_reach(self) -> int:
+        """Frames that the slot is told of directly."""
+        return self.slot.reach(self.schema.windows.frames)
+
+    def shown_at(self, visual: Tensor, sample: Tensor, anchor: Tensor) -> Tensor:
+        """What the slot makes of visual vectors."""
+        return self.slot.shown(visual, sample, anchor, self.schema.windows.frames)
+
+    def _told(self, tokens: Tokens, frames: Tensor, batch: Batch) -> Tokens:
+        """Add to placed tokens what their slots are told of the standardized frames."""
+        if not self.slot_reach:
+            return tokens
+        sample, anchor = batch.sample.to(frames.device), batch.anchor.to(frames.device)
+        return tokens.showing(self.shown_at(self.backbone.visual(frames), sample, anchor))
+
+    @property
     def longest_branch(self) -> int:
         """Opener and answer."""
         return super().longest_branch + max((objective.longest for objective in self._objectives), default=0)
@@ -92,7 +123,9 @@ class DiscriminativeClassifier(Classifier):
         after = [text for objective in self._objectives if (text := objective.text(batch)) is not None]
         beside = [text for objective in self._objectives if (text := objective.text_beside(batch)) is not None]
         tokens = self.backbone.place(self.render(batch, after[0] if after else None, beside), packed=True)
-        states = self.backbone(tokens, self.frames(batch))
+        frames = self.frames(batch)
+        tokens = self._told(tokens, frames, batch)
+        states = self.backbone(tokens, frames)
         weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
         logits = self.classify(tokens.at_slots(states), batch.task)
         chosen = class_loss(logits, batch.label.to(logits.device), weight.to(logits.device))
@@ -122,8 +155,8 @@ class DiscriminativeClassifier(Classifier):
     def scores(self, batch: Batch) -> Predictions:
         """Head at the slot; no objective, no language-model head, no answer."""
         with self.turns:
-            tokens = self.backbone.place(self.render(batch), packed=True)
-            states = self.backbone.slot_states(tokens, self.frames(batch))
+            tokens, frames = self.backbone.place(self.render(batch), packed=True), self.frames(batch)
+            states = self.backbone.slot_states(self._told(tokens, frames, batch), frames)
             scores, logits = self.score(states, batch.task)
         return Predictions(batch.video, batch.query_index, batch.task, batch.frame, batch.label, scores, logits, states)
 

@@ -40,7 +40,7 @@ class GenerativeClassifier(Classifier):
     Source: Pang et al., ICLR 2026, generative classifier.
     """
 
-    opener: ClassVar[str] = "\nAssistant:"
+    opener = "\nAssistant:"
     training_only: ClassVar[tuple[str, ...]] = (*Classifier.training_only, "answer_fraction")
     meant_by_none: ClassVar[Mapping[str, type[Part]]] = {
         **Classifier.meant_by_none,

@@ -44,7 +44,9 @@ class CompiledStreams(ChunkStreams):
         own = FunctionType(_forward.__code__.replace(), _forward.__globals__)
         self.graph = torch.compile(own, fullgraph=True, dynamic=False, backend=self.backend, mode=mode)
 
-    def read(self, tokens: Tokens, at: Tensor, row: Tensor, frames: Tensor, stream: Tensor) -> Tensor:
+    def read(
+        self, tokens: Tokens, at: Tensor, row: Tensor, frames: Tensor, stream: Tensor, told: Tensor | None = None
+    ) -> Tensor:
         """Read the tokens of one step among padding; see :meth:`ChunkStreams.read`."""
         rows, room = self.cache.places.kind.shape
         width, per_frame = tokens.ids.shape[1], frames.shape[1]
@@ -59,6 +61,7 @@ class CompiledStreams(ChunkStreams):
         wide = _spread(tokens._replace(visual=moved), row, rows, self.width)
         slots = row[tokens.slots // width] * self.width + tokens.slots % width
         placed = wide._replace(slots=slots).to(shown.device)
+        placed = placed if told is None else placed.showing(told)
         none = placed.slots[:0]  # their number is no fixed shape
         self.cache.choose(None)
         states = self.graph(

@@ -17,6 +17,36 @@ SAME_PROMPT = 1e-3
 """Share of its largest key by which a prompt may differ that was read by the same weights on another machine."""
 
 
+class _SlotMemory:
+    """The newest visual vectors of each stream, for slots that are told of frames directly.
+
+    Args:
+        classifier: has the slot.
+        num_streams: S.
+    """
+
+    def __init__(self, classifier: Classifier, num_streams: int) -> None:
+        self.classifier, self.reach = classifier, classifier.slot_reach
+        size = (num_streams, self.reach, classifier.backbone.hidden_size)
+        kind = next(classifier.backbone.connector.parameters())
+        self.kept = torch.zeros(size, dtype=kind.dtype, device=kind.device)
+
+    def add(self, streams: Tensor, frame: Tensor, frames: Tensor) -> Tensor:
+        """Take the next frame of each stream, and give what its slot is told: (n, H).
+
+        Args:
+            streams: (n,) int64.
+            frame: (n,) number of the frame.
+            frames: (n, N, D) standardized.
+        """
+        vectors = self.classifier.backbone.visual(frames.unsqueeze(1))[:, 0]
+        self.kept[streams, frame % self.reach] = vectors.to(self.kept.dtype)
+        count = (frame + 1).clamp(max=self.reach)
+        order = ((frame + 1 - count).unsqueeze(1) + torch.arange(self.reach)) % self.reach  # in time order
+        visual, where = self.kept[streams.unsqueeze(1), order], self.kept.device
+        return self.classifier.shown_at(visual, torch.arange(len(streams)).to(where), (count - 1).to(where))
+
+
 class ChunkStreams:
     """Keys and values for ``one_pass`` mode: a stream has a row of the cache for every chunk that a frame belongs to.
 
@@ -40,6 +70,7 @@ class ChunkStreams:
         rows = num_streams * self.per_stream
         room = self.scratch + len(prompt.opener_ids) + classifier.room(1) + 1
         self.cache = classifier.backbone.make_cache(rows, room)
+        self.slot_memory = _SlotMemory(classifier, num_streams) if classifier.slot_reach else None
         self.layout: tuple[list[list[int]], Tokens] | None = None
         self.read_prompt(rows)
 
@@ -83,13 +114,16 @@ class ChunkStreams:
         task = torch.full_like(row, self.task)  # (r,)
         prompt, backbone = self.classifier.prompt, self.classifier.backbone
         tokens = self.lay_out(local, asked, task)
-        states = self.read(tokens, self.rooms(tokens, local), row, frames, stream)  # (n, H) of the slots
+        told = None if self.slot_memory is None else self.slot_memory.add(streams, frame, frames)[stream[asked]]
+        states = self.read(tokens, self.rooms(tokens, local), row, frames, stream, told)  # (n, H) of the slots
         used = torch.full_like(row, self.scratch + len(prompt.opener_ids))  # (r,)
         branches = BranchDecoder(backbone, prompt, self.cache, states, asked, local[asked], task, used)
         scores, logits = self.classifier.score_branches(branches, task[asked])
         return scores, logits, branches.slot_states  # scoring may have moved them
 
-    def read(self, tokens: Tokens, at: Tensor, row: Tensor, frames: Tensor, stream: Tensor) -> Tensor:
+    def read(
+        self, tokens: Tokens, at: Tensor, row: Tensor, frames: Tensor, stream: Tensor, told: Tensor | None = None
+    ) -> Tensor:
         """Read the tokens of one step into their rows, which stay chosen.
 
         Args:
@@ -98,12 +132,14 @@ class ChunkStreams:
             row: (r,) row of the cache.
             frames: (n, N, D) standardized.
             stream: (r,) which of the frames is read.
+            told: (Q, H) added to the slots' input; None for nothing.
 
         Returns:
             (Q, H) slot states.
         """
         backbone = self.classifier.backbone
         placed = backbone.place(tokens)._replace(plain=False)
+        placed = placed if told is None else placed.showing(told)
         self.cache.choose(row)
         states = backbone(placed, frames[stream].unsqueeze(1), self.cache, at.to(placed.ids.device))
         slot_states: Tensor = placed.at_slots(states)
@@ -139,7 +175,9 @@ class ChunkStreams:
         """All that the streams have left behind, by name; to be written to in place."""
         places = {f"places.{name}": part for name, part in self.cache.places._asdict().items()}
         keys = {f"keys.{layer}": part for layer, part in self.cache.keys.items()}
-        return {**places, **keys, **{f"values.{layer}": part for layer, part in self.cache.values.items()}}
+        values = {f"values.{layer}": part for layer, part in self.cache.values.items()}
+        told = {} if self.slot_memory is None else {"slot_memory": self.slot_memory.kept}
+        return {**places, **keys, **values, **told}
 
     def check(self, state: dict[str, Tensor]) -> None:
         """Refuse what other weights left behind: they read the prompt otherwise.

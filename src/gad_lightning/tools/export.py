@@ -68,16 +68,24 @@ class WholeWindow(nn.Module):
         self.decoder = backbone.decoder
         self.multi_label = classifier.schema.tasks[task].labels.multi_label
         self.head = classifier.heads[classifier.schema.head_of_task[task]]
+        self.slot, self.reach = classifier.slot, classifier.slot_reach
+        self.window = classifier.schema.windows.frames
         self.eval().requires_grad_(False)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Log-probabilities (B, C) of what happens at the last frame of windows (B, F, N, D), as features are."""
         size, length, tokens, width = frames.shape
         scaled = (frames.float() - self.mean) / self.std
-        mapped = self.connector(scaled.reshape(-1, width)).reshape(size, length, tokens, -1).to(self.before.dtype)
+        visual = self.connector(scaled.reshape(-1, width)).reshape(size, length, tokens, -1)
+        mapped = visual.to(self.before.dtype)
         separators = self.between.expand(size, length, -1, -1)
         shown = torch.cat([separators, mapped], 2).flatten(1, 2)[:, len(self.between) :]
-        whole = [self.before.expand(size, -1, -1), shown, self.after.expand(size, -1, -1)]
+        after = self.after.expand(size, -1, -1)
+        if self.reach:
+            sample = torch.arange(size, device=frames.device)
+            told = self.slot.shown(visual.mean(2), sample, torch.full_like(sample, length - 1), self.window)
+            after = torch.cat([after[:, :-1], after[:, -1:] + told.unsqueeze(1).to(after.dtype)], 1)
+        whole = [self.before.expand(size, -1, -1), shown, after]
         states = self.decoder(inputs_embeds=torch.cat(whole, 1), use_cache=False).last_hidden_state
         logits: Tensor = self.head(states[:, -1]).float()
         return logsigmoid(logits) if self.multi_label else logits.log_softmax(1)

@@ -138,9 +138,19 @@ class OrderedGADClassifier(GADClassifier):
         return self.writing
 
     def complete(self) -> None:
-        """Let branches begin with the context, if the slot comes after it."""
+        """Let branches begin with the context, if the slot comes after it.
+
+        Raises:
+            SettingError: if the slot is told of frames, as it is written at test then.
+        """
         self.slot_ids = self.prompt.opener_ids
         if self.order == "generative_first":
+            if self.slot_reach:
+                raise SettingError(
+                    f"slot is {type(self.slot).__name__}, and with order: generative_first the slot is told nothing of "
+                    "the frames.",
+                    "take another order, or slot: gad_lightning.LearnedSlot",
+                )
             self.prompt.prepare(self.schema, self.backbone.vocabulary, CONTEXT_OPENER)
         super().complete()
 
