@@ -10,7 +10,7 @@ import pytest
 from gad_lightning.errors import DataError
 from gad_lightning.video.container import open_video, probe
 from gad_lightning.video.decode import VideoFile, read_frames
-from tests.video.clips import write_clip
+from tests.video.clips import gray, write_clip
 
 PLAYLISTS = {
     "concat.mp4": "ffconcat version 1.0\nfile {other}.mp4\n",
@@ -75,3 +75,39 @@ def test_recordings_that_are_joined_and_not_read_are_told(tmp_path: Path, ending
         assert len(list(file)) >= 29
         assert file.report is not None
         assert ("holds another recording behind" in (file.report.problem or "")) == is_joined
+
+
+def _with_options(path: Path, **options: str) -> bytes:
+    """Write 29 gray frames, 10 a second, with options of the container; gives the file's bytes."""
+    with av.open(str(path), "w", container_options=options) as container:
+        stream = container.add_stream("libx264", rate=10, options={"g": "10", "bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for index in range(29):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(gray(index), format="rgb24")))
+        container.mux(stream.encode())
+    return path.read_bytes()
+
+
+def _read(path: Path) -> tuple[int, str | None]:
+    """Frames of a file, and the problem that its report names."""
+    file = VideoFile(path, fps=10)
+    count = len(list(file))
+    assert file.report is not None
+    return count, file.report.problem
+
+
+def test_a_fragmented_recording_joined_to_another_is_told(tmp_path: Path) -> None:
+    part, joined = tmp_path / "part.mp4", tmp_path / "joined.mp4"
+    joined.write_bytes(2 * _with_options(part, movflags="dash"))
+    assert _read(part) == (29, None)
+    assert _read(joined)[1] == "holds several recordings joined byte by byte, of which parts are not read"
+
+
+@pytest.mark.parametrize("tables", [4096, 4200])
+def test_a_transport_stream_that_goes_on_in_another_stream_is_told(tmp_path: Path, tables: int) -> None:
+    first = _with_options(tmp_path / "a.ts", mpegts_start_pid="256", mpegts_pmt_start_pid="4096")
+    second = _with_options(tmp_path / "b.ts", mpegts_start_pid="300", mpegts_pmt_start_pid=str(tables))
+    path = tmp_path / "joined.ts"
+    path.write_bytes(first + second)
+    assert _read(tmp_path / "b.ts") == (29, None)
+    assert _read(path) == (29, "goes on behind 2.900 s in another stream of pictures, which is not read")

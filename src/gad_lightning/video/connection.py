@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from gad_lightning.errors import DataError
 from gad_lightning.optional import need
 from gad_lightning.video.address import Address
-from gad_lightning.video.container import CONTAINERS, first_video, stated_seconds
+from gad_lightning.video.container import CONTAINERS, first_video, packets_of, stated_seconds
 from gad_lightning.video.damage import held_frames
 from gad_lightning.video.jumps import LONGEST_GAP, Stamp
 from gad_lightning.video.same_host import opener_for
@@ -102,7 +102,7 @@ class Connection:
     def _stamps(self) -> Iterator[Stamp[VideoFrame]]:
         """Yield what can be decoded, in the decoder's order; broken packets are left out."""
         av = need("av", why="to read live video")
-        packets, broken = self.container.demux(self.stream), 0
+        packets, broken = packets_of(self.container, self.stream), 0
         while broken < MOST_BROKEN and not self.stopped.is_set():
             try:
                 packet = next(packets, None)

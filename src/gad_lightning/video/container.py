@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,18 +16,27 @@ from gad_lightning.video.pictures import turns_sideways
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2",
     "matroska,webm",
-    *("avi", "asf", "avif", "dv", "flv", "gif", "h264", "hevc", "ivf", "m4v", "mjpeg", "mpeg", "mpegts", "mpegvideo"),
+    *("apng", "avi", "asf", "avif", "dv", "flv", "gif", "h264", "hevc", "ivf", "m4v", "mjpeg", "mpeg", "mpegts", "mpegvideo"),
     *("mxf", "nut", "obu", "ogg", "rm", "yuv4mpegpipe"),
 )
 """Formats that hold their pictures themselves: no playlists (HLS, DASH, concat, SDP ...) and no devices."""
 
 HEADER = 9
 """First bytes of a file that are found again where another recording of the same make begins."""
+
+
+PICTURE_IN_TS = re.compile(rb"\x47[\x40-\x7f].[\x10-\x3f]", re.DOTALL)
+"""Head of a packet of MPEG-TS in which something begins (ISO 13818-1, 2.4.3.2)."""
+VIDEO_IDS = bytes(range(0xE0, 0xF0))
+"""Ids of streams of pictures in MPEG-TS (ISO 13818-1, table 2-22)."""
+SIDE_BY_SIDE = 8
+"""Pictures by which streams that are sent side by side end after each other."""
 
 
 class VideoInfo(NamedTuple):
@@ -133,6 +145,57 @@ def holds_another(container: InputContainer, path: Path, behind: int) -> bool:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.find(data[:HEADER], behind) >= 0
+
+
+def has_two_movies(container: InputContainer, path: Path) -> bool:
+    """Whether an MP4 or MOV file is several recordings joined byte by byte: it has more than one ``moov`` box.
+
+    Of fragmented ones FFmpeg reads the second without its first fragment (ISO 14496-12, 8.2.1: one ``moov`` a file).
+    """
+    if "mp4" not in container.format.name.split(","):
+        return False
+    movies, at, size = 0, 0, path.stat().st_size
+    with path.open("rb") as file:
+        while movies < 2 and at + 8 <= size:
+            file.seek(at)
+            head = file.read(16)
+            movies += head[4:8] == b"moov"
+            length = int.from_bytes(head[:4], "big")
+            if length == 1:
+                length = int.from_bytes(head[8:], "big")
+            if length < 8:  # the last box, or no box
+                break
+            at += length
+    return movies > 1
+
+
+def goes_on_elsewhere(container: InputContainer, stream: VideoStream, path: Path, behind: int) -> bool:
+    """Whether an MPEG-TS file goes on in another stream of pictures behind the last packet of the one that is read.
+
+    Recordings of several makes are joined so. Pictures of streams side by side end together.
+    """
+    if container.format.name != "mpegts" or behind >= path.stat().st_size:
+        return False
+    found: Counter[int] = Counter()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for head in PICTURE_IN_TS.finditer(data, behind):
+            at = head.start() + 4
+            at += 1 + data[at] if data[at - 1] & 0x20 else 0  # behind the field with the clock
+            if data[at : at + 3] == b"\0\0\1" and data[at + 3 : at + 4] in VIDEO_IDS:
+                found[int.from_bytes(head[0][1:3], "big") & 0x1FFF] += 1
+    del found[stream.id]
+    return max(found.values(), default=0) > SIDE_BY_SIDE
+
+
+def packets_of(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """Packets of a stream, and an empty one at the end.
+
+    PyAV fails behind the last one where the file has streams that it had not at first.
+    """
+    try:
+        yield from container.demux(stream)
+    except IndexError:
+        return
 
 
 def stated_seconds(container: InputContainer, stream: VideoStream) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from gad_lightning.optional import need
+from gad_lightning.video.container import packets_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -101,7 +102,7 @@ class Decoding:
     def stamps(self) -> Iterator[Stamp[VideoFrame]]:
         """Yield what can be decoded, in the decoder's order."""
         av = need("av", why="to read video files")
-        packets = self.container.demux(self.stream)
+        packets = packets_of(self.container, self.stream)
         while not (self.damage and self.broken == "refuse"):
             try:
                 packet = next(packets, None)

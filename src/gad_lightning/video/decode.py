@@ -13,13 +13,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.video.base import Frame, FrameSource, Picture, Resize
-from gad_lightning.video.container import first_video, holds_another, open_video
+from gad_lightning.video.container import (
+    first_video,
+    goes_on_elsewhere,
+    has_two_movies,
+    holds_another,
+    open_video,
+)
 from gad_lightning.video.damage import Broken, Decoding
 from gad_lightning.video.pictures import Converter
 from gad_lightning.video.timing import StreamClock, at_times, lasts_of
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 LATE = 0.5
 """Seconds without a picture at a file's start from which its report says so."""
@@ -102,9 +110,19 @@ class VideoFile(FrameSource):
                 yield Frame(seconds, picture)
                 if os.getpid() != process:
                     raise SettingError(f"{self.path} was opened before a fork.", "start iterating in the worker")
-            if not decoding.problem and holds_another(container, self.path, decoding.read_to):
-                decoding.damage = f"holds another recording behind {clock.end:.3f} s, which is not read"
+            if not decoding.problem:
+                decoding.damage = self._not_read(container, stream, decoding.read_to, clock.end)
             self._conclude(decoding, clock)
+
+    def _not_read(self, container: InputContainer, stream: VideoStream, read_to: int, end: float) -> str:
+        """What the file holds besides what was read; empty if nothing."""
+        if holds_another(container, self.path, read_to):
+            return f"holds another recording behind {end:.3f} s, which is not read"
+        if has_two_movies(container, self.path):
+            return "holds several recordings joined byte by byte, of which parts are not read"
+        if goes_on_elsewhere(container, stream, self.path, read_to):
+            return f"goes on behind {end:.3f} s in another stream of pictures, which is not read"
+        return ""
 
     def _picture(self, convert: Converter, frame: VideoFrame) -> Picture:
         """Convert a frame, naming the file if that fails."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gad_lightning.optional import need
-from gad_lightning.video.container import open_video
+from gad_lightning.video.container import open_video, packets_of
 
 
 class LaterTimes:
@@ -30,8 +30,9 @@ class LaterTimes:
         failure = need("av", why="to read video files").error.FFmpegError
         found: list[float] = []
         with open_video(self.path) as container:
+            stream = next(stream for stream in container.streams.video if stream.index == self.stream)
             try:
-                for packet in container.demux(container.streams[self.stream]):
+                for packet in packets_of(container, stream):
                     if packet.pts is not None:
                         found.append(float(packet.pts * packet.time_base))
             except failure:
