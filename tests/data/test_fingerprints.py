@@ -45,12 +45,34 @@ def test_edited_labels_replaced_features_and_other_videos_are_told(tmp_path: Pat
         own(root).load_state_dict(before)
 
 
-def test_a_video_that_is_newer_than_its_features_is_told(tmp_path: Path) -> None:
+def write_noise(video: Path, seed: int) -> None:
+    """Write two seconds of noise."""
+    pictures = np.random.default_rng(seed).integers(0, 255, (16, 32, 32, 3), dtype=np.uint8)
+    write_video(video, iter(pictures), fps=8)
+
+
+def test_features_of_a_video_that_was_replaced_are_made_again(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
     (tmp_path / "videos").mkdir()
-    pictures = np.random.default_rng(0).integers(0, 255, (16, 32, 32, 3), dtype=np.uint8)
-    write_video(tmp_path / "videos" / "a.mp4", iter(pictures), fps=8)
+    video = tmp_path / "videos" / "a.mp4"
+    write_noise(video, 0)
+    (tmp_path / "segments.csv").write_text("video,start,end,label\na,0.5,1.5,stir\n")
+    first = OwnVideos(tmp_path).records("train")[0].frames.rows(slice(None))
+    os.utime(video, (time.time() + 10,) * 2)
+    assert np.array_equal(OwnVideos(tmp_path).records("train")[0].frames.rows(slice(None)), first)
+    write_noise(video, 1)
+    os.utime(video, (1, 1))  # older than its features
+    second = OwnVideos(tmp_path).records("train")[0].frames.rows(slice(None))
+    assert second.shape == first.shape
+    assert not np.array_equal(second, first)
+    assert not [found for found in recwarn if "newer" in str(found.message)]
+
+
+def test_a_video_that_is_newer_than_features_of_which_nothing_is_known_is_told(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    write_noise(tmp_path / "videos" / "a.mp4", 0)
     (tmp_path / "segments.csv").write_text("video,start,end,label\na,0.5,1.5,stir\n")
     OwnVideos(tmp_path).records("train")
+    next((tmp_path / "encoded").rglob("encode_report.json")).unlink()
     os.utime(tmp_path / "videos" / "a.mp4", (time.time() + 10,) * 2)
     with pytest.warns(UserWarning, match=r"1 videos are newer than their features, first 'a'.*delete .*a\.npy"):
         OwnVideos(tmp_path).records("train")

@@ -18,8 +18,9 @@ from gad_lightning.schema import normalized
 from gad_lightning.video.damage import Broken
 from gad_lightning.video.encode import REPORT, encode_videos
 from gad_lightning.video.encoders import Encoder, SmallEncoder
-from gad_lightning.video.encoding.report import read_report
+from gad_lightning.video.encoding.report import Outcome, read_report
 from gad_lightning.video.encoding.run import Settings
+from gad_lightning.video.encoding.source import is_replaced
 from gad_lightning.video.encoding.video_files import VIDEO_ENDINGS, left_out
 from gad_lightning.video.features.arrays_on_disk import READERS
 from gad_lightning.video.features.feature_file import FeatureFile
@@ -92,14 +93,13 @@ class FeatureStore:
     def _encoded(self, names: Sequence[str]) -> dict[str, Path]:
         if not names:
             return {}
-        here = _by_name(self.cache, READERS)
-        left = [name for name in names if name not in here]
+        here, there = _by_name(self.cache, READERS), _by_name(self.root / "videos", VIDEO_ENDINGS)
+        noted = read_report(self.cache / REPORT).videos
+        left = [name for name in names if name not in here or _is_replaced(here[name][0], there.get(name, ()), noted)]
         if left:
-            there = _by_name(self.root / "videos", VIDEO_ENDINGS)
             missing = {name: self._video(name, there.get(name, [])) for name in left}
             with FileLock(make_folder(self.cache) / ".lock"):
-                here = _by_name(self.cache, READERS)
-                self._encode([video for name, video in missing.items() if name not in here])
+                self._encode(list(missing.values()))  # what another process has encoded meanwhile is skipped
             here = _by_name(self.cache, READERS)
         paths = {name: here[name][0] for name in names}
         self._tell_newer(paths)
@@ -107,9 +107,10 @@ class FeatureStore:
         return paths
 
     def _tell_newer(self, paths: Mapping[str, Path]) -> None:
-        """Warn of videos that were changed after their features were made."""
-        videos = _by_name(self.root / "videos", VIDEO_ENDINGS)
-        made = {name: path.stat().st_mtime for name, path in paths.items()}
+        """Warn of videos that were changed after their features were made, where no report tells what these are of."""
+        videos, noted = _by_name(self.root / "videos", VIDEO_ENDINGS), read_report(self.cache / REPORT).videos
+        unknown = {name: path for name, path in paths.items() if path.stem not in noted or not noted[path.stem].source}
+        made = {name: path.stat().st_mtime for name, path in unknown.items()}
         newer = [name for name in made for video in videos.get(name, ()) if video.stat().st_mtime > made[name]]
         if newer:
             warnings.warn(
@@ -167,6 +168,12 @@ class FeatureStore:
             + "".join(beside),
             "put one of them there, or correct the name in the CSV files (a file's name without its ending)",
         )
+
+
+def _is_replaced(features: Path, videos: Sequence[Path], noted: Mapping[str, Outcome]) -> bool:
+    """Whether features were made of another file than the video that is there now."""
+    source = noted[features.stem].source if features.stem in noted else None
+    return any(is_replaced(source, video) for video in videos)
 
 
 def _by_name(folder: Path, endings: Collection[str]) -> dict[str, list[Path]]:

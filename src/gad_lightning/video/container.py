@@ -22,7 +22,23 @@ if TYPE_CHECKING:
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2",
     "matroska,webm",
-    *("apng", "avi", "asf", "avif", "dv", "flv", "gif", "h264", "hevc", "ivf", "m4v", "mjpeg", "mpeg", "mpegts", "mpegvideo"),
+    *(
+        "apng",
+        "avi",
+        "asf",
+        "avif",
+        "dv",
+        "flv",
+        "gif",
+        "h264",
+        "hevc",
+        "ivf",
+        "m4v",
+        "mjpeg",
+        "mpeg",
+        "mpegts",
+        "mpegvideo",
+    ),
     *("mxf", "nut", "obu", "ogg", "rm", "yuv4mpegpipe"),
 )
 """Formats that hold their pictures themselves: no playlists (HLS, DASH, concat, SDP ...) and no devices."""

@@ -74,6 +74,8 @@ def encode_videos(
 ) -> EncodeReport:
     """Encode videos to ``output/<video>.npy``; those that are there already are kept, broken ones stop nothing.
 
+    The features of a video that has been replaced by another file are made again.
+
     May be killed at any point and called again. ``features.json`` beside the features says how they were made, and
     other settings are refused; ``encode_report.json`` says what became of every video.
 
@@ -100,7 +102,7 @@ def encode_videos(
     run = EncodingRun(folder, encoder, settings, finished)
     done = False
     try:
-        run.encode(dict(list(found.items())[shard[0] :: shard[1]]), progress)
+        run.encode(dict(list(found.items())[shard[0] :: shard[1]]), progress, before)
         done = True
     finally:
         # a full disk takes no report either: what stopped the run is told

@@ -24,6 +24,7 @@ class Outcome(NamedTuple):
     seconds: float = 0.0  # of video decoded
     problem: str | None = None  # why it is broken, or what of it is missing
     note: str | None = None  # what is unusual in it and was put right
+    source: str | None = None  # the file that was encoded, see gad_lightning.video.encoding.source
 
 
 class EncodeReport(NamedTuple):

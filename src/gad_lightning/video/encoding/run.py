@@ -6,8 +6,9 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,10 +20,13 @@ from gad_lightning.video.ahead import Ahead, ChildDecoder, DecodeTask, End, Piec
 from gad_lightning.video.damage import Broken
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.encoding.report import EncodeReport, Outcome, Progress
+from gad_lightning.video.encoding.source import is_replaced, source_of
 from gad_lightning.video.features.npy_writer import NpyWriter
 
 PIECE = 16
 """Pictures that travel together from decoder to encoder."""
+NOTHING: Mapping[str, Outcome] = MappingProxyType({})
+REPLACED = "is another file than before, so its features were made again"
 LONGEST_NAME = 255
 """Bytes of a file's name that file systems take."""
 
@@ -95,15 +99,23 @@ class EncodingRun:
         self.waiting: Counter[int] = Counter()  # pictures decoded and not yet written, by video
         self.ended: dict[int, End] = {}
         self.failed: dict[int, str] = {}
+        self.sources: dict[str, str] = {}  # of the videos to be encoded
+        self.replaced: set[str] = set()  # those whose features were made of another file
 
     def report(self) -> EncodeReport:
         """What has become of the videos so far."""
         return EncodeReport(dict(self.outcomes), time.perf_counter() - self.start)
 
-    def encode(self, videos: Mapping[str, Path], progress: bool) -> None:
-        """Encode the videos whose features are not there yet."""
+    def encode(self, videos: Mapping[str, Path], progress: bool, before: Mapping[str, Outcome] = NOTHING) -> None:
+        """Encode the videos whose features are not there yet, or are those of another file of this name.
+
+        Args:
+            videos: by name.
+            progress: show a bar.
+            before: what earlier runs noted.
+        """
         self.names = list(videos)
-        self._look_around()
+        self._look_around(videos, before)
         settings = self.settings
         tasks = [
             DecodeTask(
@@ -124,14 +136,21 @@ class EncodingRun:
             self.batches.flush()
             self._finish(bar)
 
-    def _look_around(self) -> None:
-        """Note the videos whose features are there, and those whose features could have no name."""
+    def _look_around(self, videos: Mapping[str, Path], before: Mapping[str, Outcome]) -> None:
+        """Note the videos whose features are there or could have no name, and what the others are."""
         for name in self.names:
             if len(os.fsencode(f"{name}.npy")) > LONGEST_NAME:
                 why = f"its name is too long for a feature file (more than {LONGEST_NAME} bytes); rename it"
                 self.outcomes[name] = Outcome("broken", problem=why)
-            elif self._target(name).is_file():
+                continue
+            is_there, noted = self._target(name).is_file(), before.get(name)
+            if is_there and not (noted is not None and is_replaced(noted.source, videos[name])):
                 self.outcomes[name] = Outcome("skipped")
+                continue
+            if is_there:
+                self.replaced.add(name)
+            with suppress(OSError):  # the decoder says what is wrong with the file
+                self.sources[name] = source_of(videos[name])
 
     def _target(self, name: str) -> Path:
         return self.folder / f"{name}.npy"
@@ -169,8 +188,10 @@ class EncodingRun:
             else:
                 with writer:
                     writer.finish()
-                told = (end.report.problem, end.report.note) if end.report else (None, None)
-                outcome = Outcome("encoded", writer.num_rows, seconds, *told)
+                problem, note = (end.report.problem, end.report.note) if end.report else (None, None)
+                notes = [note, REPLACED if name in self.replaced else None]
+                note = "; ".join(filter(None, notes)) or None
+                outcome = Outcome("encoded", writer.num_rows, seconds, problem, note, self.sources.get(name))
             self.outcomes[name] = outcome
             bar.finished(outcome)
             if self.finished is not None and outcome.state == "encoded":
