@@ -256,4 +256,6 @@ def test_the_numbers_of_the_house_are_kept() -> None:
     found = script.count()
     assert found.circles == []
     assert found.crowded == []
-    assert found.mirrored_share >= 0.65, found.unmirrored
+    assert found.any_per_1000_lines < 8
+    assert found.private_share > 0.5, found.used_at_home
+    assert found.mirrored_share > 0.65, found.unmirrored

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gad_lightning.cli import main
-from gad_lightning.cli.refused import in_short
+from gad_lightning.cli.refused import _in_short
 
 IN_CONFIG = [
     ("data.init_args", "chunks: 8", "data.chunks is no setting of ToyActions (given: '8'). Did you mean data.chunk?"),
@@ -91,4 +91,4 @@ def test_tools_say_the_same(config: str, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_what_is_not_known_stays_as_it_is() -> None:
-    assert in_short("Key 'video' is required") == "Key 'video' is required"
+    assert _in_short("Key 'video' is required") == "Key 'video' is required"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gad_lightning.errors import DataError
+from gad_lightning.data.checks import _check_windows
+from gad_lightning.errors import DataError, SettingError
+from gad_lightning.schema import Windows
 from tests.data.own_folder import own, write_own
 
 
@@ -21,7 +23,7 @@ def root(tmp_path: Path) -> Path:
     [
         ("", "background", "'background' is the only class"),
         ("a,1,2,stir\nb,1,2,stir\n", None, "'stir' is the only class"),
-        ("", None, "class_names is empty"),
+        ("", None, "segments.csv labels nothing"),
         ("a,1,2,ignore\n", "background", "'background' is the only class"),
     ],
     ids=["empty", "one", "nothing", "ignored"],
@@ -39,3 +41,18 @@ def test_training_videos_that_show_one_class_are_refused(root: Path, rows: str) 
     with pytest.raises(DataError, match="All labeled frames of the 2 training videos are 'background'"):
         data.setup("fit")
     data.setup("test")  # what is not labeled yet can be predicted
+
+
+@pytest.mark.parametrize(
+    ("windows", "stride", "message"),
+    [
+        (Windows(short=0), 1, r"data\.short_memory .* at least 1, got 0"),
+        (Windows(chunk=-2), 1, r"data\.chunk .* got -2"),
+        (Windows(long=-1), 1, r"data\.long_memory .* got -1"),
+        (Windows(), 0, r"data\.stride .* got 0"),
+        (Windows("one_pass", long_stride=4), 1, r"strides must be 1, got short_stride 1 and long_stride 4"),
+    ],
+)
+def test_impossible_windows_are_refused(windows: Windows, stride: int, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        _check_windows(windows, stride)

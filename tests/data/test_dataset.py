@@ -10,7 +10,7 @@ import torch
 
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.collate import collate
-from gad_lightning.data.dataset import WindowDataset
+from gad_lightning.data.dataset import WindowDataset, _clip_frames
 from gad_lightning.data.plans import Chunks, EveryQuery, Plans, PublishedWindows, StridedQueries
 from gad_lightning.data.records import Queries, VideoRecord, timeline
 from gad_lightning.data.sampling import BatchKey
@@ -154,3 +154,8 @@ def test_types_are_those_of_the_contract() -> None:
 def test_nothing_to_collate_is_our_own_mistake() -> None:
     with pytest.raises((ValueError, IndexError)):
         collate([])
+
+
+def test_a_short_clip_is_shown_whole_and_a_long_one_from_end_to_end() -> None:
+    assert _clip_frames(3, 6, most=4).tolist() == [3, 4, 5, 6]
+    assert _clip_frames(3, 103, most=3).tolist() == [3, 53, 103]

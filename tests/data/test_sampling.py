@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from gad_lightning.data.dataset import WindowDataset
-from gad_lightning.data.epoch_sampler import EpochSampler, _deal
+from gad_lightning.data.epoch_sampler import EpochSampler, _deal, _shuffled
 from gad_lightning.data.plans import Chunks, EveryQuery, Plans, StridedQueries
 from gad_lightning.data.records import every_frame
-from gad_lightning.data.sampling import Stream, draws, shuffled
+from gad_lightning.data.sampling import Stream, draws
 from gad_lightning.schema import Windows
 
 LENGTHS = [23, 9, 8, 40]
@@ -59,7 +59,7 @@ def test_a_draw_does_not_depend_on_what_is_drawn_beside_it() -> None:
 
 
 def test_the_numbers_are_the_same_on_every_machine() -> None:
-    assert shuffled(8, seed=0, epoch=0).tolist() == [3, 7, 6, 1, 5, 0, 4, 2]
+    assert _shuffled(8, seed=0, epoch=0).tolist() == [3, 7, 6, 1, 5, 0, 4, 2]
     assert draws(0, 0, Stream.ANSWER, np.array([0]), np.array([1]))[0] == 7576149 / 2**24
 
 

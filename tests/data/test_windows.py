@@ -7,8 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gad_lightning.data.windows import check_windows, chunk_bounds, chunk_frames, clip_frames, window_frames
-from gad_lightning.errors import SettingError
+from gad_lightning.data.windows import chunk_bounds, chunk_frames, window_frames
 from gad_lightning.schema import Windows
 
 
@@ -67,23 +66,3 @@ def test_a_chunk_is_context_then_new_frames() -> None:
     assert chunk_frames(0, 4, window=3).tolist() == [0, 1, 2, 3]
     assert chunk_frames(4, 6, window=3).tolist() == [2, 3, 4, 5]
     assert chunk_frames(4, 6, window=1).tolist() == [4, 5]
-
-
-def test_a_short_clip_is_shown_whole_and_a_long_one_from_end_to_end() -> None:
-    assert clip_frames(3, 6, most=4).tolist() == [3, 4, 5, 6]
-    assert clip_frames(3, 103, most=3).tolist() == [3, 53, 103]
-
-
-@pytest.mark.parametrize(
-    ("windows", "stride", "message"),
-    [
-        (Windows(short=0), 1, r"data\.short_memory .* at least 1, got 0"),
-        (Windows(chunk=-2), 1, r"data\.chunk .* got -2"),
-        (Windows(long=-1), 1, r"data\.long_memory .* got -1"),
-        (Windows(), 0, r"data\.stride .* got 0"),
-        (Windows("one_pass", long_stride=4), 1, r"strides must be 1, got short_stride 1 and long_stride 4"),
-    ],
-)
-def test_impossible_windows_are_refused(windows: Windows, stride: int, message: str) -> None:
-    with pytest.raises(SettingError, match=message):
-        check_windows(windows, stride)

@@ -7,11 +7,12 @@ import random
 import pytest
 import torch
 
-from gad_lightning.decisions.smoothing import SeveralSmoothing, Smoothing, hysteresis, minimum_duration
+from gad_lightning.decisions.smoothing import SeveralSmoothing, Smoothing
 from gad_lightning.errors import SettingError
 from gad_lightning.schema import LabelSet
 from gad_lightning.segments import cut
 from gad_lightning.types import chosen_classes
+from tests.decisions.rules import hysteresis, minimum_duration
 
 
 @pytest.mark.parametrize(

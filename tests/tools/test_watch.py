@@ -21,12 +21,12 @@ from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.cli import main as command
-from gad_lightning.decisions.smoothing import minimum_duration
 from gad_lightning.errors import CheckpointError, DataError, MissingDataError, SettingError
 from gad_lightning.streaming.screen import Screen
 from gad_lightning.streaming.watching import Sighting
 from gad_lightning.tools.watch import main
 from gad_lightning.video.encoders import SmallEncoder
+from tests.decisions.rules import minimum_duration
 from tests.streaming.colors import NAMES, OwnHead, save_colors, train_colors
 from tests.video.serving import FPS, live_server, write_scenes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,8 +11,8 @@ import numpy as np
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from gad_lightning.video.base import Picture
-from gad_lightning.video.decode import read_frames
+from gad_lightning.video.base import Frame, Picture, Resize
+from gad_lightning.video.decode import Broken, VideoFile
 
 TICKS = 1000
 
@@ -99,3 +99,10 @@ def remux(
 def read_numbers(path: Path) -> list[int]:
     """Decode a clip: what a worker process does."""
     return [number_of(picture) for _, picture in read_frames(path)]
+
+
+def read_frames(
+    path: Path | str, fps: float | None = None, resize: Resize | None = None, broken: Broken = "keep"
+) -> Iterator[Frame]:
+    """Read the frames of a video file; see :class:`VideoFile`."""
+    return iter(VideoFile(path, fps, resize, broken))

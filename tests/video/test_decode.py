@@ -13,9 +13,9 @@ from PIL import Image
 
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.video.base import Frame, Resize
-from gad_lightning.video.container import first_video, open_video, probe
-from gad_lightning.video.decode import VideoFile, at_times, read_frames
-from tests.video.clips import number_of, write_clip
+from gad_lightning.video.container import first_video, open_video
+from gad_lightning.video.decode import VideoFile, at_times
+from tests.video.clips import number_of, read_frames, write_clip
 
 NAMES = [
     "mpeg4_mp3_test.avi",
@@ -65,15 +65,6 @@ def test_real_videos_decode_to_the_frames_times_and_colors_of_their_manifest(sha
     assert times == sorted(times)
     assert file.report is not None
     assert (file.report.problem is None) == (video["decode_error"] is None)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_probe_agrees_with_the_manifest(shared: Path, name: str) -> None:
-    video, info = stated(shared)[name], probe(shared / "data/videos" / name)
-    size = (video["width"], video["height"])
-    assert (info.width, info.height) == (size[::-1] if "rotated" in name else size)
-    assert (info.codec, info.pixel_format, info.container) == (video["codec"], video["pix_fmt"], video["container"])
-    assert (info.video_streams, info.has_audio) == (video["video_streams"], bool(video["audio"]))
 
 
 def test_rotation_is_applied(shared: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
 from gad_lightning.video.address import Address
 from gad_lightning.video.base import Frame, Picture, Resize
-from gad_lightning.video.decode import read_frames
 from gad_lightning.video.live import LiveSource, Notice
+from tests.video.clips import read_frames
 from tests.video.rtsp import rtsp_server
 from tests.video.serving import COLORS, LiveServer, folder_server, live_server, write_scenes
 

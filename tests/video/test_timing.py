@@ -13,9 +13,9 @@ from av.video.stream import VideoStream
 
 from gad_lightning.video.base import Frame
 from gad_lightning.video.container import first_video, open_video
-from gad_lightning.video.decode import VideoFile, read_frames
+from gad_lightning.video.decode import VideoFile
 from gad_lightning.video.timing import StreamClock, at_times
-from tests.video.clips import gray, number_of, remux, write_at_rate, write_clip, write_with_sound
+from tests.video.clips import gray, number_of, read_frames, remux, write_at_rate, write_clip, write_with_sound
 
 TENTHS = [index / 10 for index in range(20)]
 

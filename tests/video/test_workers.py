@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gad_lightning.errors import SettingError
-from gad_lightning.video.decode import VideoFile, read_frames
-from tests.video.clips import read_numbers, write_clip
+from gad_lightning.video.decode import VideoFile
+from tests.video.clips import read_frames, read_numbers, write_clip
 
 PATIENCE = 60
 """Seconds after which workers count as stuck."""

@@ -42,7 +42,7 @@ def main(args: Sequence[str] | None = None) -> None:
     if command in RUNS or command in find_tools():
         quiet()
         with plain_errors():
-            start(command, words)
+            _start(command, words)
     elif words in (["--version"], ["-V"]):
         sys.stdout.write(f"gad-lightning {__version__}\n")
     elif not words or words[0] in ("-h", "--help"):
@@ -52,7 +52,7 @@ def main(args: Sequence[str] | None = None) -> None:
         raise SystemExit(2)
 
 
-def start(command: str, words: Sequence[str]) -> None:
+def _start(command: str, words: Sequence[str]) -> None:
     """Run a command that exists."""
     if command not in RUNS:
         run_tool(command, words[1:])

@@ -32,12 +32,12 @@ NO_CLASS = re.compile(
 
 def leave(parser: ArgumentParser, message: str) -> NoReturn:
     """Say in short what a parser refuses, without the usage of all options before it, and leave with status 2."""
-    told = redact(in_short(message, parser.get_defaults(skip_validation=True).keys()))
+    told = redact(_in_short(message, parser.get_defaults(skip_validation=True).keys()))
     sys.stderr.write(f"error: {told}\nFor all options: {parser.prog.replace(' [options]', '')} --help\n")
     raise SystemExit(2)
 
 
-def in_short(message: str, known: Iterable[str] = ()) -> str:
+def _in_short(message: str, known: Iterable[str] = ()) -> str:
     r"""Say in a line what jsonargparse says in a tree of all that it tried; another message stays as it is.
 
     Args:
@@ -45,9 +45,9 @@ def in_short(message: str, known: Iterable[str] = ()) -> str:
         known: dotted names of its settings.
 
     Example:
-        >>> in_short("unrecognized arguments: --trainer.max_epoch_s=3", ["data", "trainer.max_epochs"])
+        >>> _in_short("unrecognized arguments: --trainer.max_epoch_s=3", ["data", "trainer.max_epochs"])
         'trainer.max_epoch_s is no setting. Did you mean trainer.max_epochs?'
-        >>> in_short('Parser key "batch": Expected a <class \'int\'>. Got value: many')
+        >>> _in_short('Parser key "batch": Expected a <class \'int\'>. Got value: many')
         "batch is 'many': a whole number is accepted."
     """
     if outside := re.match(

@@ -10,7 +10,6 @@ from typing import Literal, Protocol
 import numpy as np
 
 from gad_lightning.data.records import Timeline, VideoRecord
-from gad_lightning.data.windows import check_windows
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.schema import FeatureSpec, LabelSet, Task, Windows
 from gad_lightning.types import IGNORED
@@ -37,7 +36,7 @@ def check_settings(data: LoadingSettings) -> None:
     Raises:
         SettingError: naming the setting and its value.
     """
-    check_windows(data.windows, data.stride)
+    _check_windows(data.windows, data.stride)
     for name, size in (("batch_size", data.batch_size), ("eval_batch_size", data.eval_batch_size)):
         if size < 1:
             raise SettingError(f"data.{name} must be at least 1, got {size}.", f"raise data.{name}")
@@ -138,3 +137,31 @@ def check_labels(timelines: Sequence[Timeline], classes: LabelSet) -> list[str]:
         some = ", ".join(map(repr, absent[:5])) + (", ..." if len(absent) > 5 else "")
         warnings.warn(f"{len(absent)} of {len(classes.names)} classes have no training example: {some}", stacklevel=2)
     return absent
+
+
+def _check_windows(windows: Windows, stride: int) -> None:
+    """Refuse lengths and strides that cannot work.
+
+    Raises:
+        SettingError: naming the setting and its value.
+    """
+    sizes = {
+        "short_memory": windows.short,
+        "chunk": windows.chunk,
+        "short_stride": windows.short_stride,
+        "long_stride": windows.long_stride,
+        "stride": stride,
+    }
+    for name, value in sizes.items():
+        if value < 1:
+            raise SettingError(f"data.{name} counts frames and must be at least 1, got {value}.", f"raise data.{name}")
+    if windows.long < 0:
+        raise SettingError(
+            f"data.long_memory counts frames and cannot be negative, got {windows.long}.", "set it to 0 for none"
+        )
+    if windows.mode == "one_pass" and (windows.short_stride, windows.long_stride) != (1, 1):
+        raise SettingError(
+            f"In one_pass mode every frame is read once, so memory strides must be 1, got short_stride "
+            f"{windows.short_stride} and long_stride {windows.long_stride}.",
+            "set both to 1, or data.mode to window",
+        )

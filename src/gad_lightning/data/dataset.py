@@ -12,7 +12,7 @@ from gad_lightning.data.collate import Sample, collate
 from gad_lightning.data.plans import Plan, Plans
 from gad_lightning.data.records import Timeline, VideoRecord
 from gad_lightning.data.sampling import BatchKey, Stream, draws
-from gad_lightning.data.windows import IntArray, chunk_frames, clip_frames, window_frames
+from gad_lightning.data.windows import IntArray, chunk_frames, window_frames
 from gad_lightning.schema import Windows
 from gad_lightning.types import Batch
 
@@ -107,7 +107,7 @@ class WindowDataset(Dataset[Batch]):
             return chunk_frames(start, end, self.windows.frames)
         first = int(self.timelines[video].queries.first[row])
         if first >= 0:
-            return clip_frames(first, end - 1, self.windows.frames)
+            return _clip_frames(first, end - 1, self.windows.frames)
         return window_frames(end, self.windows, self.published)
 
     def _rows(self, video: int, start: int, end: int) -> IntArray:
@@ -115,3 +115,15 @@ class WindowDataset(Dataset[Batch]):
         queries = self.timelines[video].queries
         inside = (queries.anchor >= start) & (queries.anchor < end) & (queries.first < 0)
         return np.flatnonzero(inside)
+
+
+def _clip_frames(first: int, last: int, most: int) -> IntArray:
+    """Frames ``first`` to ``last`` of a clip, both kept, evenly thinned to ``most`` where there are more.
+
+    Example:
+        >>> _clip_frames(10, 16, most=4)
+        array([10, 12, 14, 16])
+    """
+    if last - first < most:
+        return np.arange(first, last + 1)
+    return np.round(np.linspace(first, last, most)).astype(np.int64)

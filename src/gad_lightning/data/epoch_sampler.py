@@ -9,7 +9,7 @@ from torch.utils.data import SequentialSampler
 from torch.utils.data.distributed import DistributedSampler
 
 from gad_lightning.data.dataset import WindowDataset
-from gad_lightning.data.sampling import BatchKey, shuffled
+from gad_lightning.data.sampling import BatchKey, Stream, draws
 from gad_lightning.data.windows import IntArray
 
 
@@ -55,7 +55,7 @@ class EpochSampler(DistributedSampler[BatchKey], SequentialSampler):
         """Sample numbers of each batch of this process in ``epoch``."""
         num_samples = len(self.windows.plan(epoch).video)
         if self.windows.training:
-            order = shuffled(num_samples, self.windows.seed, epoch)
+            order = _shuffled(num_samples, self.windows.seed, epoch)
             return [np.array_split(step, self.processes)[self.rank] for step in _deal(order, self.steps)]
         pieces = np.array_split(np.arange(num_samples), self.steps * self.processes)
         own = [piece for piece in pieces[self.rank * self.steps : (self.rank + 1) * self.steps] if len(piece)]
@@ -99,3 +99,13 @@ def _deal(order: IntArray, num_batches: int) -> list[IntArray]:
     if 0 < len(order) < num_batches:
         order = np.resize(order, num_batches)
     return np.array_split(order, num_batches)
+
+
+def _shuffled(num_samples: int, seed: int, epoch: int) -> IntArray:
+    """The order of an epoch: a permutation of ``num_samples``, the same in every process.
+
+    Example:
+        >>> _shuffled(5, seed=0, epoch=0).tolist() == _shuffled(5, seed=0, epoch=0).tolist()
+        True
+    """
+    return np.argsort(draws(seed, epoch, Stream.ORDER, np.arange(num_samples)), kind="stable")

@@ -48,16 +48,6 @@ def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return state ^ (state >> np.uint64(31))
 
 
-def shuffled(num_samples: int, seed: int, epoch: int) -> IntArray:
-    """The order of an epoch: a permutation of ``num_samples``, the same in every process.
-
-    Example:
-        >>> shuffled(5, seed=0, epoch=0).tolist() == shuffled(5, seed=0, epoch=0).tolist()
-        True
-    """
-    return np.argsort(draws(seed, epoch, Stream.ORDER, np.arange(num_samples)), kind="stable")
-
-
 class BatchKey(NamedTuple):
     """Names a batch: all that a worker process needs to make it."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gad_lightning.errors import SettingError
 from gad_lightning.schema import Windows
 
 IntArray = NDArray[np.int64]
@@ -46,18 +45,6 @@ def window_frames(end: int, windows: Windows, published: bool = False) -> IntArr
     return np.concatenate([long, short]).astype(np.int64)
 
 
-def clip_frames(first: int, last: int, most: int) -> IntArray:
-    """Frames ``first`` to ``last`` of a clip, both kept, evenly thinned to ``most`` where there are more.
-
-    Example:
-        >>> clip_frames(10, 16, most=4)
-        array([10, 12, 14, 16])
-    """
-    if last - first < most:
-        return np.arange(first, last + 1)
-    return np.round(np.linspace(first, last, most)).astype(np.int64)
-
-
 def chunk_bounds(num_frames: int, chunk: int, first: int | None = None) -> IntArray:
     """Cut ``num_frames`` frames into chunks of ``chunk`` new frames: (n + 1,) bounds from 0 to ``num_frames``.
 
@@ -84,31 +71,3 @@ def chunk_frames(start: int, end: int, window: int) -> IntArray:
         array([ 6,  7,  8,  9, 10])
     """
     return np.arange(max(0, start - (window - 1)), end)
-
-
-def check_windows(windows: Windows, stride: int) -> None:
-    """Refuse lengths and strides that cannot work.
-
-    Raises:
-        SettingError: naming the setting and its value.
-    """
-    sizes = {
-        "short_memory": windows.short,
-        "chunk": windows.chunk,
-        "short_stride": windows.short_stride,
-        "long_stride": windows.long_stride,
-        "stride": stride,
-    }
-    for name, value in sizes.items():
-        if value < 1:
-            raise SettingError(f"data.{name} counts frames and must be at least 1, got {value}.", f"raise data.{name}")
-    if windows.long < 0:
-        raise SettingError(
-            f"data.long_memory counts frames and cannot be negative, got {windows.long}.", "set it to 0 for none"
-        )
-    if windows.mode == "one_pass" and (windows.short_stride, windows.long_stride) != (1, 1):
-        raise SettingError(
-            f"In one_pass mode every frame is read once, so memory strides must be 1, got short_stride "
-            f"{windows.short_stride} and long_stride {windows.long_stride}.",
-            "set both to 1, or data.mode to window",
-        )

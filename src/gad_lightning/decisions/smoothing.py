@@ -34,24 +34,6 @@ def _hold(shown: Shown | None, label: int, frames: int) -> Shown:
     return Shown(label, label, 0) if seen >= frames else Shown(shown.label, label, seen)
 
 
-def minimum_duration(labels: Sequence[int], frames: int) -> list[int]:
-    """Show a label only from its ``frames``-th frame in a row on; every run but the last is at least so long.
-
-    Args:
-        labels: class of each frame.
-        frames: at least 1, which changes nothing.
-
-    Example:
-        >>> minimum_duration([0, 1, 0, 0, 2, 2, 2, 0], frames=2)
-        [0, 0, 0, 0, 0, 2, 2, 2]
-    """
-    smoothed, shown = [], None
-    for label in labels:
-        shown = _hold(shown, label, frames)
-        smoothed.append(shown.label)
-    return smoothed
-
-
 def _keep(label: int | None, probabilities: Sequence[float], enter: float, leave: float, background: int | None) -> int:
     """Choose the class to show next.
 
@@ -71,28 +53,6 @@ def _keep(label: int | None, probabilities: Sequence[float], enter: float, leave
     if label is not None and probabilities[label] >= leave:
         return label
     return best if background is None else background
-
-
-def hysteresis(
-    probabilities: Sequence[Sequence[float]], enter: float, leave: float, background: int | None = None
-) -> list[int]:
-    """Show a class from probability ``enter`` up until it falls below ``leave``; see :func:`_keep`.
-
-    Args:
-        probabilities: (F, C).
-        enter: in [0, 1].
-        leave: in [0, ``enter``].
-        background: class that is shown when no other is, or None.
-
-    Example:
-        >>> stir = [0.5, 0.7, 0.4, 0.2, 0.5]
-        >>> hysteresis([(1 - share, share) for share in stir], enter=0.7, leave=0.3)
-        [0, 1, 1, 0, 0]
-    """
-    chosen: list[int] = []
-    for row in probabilities:
-        chosen.append(_keep(chosen[-1] if chosen else None, row, enter, leave, background))
-    return chosen
 
 
 class Smoothing:

@@ -93,7 +93,7 @@ class TextHead(ClassifierHead):
                 self.center.copy_(vectors.mean(0))
             rows = self.fixed if self.mode == "frozen" else self.rows
             rows[self.with_text.squeeze(1)] = self.directions_of(vectors)
-        warn_of_likeness(list(self.texts), self.directions_of(vectors))
+        _warn_of_likeness(list(self.texts), self.directions_of(vectors))
 
     def directions_of(self, vectors: Tensor) -> Tensor:
         """What a tower gave, (n, E), as rows of length 1 in the place where classes are compared."""
@@ -131,7 +131,7 @@ def _texts_of(given: str | Path | Mapping[str, str] | None) -> dict[str, str] | 
     return None if given is None else dict(given)
 
 
-def warn_of_likeness(names: Sequence[str], directions: Tensor) -> None:
+def _warn_of_likeness(names: Sequence[str], directions: Tensor) -> None:
     """Warn of the two classes whose texts are most alike, if their cosine is above :data:`ALIKE`.
 
     Args:

@@ -8,11 +8,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.optional import need
-from gad_lightning.video.pictures import turns_sideways
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -53,22 +52,6 @@ VIDEO_IDS = bytes(range(0xE0, 0xF0))
 """Ids of streams of pictures in MPEG-TS (ISO 13818-1, table 2-22)."""
 SIDE_BY_SIDE = 8
 """Pictures by which streams that are sent side by side end after each other."""
-
-
-class VideoInfo(NamedTuple):
-    """What a file says of its first video stream; only size and rotation are checked against a decoded frame."""
-
-    width: int  # as shown, after rotation
-    height: int
-    rotation: int  # degrees against the clock by which decoded pictures are turned: 0, 90, 180 or -90
-    codec: str
-    pixel_format: str
-    container: str
-    stated_fps: float | None
-    stated_seconds: float | None
-    stated_frames: int | None
-    video_streams: int
-    has_audio: bool
 
 
 def open_video(path: Path | str) -> InputContainer:
@@ -219,35 +202,3 @@ def stated_seconds(container: InputContainer, stream: VideoStream) -> float | No
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return container.duration / 1e6 if container.duration else None
-
-
-def probe(path: Path | str) -> VideoInfo:
-    """Read what a file says of itself and decode one frame.
-
-    Raises:
-        MissingDataError: if there is no such file.
-        DataError: if not even one frame can be decoded.
-    """
-    av = need("av", why="to read video files")
-    with open_video(path) as container:
-        stream = first_video(container, path)
-        try:
-            frame = next(container.decode(stream), None)
-        except av.error.FFmpegError:
-            frame = None
-        if frame is None:
-            raise DataError(f"{path} has no frame that can be decoded.", "check that the file is whole")
-        turned = turns_sideways(frame)
-        return VideoInfo(
-            width=frame.height if turned else frame.width,
-            height=frame.width if turned else frame.height,
-            rotation=frame.rotation,
-            codec=stream.codec_context.codec.canonical_name,
-            pixel_format=frame.format.name,
-            container=container.format.name,
-            stated_fps=float(stream.average_rate) if stream.average_rate else None,
-            stated_seconds=stated_seconds(container, stream),
-            stated_frames=stream.frames or None,
-            video_streams=len(container.streams.video),
-            has_audio=bool(container.streams.audio),
-        )

@@ -152,10 +152,3 @@ class VideoFile(FrameSource):
             raise DataError(f"{self.path} has no frame that can be decoded.", "check that the file is whole")
         if problem and self.broken == "refuse":
             raise DataError(f"{self.path} {problem}.", "replace the file, or set broken to keep to use the rest")
-
-
-def read_frames(
-    path: Path | str, fps: float | None = None, resize: Resize | None = None, broken: Broken = "keep"
-) -> Iterator[Frame]:
-    """Read the frames of a video file; see :class:`VideoFile`."""
-    return iter(VideoFile(path, fps, resize, broken))

@@ -73,7 +73,7 @@ def _shown_size(width: int, height: int, pixel: float) -> tuple[int, int]:
     return (round(width * pixel), height) if pixel >= 1 else (width, round(height / pixel))
 
 
-def turns_sideways(frame: VideoFrame) -> bool:
+def _turns_sideways(frame: VideoFrame) -> bool:
     """Whether width and height of a frame change places when it is shown."""
     a, b, c, d = _display_matrix(frame)
     return abs(b) + abs(c) > abs(a) + abs(d)
