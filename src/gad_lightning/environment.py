@@ -135,6 +135,7 @@ def _resolve_text(value: str, source: str) -> str:
     """
 
     def known(found: re.Match[str]) -> str:
+        """The value of one variable, or its default."""
         name, default = found[1], found[2]
         if name not in os.environ and default is None:
             raise SettingError(

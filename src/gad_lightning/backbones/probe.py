@@ -106,6 +106,7 @@ def _try(model: PreTrainedModel, decoder: PreTrainedModel, text: Tensor, own: Ow
     vectors, places = _scenes(model.get_input_embeddings()(text))
 
     def read_all() -> Tensor:
+        """States of all rows at once."""
         return _read(decoder, vectors, places, dense_mask(places, places, WINDOW))
 
     states = read_all()
@@ -200,6 +201,7 @@ def _first_moved(
     moved: list[str] = []
 
     def look(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor | tuple[Tensor, ...]) -> None:
+        """Note the part if its output moves."""
         states = output if isinstance(output, Tensor) else output[0]
         if states.dim() == 3 and not difference(states[row, columns], states[0, columns]) <= leak:
             moved.append(type(part).__name__)
@@ -232,6 +234,7 @@ def _watched(parts: dict[str, nn.Module], note: Callable[[str], None]) -> Iterat
     """Note the name of each part that is called while the block lasts."""
 
     def hook(name: str) -> Callable[..., None]:
+        """What notes one part."""
         return lambda *_: note(name)
 
     handles = [part.register_forward_hook(hook(name)) for name, part in parts.items()]

@@ -68,6 +68,7 @@ def overview() -> str:
     width = max(map(len, [*RUNS, *tools]))
 
     def listed(commands: dict[str, str]) -> str:
+        """A line a command."""
         return "\n".join(f"  {name:<{width}}  {line}" for name, line in commands.items())
 
     return (

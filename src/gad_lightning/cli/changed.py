@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from gad_lightning.cli.loading import load_text
 from gad_lightning.environment import stored
@@ -63,7 +62,7 @@ def is_other_run(difference: str) -> bool:
     return not name.startswith("trainer") and name.rpartition(".")[2] not in FREE
 
 
-def _settings_of(config: Path) -> dict[str, Any]:
+def _settings_of(config: Path) -> dict[str, object]:
     """Values of a kept config by dotted name.
 
     Raises:
@@ -75,13 +74,13 @@ def _settings_of(config: Path) -> dict[str, Any]:
         raise DataError(f"{config} is no config: {error}", "remove it, or give another run's checkpoint") from error
 
 
-def _word(settings: Mapping[str, Any], name: str) -> str:
+def _word(settings: Mapping[str, object], name: str) -> str:
     """A value as YAML writes it."""
     value = settings.get(name)
     return "null" if value is None else str(value)
 
 
-def _flat(settings: object, name: str = "") -> dict[str, Any]:
+def _flat(settings: object, name: str = "") -> dict[str, object]:
     """Values by dotted name; a list is a value.
 
     Example:

@@ -83,6 +83,7 @@ def _commit(folder: Path) -> str:
     """Short commit that a folder is at, with ``+`` if something in it was changed since; empty outside a repository."""
 
     def git(*words: str) -> str:
+        """What git prints; nothing if it cannot answer."""
         try:
             done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
         except FileNotFoundError:

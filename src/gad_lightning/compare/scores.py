@@ -27,6 +27,7 @@ def value_of(metric: StandardMetric, task: Task) -> Value:
     space = space_of(task, metric.single)
 
     def value(counts: FloatArray) -> FloatArray:
+        """Scores (...) of counts (..., K)."""
         return np.asarray(metric.value(torch.from_numpy(counts), space).double().numpy())
 
     return value

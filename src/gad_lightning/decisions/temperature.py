@@ -85,6 +85,7 @@ class Temperature(Part):
         part = observed._replace(scores=observed.scores[kept], truth=observed.truth[kept])
 
         def loss(log_value: float) -> float:
+            """Mean loss at the exponential of a value."""
             return _log_loss(cls(float(np.exp(log_value)))(part.scores, part.labels.multi_label), part)
 
         bounds = (np.log(COLDEST), np.log(HOTTEST))

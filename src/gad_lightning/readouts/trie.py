@@ -47,6 +47,7 @@ def decisions(answers: list[list[int]]) -> list[list[Edge]]:
     nodes: list[list[Edge]] = []
 
     def add(classes: list[int], depth: int) -> int:
+        """Add the node of some classes whose first ``depth`` tokens are the same, and all below; return its number."""
         number = len(nodes)
         nodes.append([])
         by_token: dict[int, list[int]] = {}

@@ -68,6 +68,7 @@ def _relabeled(predictions: TaskPredictions, labels: LabelSet) -> TaskPrediction
     number = np.array([labels.names.index(name) for name in predictions.task.labels.names])
 
     def renumbered(column: Ints) -> Ints:
+        """Labels as numbers of the other set."""
         found: Ints = np.where(column == IGNORED, IGNORED, number[column.clip(0)])
         return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 from xml.etree.ElementTree import Element
 
 import yaml
@@ -35,7 +34,7 @@ def _differences(runs: Sequence[RunTraces]) -> list[tuple[str, list[str]]]:
     return [(path, values) for path, values in rows if len(set(values)) > 1]
 
 
-def _leaves(settings: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def _leaves(settings: object, path: str = "") -> Iterator[tuple[str, str]]:
     """Dotted paths and values of a nested config.
 
     Example:

@@ -40,7 +40,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     return [{name: unescape_csv(cell) for name, cell in row.items() if isinstance(cell, str)} for row in rows]
 
 
-def write_json(target: Path, value: Mapping[str, Any]) -> None:
+def write_json(target: Path, value: Mapping[str, object]) -> None:
     """Write facts as JSON in UTF-8."""
     with atomic_write(target) as part:
         part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

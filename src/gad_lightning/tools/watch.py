@@ -113,6 +113,7 @@ def _watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Scree
         frames.pace = "arrival"
 
     def tell(notice: Notice) -> None:
+        """Write a notice of the source to the log and the screen."""
         journal.write(notice.event, source=frames.address.shown, why=notice.why)
         screen.say(f"{notice.event}: {notice.why}")
 
@@ -158,10 +159,12 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in numbers}
 
     def restore() -> None:
+        """Give the signals back."""
         for number, handler in before.items():
             signal.signal(number, handler)
 
     def stop_once(number: int, frame: FrameType | None) -> None:
+        """Stop; the next signal acts as ever."""
         restore()
         stop()
 

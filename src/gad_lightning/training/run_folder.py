@@ -160,6 +160,7 @@ def _own_state(keeper: ModelCheckpoint, state: Mapping[str, Any], run: str | Non
     folder = str(keeper.dirpath)
 
     def own(path: str) -> str:
+        """The path of a checkpoint in this folder; empty if it is none of this run."""
         if "://" in folder:
             return path if path.startswith(f"{folder}/") and ".." not in path else ""
         here = Path(folder) / PurePath(path).name

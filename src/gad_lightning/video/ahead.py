@@ -162,6 +162,7 @@ def _serve(pipe: Connection, encoder: Spec | None) -> None:
     last = time.monotonic()
 
     def tell_alive() -> None:
+        """Send a sign of life, not too often."""
         nonlocal last
         if time.monotonic() - last > PULSE:
             last = time.monotonic()

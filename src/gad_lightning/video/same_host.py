@@ -63,6 +63,7 @@ def opener_for(url: str, timeout_seconds: float) -> Opener:
     opener = build_opener(_StayHome(home))
 
     def open_url(asked: str, flags: int, options: Mapping[str, str]) -> Body:
+        """Open an address of the source's own host."""
         _check(asked, home)
         try:
             return Body(cast(HTTPResponse, opener.open(_request(asked, url), timeout=timeout_seconds)))

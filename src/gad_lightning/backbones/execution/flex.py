@@ -27,6 +27,7 @@ def flex_mask(places: Places, window: int) -> BlockMask:
     seen = visible(places, places, window)
 
     def allowed(row: Tensor, head: Tensor, asking: Tensor, asked: Tensor) -> Tensor:
+        """Look into the dense mask."""
         return seen[row, asking, asked]
 
     rows, width = places.kind.shape
@@ -39,6 +40,7 @@ def widen(tokens: Tokens) -> Tokens:
     more = -width % MULTIPLE
 
     def padded(part: Tensor, value: int) -> Tensor:
+        """Pad a column of tokens on the right."""
         return torch.nn.functional.pad(part, (0, more), value=value)
 
     paddings = {"kind": PAD, "position": 0}

@@ -28,11 +28,13 @@ def feed_forward_at(layer: nn.Module, rows: Tensor) -> Iterator[None]:
     whole: list[Tensor] = []
 
     def gather(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Hand on the chosen tokens alone."""
         states, *more = inputs
         whole.append(states)
         return (states.reshape(1, -1, states.shape[-1])[:, rows], *more)
 
     def scatter(module: nn.Module, inputs: tuple[Tensor, ...], output: Output) -> Output:
+        """Put what was made of them back in place, zeros elsewhere."""
         states = whole.pop()
         made, *more = output if isinstance(output, tuple) else (output,)  # some give router scores beside it
         spread = made.new_zeros(states.shape[0] * states.shape[1], states.shape[2])

@@ -31,6 +31,7 @@ def pack(tokens: Tokens) -> Tokens:
     place = (new_row[old], shift[old] + column)
 
     def moved(part: Tensor, padding: int) -> Tensor:
+        """Put a column of tokens at its new places."""
         result = part.new_full((rows, width), padding)
         result[place] = part[old, column]
         return result

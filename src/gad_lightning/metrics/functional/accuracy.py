@@ -60,6 +60,7 @@ def frame_counts(preds: Tensor, target: Tensor, labels: LabelSpace) -> FrameCoun
     inside = (preds >= 0) & (preds < labels.num_classes)
 
     def count(classes: Tensor) -> Tensor:
+        """Frames of each class: (C,)."""
         return torch.bincount(classes, minlength=labels.num_classes).cpu()
 
     return FrameCounts(count(target[preds == target]), count(preds[inside]), count(target))

@@ -51,6 +51,7 @@ def _hypergeometric(total: Tensor, count: Tensor, drawn: Tensor, size: int) -> T
     """Probability that ``drawn`` of ``size`` draws from ``total`` are of a kind with ``count`` members."""
 
     def log_choose(n: Tensor, k: Tensor) -> Tensor:
+        """Logarithm of n over k."""
         return torch.lgamma(n + 1) - torch.lgamma(k + 1) - torch.lgamma(n - k + 1)
 
     rest = total - count

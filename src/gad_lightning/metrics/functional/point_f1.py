@@ -110,6 +110,7 @@ def _nearest_key(key: Tensor, among: Tensor, span: int) -> Tensor:
     video = key.div(span, rounding_mode="floor")
 
     def distance(index: Tensor) -> Tensor:
+        """Distance of each key to its candidate; the largest number in another video."""
         other_video = among[index].div(span, rounding_mode="floor") != video
         return (among[index] - key).abs().masked_fill(other_video, torch.iinfo(torch.int64).max)
 

@@ -118,6 +118,7 @@ def _of_tensor(tensor: Tensor) -> DiskArray:
         raise ValueError(f"its numbers are {tensor.dtype}, not floating-point")
 
     def pick(rows: Any) -> NDArray[np.float32]:
+        """Read rows as float32."""
         index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
         numbers: NDArray[np.float32] = tensor[index].float().numpy()
         return numbers
