@@ -56,3 +56,14 @@ def batch(frames: Tensor, asked: list[list[int]], labels: Tensor | None = None, 
 def random_frames(size: int, length: int, seed: int = 0, tokens: int = 1, width: int = WIDTH) -> Tensor:
     """(size, length, tokens, width) features."""
     return torch.randn(size, length, tokens, width, generator=torch.Generator().manual_seed(seed))
+
+
+def train(classifier: Classifier, steps: int) -> None:
+    """Some optimizer steps on random frames and labels, the same for every classifier."""
+    optimizer = torch.optim.AdamW([w for w in classifier.parameters() if w.requires_grad], lr=1e-3)
+    for step in range(steps):
+        labels = torch.randint(len(NAMES), (6,), generator=torch.Generator().manual_seed(step))
+        losses = classifier.losses(batch(random_frames(2, 8, step), [[1, 4, 7], [0, 2, 6]], labels))
+        optimizer.zero_grad()
+        torch.stack([loss.sum / loss.count for loss in losses.values()]).sum().backward()
+        optimizer.step()

@@ -5,24 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.objectives.previous_action_head import PreviousActionHead
 from gad_lightning.prompts.contexts.previous import PreviousActions
-from tests.classifiers.making import NAMES, batch, make, random_frames, schema
-
-
-def train(classifier: Classifier, steps: int) -> None:
-    """Some optimizer steps on random frames and labels, the same for every classifier."""
-    optimizer = torch.optim.AdamW([w for w in classifier.parameters() if w.requires_grad], lr=1e-3)
-    for step in range(steps):
-        labels = torch.randint(len(NAMES), (6,), generator=torch.Generator().manual_seed(step))
-        losses = classifier.losses(batch(random_frames(2, 8, step), [[1, 4, 7], [0, 2, 6]], labels))
-        optimizer.zero_grad()
-        torch.stack([loss.sum / loss.count for loss in losses.values()]).sum().backward()
-        optimizer.step()
+from tests.classifiers.making import batch, make, random_frames, schema, train
 
 
 def test_gad_with_weight_0_equals_disc_over_30_steps() -> None:

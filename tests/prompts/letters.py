@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gad_lightning.prompts.answers import AnswerWriter
+import torch
+
+from gad_lightning.prompts.answers import Answer, AnswerWriter, stack
 from gad_lightning.prompts.contexts.previous import PreviousActions
 from gad_lightning.prompts.labels.single_token import SingleTokenLabels
 from gad_lightning.prompts.labels.words import WordLabels
+from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task
+from gad_lightning.types import Tokens
 
 
 class Words26:
@@ -43,3 +47,18 @@ def schema(names: tuple[str, ...] = ("background", "ab", "b"), tokens: int = 1) 
 def writer(labels: WordLabels | SingleTokenLabels | None = None, prefix: str = "", **more: Any) -> AnswerWriter:
     """Answers with the previous action."""
     return AnswerWriter(schema(**more), labels or WordLabels(), PreviousActions(), Words26(), prefix)
+
+
+def render(opener: str, anchors: list[int], answers: list[list[int]] | None = None, **settings: Any) -> Tokens:
+    """Three frames in one sample, the prompt is ``<s> q``."""
+    settings.setdefault("question", "q")
+    tokens_per_frame = settings.pop("tokens_per_frame", 1)
+    begin = settings.pop("begin", None)
+    prompt, vocabulary = Prompt(**settings), Words26()
+    prompt.prepare(schema(tokens=tokens_per_frame), vocabulary, opener)
+    written = None if answers is None else stack([Answer(ids) for ids in answers])
+    zero = torch.zeros(1, dtype=torch.int64)
+    sample = torch.zeros(len(anchors), dtype=torch.int64)
+    start = None if begin is None else torch.tensor([begin])
+    room = 3 if begin is None else 3 - begin
+    return prompt.render(zero + 3, room, sample, torch.tensor(anchors), zero, written, start)

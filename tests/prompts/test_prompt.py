@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
-from gad_lightning.prompts.answers import Answer, stack
 from gad_lightning.prompts.layout import Text
 from gad_lightning.prompts.prompt import Prompt
-from gad_lightning.types import Tokens
-from tests.prompts.letters import Words26, schema
-
-
-def render(opener: str, anchors: list[int], answers: list[list[int]] | None = None, **settings: Any) -> Tokens:
-    """Three frames in one sample, the prompt is ``<s> q``."""
-    settings.setdefault("question", "q")
-    tokens_per_frame = settings.pop("tokens_per_frame", 1)
-    begin = settings.pop("begin", None)
-    prompt, vocabulary = Prompt(**settings), Words26()
-    prompt.prepare(schema(tokens=tokens_per_frame), vocabulary, opener)
-    written = None if answers is None else stack([Answer(ids) for ids in answers])
-    zero = torch.zeros(1, dtype=torch.int64)
-    sample = torch.zeros(len(anchors), dtype=torch.int64)
-    start = None if begin is None else torch.tensor([begin])
-    room = 3 if begin is None else 3 - begin
-    return prompt.render(zero + 3, room, sample, torch.tensor(anchors), zero, written, start)
+from tests.prompts.letters import Words26, render, schema
 
 
 def test_published_supervision_includes_fixed_text_from_the_last_frame_on() -> None:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from gad_lightning.classifiers.generative import GenerativeClassifier
-from gad_lightning.readouts.nearest import nearest
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task
-from tests.classifiers.making import NAMES, WIDTH, batch, make, random_frames
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("add sugar", "add sugar"), ("  Add Sugar. ", "add sugar"), ("ad salt", "add salt"), ("", "stir"), ("xx", "stir")],
-)
-def test_nearest_name_by_edit_distance_ties_alphabetically(text: str, expected: str) -> None:
-    assert NAMES[nearest(text, NAMES)] == expected
+from tests.classifiers.making import WIDTH, batch, make, random_frames
 
 
 def test_rows_that_write_less_have_room_beside_rows_that_write_long_names() -> None:

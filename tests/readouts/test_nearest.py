@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gad_lightning.classifiers.generative import GenerativeClassifier
-from gad_lightning.readouts.nearest import NearestReadout, nearest
+from gad_lightning.readouts.nearest import NearestReadout, _nearest
 from tests.classifiers.making import NAMES, make, schema
 from tests.readouts.greedy import logits_after, several_branches
 
@@ -27,7 +27,7 @@ def test_nearest_writes_what_greedy_decoding_writes(mode: str) -> None:
             if best == gen.backbone.vocabulary.end:
                 break
             ids.append(best)
-        expected = nearest(gen.backbone.vocabulary.decode(ids), NAMES)
+        expected = _nearest(gen.backbone.vocabulary.decode(ids), NAMES)
         assert int(scores[query].argmax()) == expected
         assert float(scores[query, expected]) == pytest.approx(total, abs=1e-4)
 
@@ -37,4 +37,4 @@ def test_nearest_writes_what_greedy_decoding_writes(mode: str) -> None:
     [("add sugar", "add sugar"), ("  Add Sugar. ", "add sugar"), ("ad salt", "add salt"), ("", "stir"), ("xx", "stir")],
 )
 def test_nearest_name_by_edit_distance_ties_alphabetically(text: str, expected: str) -> None:
-    assert NAMES[nearest(text, NAMES)] == expected
+    assert NAMES[_nearest(text, NAMES)] == expected

@@ -39,17 +39,17 @@ class NearestReadout(Readout):
             number = int(task[query])
             exact = next((c for c, known in enumerate(writer.label_ids[number]) if known == ids), None)
             text = writer.vocabulary.decode(ids)
-            result[query, nearest(text, writer.schema.tasks[number].labels.names) if exact is None else exact] = total[
+            result[query, _nearest(text, writer.schema.tasks[number].labels.names) if exact is None else exact] = total[
                 query
             ]
         return result
 
 
-def nearest(text: str, names: tuple[str, ...]) -> int:
+def _nearest(text: str, names: tuple[str, ...]) -> int:
     """Index of the name nearest to ``text``, lower-cased and stripped of full stops; ties: alphabetically first.
 
     Example:
-        >>> nearest(" Add suger.", ("stir sugar", "add sugar", "add salt"))
+        >>> _nearest(" Add suger.", ("stir sugar", "add sugar", "add salt"))
         1
     """
     from rapidfuzz.distance import Levenshtein
