@@ -109,7 +109,7 @@ def test_multi_hot_labels_are_rows() -> None:
     record = VideoRecord("v", RECORDS[0].frames, labels=several)
     laid = timeline(record, CLASSES._replace(multi_label=True))
     batch = WindowDataset([record], [laid], EveryQuery([laid.queries], 0), Windows())[BatchKey(0, (0, 1))]
-    assert batch.label.tolist() == [[0, 0, 0], [0, 1, 1]]
+    assert batch.label.tolist() == [[1, 0, 0], [0, 1, 1]]
 
 
 def test_a_draw_belongs_to_the_query_and_the_epoch() -> None:
