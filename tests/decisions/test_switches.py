@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gad_lightning.decisions.smoothing import hysteresis
 from gad_lightning.decisions.switches import MinimumDuration, Switches, switched
 from gad_lightning.errors import SettingError
+from tests.decisions.rules import hysteresis
 
 
 def on_of(values: list[float], enter: float, leave: float, frames: int = 1) -> list[int]:
