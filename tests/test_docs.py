@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from docs._ext import commands, docstrings, errors, house, settings
+from docs._ext import api, commands, docstrings, errors, house, settings
 
 import gad_lightning
 from gad_lightning.cli import RUNS, main
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 MADE = ("reference", "tutorials")
 PAGES = sorted(path for path in DOCS.rglob("*.md") if path.relative_to(DOCS).parts[0] not in MADE)
-SKIPPED = "# skip: "
+SKIPPED = "# needs "
 SLOW = ("export",)
 """Pages whose programs take more than some seconds."""
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS).with_suffix("")))
@@ -183,6 +183,18 @@ def test_the_settings_have_a_meaning_each() -> None:
     for cls in settings.public_classes():
         for argument in settings.all_arguments(cls) if issubclass(cls, gad_lightning.Part) else ():
             assert argument.meaning or argument.name in settings.GIVEN, f"{cls.__name__}.{argument.name}"
+
+
+def test_the_api_shows_of_a_data_set_what_a_user_calls_or_overrides() -> None:
+    page = api.pages()["api/data"]
+    for name in ("OwnVideos", "COIN"):
+        assert f".. autoclass:: gad_lightning.{name}\n   :no-members:\n" in page
+    assert "gad_lightning.ActionDataModule\n   :members: background, ignored, class_names, goals, records," in page
+    for name, members in api.MEMBERS.items():
+        shown = getattr(gad_lightning, name)
+        known = {word for cls in shown.__mro__ for word in (*vars(cls), *vars(cls).get("__annotations__", ()))}
+        assert set(members.split(", ")) - {"tell", "report"} <= known, name
+    assert set(api.NOTHING) <= set(gad_lightning.__all__)
 
 
 def test_the_page_of_commands_has_every_command_and_its_options() -> None:

@@ -28,6 +28,39 @@ ROOMS = {
 """Rooms in the order of the pages, each with its heading; what lives on the ground floor is under records."""
 
 
+BENCHMARKS = ("COIN", "CrossTask", "EPICKitchens100", "Ego4DGoalStep", "THUMOS14")
+MADE_UP = ("ToyActions", "SimulatedDials", "SimulatedFeatures", "SyntheticTimelines")
+NOTHING = (
+    *BENCHMARKS,
+    *MADE_UP,
+    "DiscriminativeClassifier",
+    "HuggingFaceEncoder",
+    "OrderedGADClassifier",
+    "OwnVideos",
+    "TwoStageClassifier",
+)
+"""Classes whose own members only this library calls: their arguments are all that a user needs."""
+MEMBERS = {
+    "ActionDataModule": "background, ignored, class_names, goals, records, tasks, schema, held_out, videos, dataset",
+    "BenchmarkActions": "annotations, official_names, official_sessions",
+    "BenchmarkVideos": "sessions, seconds, record",
+    "Classifier": "losses, scores, score_branches, forward, detect, lr, load_from_checkpoint, from_pretrained, "
+    "save_pretrained, push_to_hub, init_from",
+    "KitchenVideos": "render",
+    "LiveSource": "tell, stop",
+    "OnlineDetector": "push, restart, state_dict, load_state_dict",
+    "VideoFile": "report",
+}
+"""Of classes that have more, the members that a user calls or overrides."""
+
+
+def members(name: str) -> str:
+    """The option that says which members of a class are shown, if not all that are public."""
+    if name in NOTHING:
+        return "   :no-members:\n"
+    return f"   :members: {MEMBERS[name]}\n" if name in MEMBERS else ""
+
+
 def room_of(module: str) -> str:
     """Page of what lives in a module of the package."""
     room = module.partition(".")[0]
@@ -58,7 +91,7 @@ def directive_of(name: str) -> str:
 def inherited(name: str) -> str:
     """The option that shows what a class has of bases without a public name."""
     value = getattr(gad_lightning, name)
-    if not inspect.isclass(value):
+    if not inspect.isclass(value) or name in NOTHING:
         return ""
     bases = value.__mro__[1:]
     shown = {above for base in bases if base.__name__ in gad_lightning.__all__ for above in base.__mro__}
@@ -80,7 +113,7 @@ def pages() -> dict[str, str]:
         "api": f"# API\n\n{INTRODUCTION}\n\n{overview(rooms)}\n\n```{{toctree}}\n:hidden:\n\n{listed}\n```\n",
     }
     for room, names in rooms.items():
-        directives = (f".. {directive_of(name)}:: {PACKAGE}.{name}\n{inherited(name)}" for name in names)
+        directives = (f".. {directive_of(name)}:: {PACKAGE}.{name}\n{members(name)}{inherited(name)}" for name in names)
         documented = "\n\n".join(f"```{{eval-rst}}\n{directive}```" for directive in directives)
         made[f"api/{room}"] = f"# {ROOMS[room]}\n\n{purpose(room)}\n\n{documented}\n"
     made["api/metrics"] += functional()

@@ -68,7 +68,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         SettingError: if a setting cannot work with the backbone or the schema.
     """
 
-    opener: str
+    opener: str  # text that a branch begins with, such as <cls>, unless ``prompt.opener`` says otherwise
     unrecorded = ("optimizer",)
     training_only: ClassVar[tuple[str, ...]] = (
         "optimizer",
@@ -81,7 +81,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
     )
     meant_by_none: ClassVar[Mapping[str, type[Part]]] = {"prompt": Prompt}
     backbone: Backbone
-    background: Tensor
+    background: Tensor  # (tasks,) index of the background class of each task, -1 where there is none
 
     def __init__(
         self,

@@ -35,8 +35,8 @@ class PaperAdamW(AdamW):
 
     Args:
         params: what is trained.
-        lr: learning rate. None lets the classifier choose it by the width of its language model, see
-            :func:`usual_rate`; without a classifier it is the published 1e-4.
+        lr: learning rate. None lets the classifier choose it by the hidden size H of its language model: 0.2048 / H,
+            at least 1e-4 and at most 3e-3; without a classifier it is the published 1e-4.
         weight_decay: decoupled decay; the published one is none.
 
     Source: the published recipe of Pang et al., ICLR 2026.

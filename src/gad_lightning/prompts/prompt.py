@@ -122,7 +122,7 @@ class Prompt(Part):
         answers: Text | None = None,
         begin: Tensor | None = None,
     ) -> Tokens:
-        """Lay out B samples and Q queries: :meth:`lay_out` of :meth:`branches`."""
+        """Lay out B samples and the openers and answers of Q queries; see :meth:`lay_out` and :meth:`branches`."""
         return self.lay_out(frame_counts, room, task, self.branches(sample, anchor, answers), begin)
 
     def lay_out(
@@ -210,6 +210,6 @@ def _encode_opener(opener: str, vocabulary: Vocabulary) -> tuple[Tensor, Tensor]
         [vocabulary.new_token(piece)] if LEARNED.fullmatch(piece) else vocabulary.encode(piece) for piece in pieces
     ]
     ids = torch.tensor([token for piece in encoded for token in piece], dtype=torch.int64)
-    # what a learned vector follows is text that was there before: only text after the last one can be written
+    # a learned vector is given, never written, and so is the text before one: only what follows the last can be written
     fixed = len(encoded[-1]) if pieces and not LEARNED.fullmatch(pieces[-1]) else 0
     return ids, torch.arange(len(ids)) >= len(ids) - fixed
