@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from gad_lightning.decisions.counting import cost_of, count_bound, rate_bound, track_of, video_draws
+from gad_lightning.decisions.counting import _count_bound, cost_of, rate_bound, track_of, video_draws
 from gad_lightning.decisions.switches import switched
 from gad_lightning.metrics import DetectionDelay
 from tests.decisions.worlds import observed_of, stirring
@@ -44,13 +44,13 @@ def test_wrong_frames_are_missed_ones_and_those_beyond_a_right_event() -> None:
 
 def test_the_poisson_bound_is_that_of_the_chi_squared_distribution() -> None:
     for count in (0, 1, 7):
-        assert count_bound(count, 0.9) == pytest.approx(stats.chi2.ppf(0.9, 2 * count + 2) / 2)
+        assert _count_bound(count, 0.9) == pytest.approx(stats.chi2.ppf(0.9, 2 * count + 2) / 2)
 
 
 def test_alarms_that_come_together_widen_the_bound() -> None:
     hours, draws = np.full(40, 0.1), video_draws(40)
     spread, heaped = np.ones(40, dtype=np.int64), np.zeros(40, dtype=np.int64)
     heaped[:2] = 20
-    assert rate_bound(spread, hours, draws, 0.95) == pytest.approx(count_bound(40, 0.95) / 4)
-    assert rate_bound(heaped, hours, draws, 0.95) > 1.5 * count_bound(40, 0.95) / 4
+    assert rate_bound(spread, hours, draws, 0.95) == pytest.approx(_count_bound(40, 0.95) / 4)
+    assert rate_bound(heaped, hours, draws, 0.95) > 1.5 * _count_bound(40, 0.95) / 4
     assert rate_bound(heaped * 0, hours, draws, 0.95) == pytest.approx(-np.log(0.05) / 4)

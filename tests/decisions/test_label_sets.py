@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gad_lightning.decisions.label_sets import ConformalLabels, hierarchical_quantile
+from gad_lightning.decisions.label_sets import ConformalLabels, _hierarchical_quantile
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.rebuilding import rebuild
 from gad_lightning.schema import LabelSet
@@ -31,7 +31,7 @@ def test_ours_covers_the_frames_of_a_new_video_and_frame_level_does_not() -> Non
     ours = theirs = 0
     for world, place in zip(worlds, frame, strict=True):
         new = world[-1, place]
-        ours += new <= hierarchical_quantile(world[:-1].ravel(), video, ERROR)
+        ours += new <= _hierarchical_quantile(world[:-1].ravel(), video, ERROR)
         theirs += new <= frame_level(world[:-1], ERROR)
     low = stats.binom.ppf(0.005, DRAWS, 1 - ERROR)
     assert theirs < low <= ours <= stats.binom.ppf(0.995, DRAWS, 1 - ERROR + 1 / (VIDEOS + 1))
@@ -39,14 +39,14 @@ def test_ours_covers_the_frames_of_a_new_video_and_frame_level_does_not() -> Non
 
 def test_of_one_frame_a_video_it_is_split_conformal_prediction() -> None:
     misfit = np.random.default_rng(0).random(50)
-    assert hierarchical_quantile(misfit, np.arange(50), 0.1) == frame_level(misfit, 0.1)
+    assert _hierarchical_quantile(misfit, np.arange(50), 0.1) == frame_level(misfit, 0.1)
 
 
 def test_long_videos_weigh_no_more_than_short_ones() -> None:
     misfit = np.concatenate([np.full(1000, 0.1), [0.5, 0.6, 0.7]])
     video = np.concatenate([np.zeros(1000, dtype=np.int64), [1, 2, 3]])
-    assert hierarchical_quantile(misfit, video, 0.4) == 0.6
-    assert hierarchical_quantile(misfit, video, 0.1) == math.inf
+    assert _hierarchical_quantile(misfit, video, 0.4) == 0.6
+    assert _hierarchical_quantile(misfit, video, 0.1) == math.inf
 
 
 def test_sets_hold_the_likely_classes_and_never_nothing() -> None:

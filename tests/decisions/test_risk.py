@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gad_lightning.decisions.risk import RiskControl, RiskOf, controlled
+from gad_lightning.decisions.risk import RiskControl, RiskOf, _controlled
 from gad_lightning.decisions.thresholds import NEVER
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.rebuilding import rebuild
@@ -18,7 +18,7 @@ def test_the_expected_loss_of_a_new_video_stays_at_the_level() -> None:
     grid = np.linspace(0, 1, 101)
     for _ in range(2000):
         thresholds = draw.beta(4, 2, size=21)  # a video is missed from its own threshold on
-        found = controlled((grid[None] > thresholds[:20, None]).astype(float), level, 1.0)
+        found = _controlled((grid[None] > thresholds[:20, None]).astype(float), level, 1.0)
         assert found is not None
         losses.append(float(grid[found] > thresholds[20]))
     deviation = np.std(losses) / np.sqrt(len(losses))
@@ -28,13 +28,13 @@ def test_the_expected_loss_of_a_new_video_stays_at_the_level() -> None:
 
 def test_losses_that_fall_again_are_raised() -> None:
     losses = np.array([[0.0, 1.0, 0.0]] * 30)
-    assert controlled(losses, 0.1, 1.0) == 0
+    assert _controlled(losses, 0.1, 1.0) == 0
 
 
 def test_no_choice_is_none() -> None:
-    assert controlled(np.ones((30, 4)), 0.5, 1.0) is None
-    assert controlled(np.zeros((8, 4)), 0.1, 1.0) is None
-    assert controlled(np.zeros((9, 4)), 0.1, 1.0) == 3
+    assert _controlled(np.ones((30, 4)), 0.5, 1.0) is None
+    assert _controlled(np.zeros((8, 4)), 0.1, 1.0) is None
+    assert _controlled(np.zeros((9, 4)), 0.1, 1.0) == 3
 
 
 @pytest.mark.parametrize(("loss", "level", "largest"), [("missed", 0.1, 1.0), ("false_alarms", 30.0, 240.0)])

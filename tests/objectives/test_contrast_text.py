@@ -13,7 +13,7 @@ from gad_lightning.classifiers.ablations.orders import OrderedGADClassifier
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.errors import SettingError
-from gad_lightning.objectives.contrast_text import ContrastText, text_tokens
+from gad_lightning.objectives.contrast_text import ContrastText, _text_tokens
 from gad_lightning.schema import DataSchema, LabelSet, Task
 from gad_lightning.types import IGNORED, Batch
 from tests.classifiers.making import NAMES, batch, make, random_frames, schema
@@ -138,4 +138,4 @@ def test_texts_that_the_tokenizer_takes_for_one_are_refused() -> None:
     backbone = TinyBackbone(hidden_size=16, num_layers=1)
     backbone.prepare(schema(), NAMES)
     with pytest.raises(SettingError, match="'juggle' and 'fence' have the same tokens"):
-        text_tokens(["juggle", "fence"], backbone.vocabulary, 0)
+        _text_tokens(["juggle", "fence"], backbone.vocabulary, 0)

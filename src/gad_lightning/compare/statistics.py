@@ -15,6 +15,8 @@ Value = Callable[[FloatArray], FloatArray]
 """From summed counts (..., K) to scores (...)."""
 LEVEL = 0.95
 """Of every interval."""
+HALF_WIDTH = 0.005
+"""That ``seeds_needed`` is for."""
 TINY = 1e-12
 """Scale of a difference that is the same for all seeds and videos."""
 SHARE_OF_ERRORS = 0.1
@@ -136,7 +138,7 @@ def _inverse_trigamma(value: float) -> float:
     return float(optimize.brentq(lambda x: float(special.polygamma(1, x)) - value, 1e-8, 1e8))
 
 
-def difference_of(paired: Paired, margin: float, prior: Prior = Prior(0.0, 0.0), target: float = 0.005) -> Difference:  # noqa: B008 - a tuple, never changed
+def difference_of(paired: Paired, margin: float, prior: Prior = Prior(0.0, 0.0)) -> Difference:  # noqa: B008 - a tuple, never changed
     """Interval and tests of a mean over seeds, by Student's t.
 
     The variance is that of seeds, as they differ, and that of test videos, as a bootstrap over them has it; its degrees
@@ -147,7 +149,6 @@ def difference_of(paired: Paired, margin: float, prior: Prior = Prior(0.0, 0.0),
         paired: the two variants.
         margin: least difference that matters, above 0.
         prior: what is known of the seeds' variance from other comparisons; see :func:`prior_of`.
-        target: half-width that ``seeds_needed`` is for.
 
     Example:
         >>> found = difference_of(Paired(np.array([0.01, 0.02, 0.03]), 0.5, 0.0, 9), margin=0.01)
@@ -174,7 +175,7 @@ def difference_of(paired: Paired, margin: float, prior: Prior = Prior(0.0, 0.0),
         margin,
         seeds,
         paired.num_videos,
-        _seeds_for(target, by_seed),
+        _seeds_for(HALF_WIDTH, by_seed),
         paired.half_width_of_videos,
     )
 

@@ -97,11 +97,11 @@ def video_draws(num_videos: int, seed: int = 0) -> Ints:
     return draws
 
 
-def count_bound(count: float, confidence: float) -> float:
+def _count_bound(count: float, confidence: float) -> float:
     """Exact upper bound of the mean of a Poisson count (Garwood 1936); of a count of 0, -log(1 - confidence).
 
     Example:
-        >>> round(count_bound(0, 0.95), 4)
+        >>> round(_count_bound(0, 0.95), 4)
         2.9957
     """
     return float(special.gammaincinv(count + 1, confidence))
@@ -126,5 +126,5 @@ def rate_bound(alarms: Ints, hours: Floats, draws: Ints, confidence: float) -> f
     rates = (draws @ alarms)[drawn > 0] / drawn[drawn > 0]
     spread = float(((alarms - total / time * hours) ** 2).sum()) * videos / (videos - 1)
     excess = max(1.0, spread / max(total, 1))
-    counted = excess * count_bound(total / excess, confidence) / time
+    counted = excess * _count_bound(total / excess, confidence) / time
     return max(float(np.quantile(rates, confidence, method="higher")), counted)

@@ -11,7 +11,7 @@ from gad_lightning.errors import DataError, SettingError
 from gad_lightning.parts import Part
 
 
-def hierarchical_quantile(misfit: Floats, video: Ints, error: float) -> float:
+def _hierarchical_quantile(misfit: Floats, video: Ints, error: float) -> float:
     """Quantile of misfits that a random frame of a new video stays below with probability 1 - ``error`` or more.
 
     Videos are exchangeable, frames of a video need not be: every frame of video k weighs 1 / ((K + 1) N_k), and
@@ -29,7 +29,7 @@ def hierarchical_quantile(misfit: Floats, video: Ints, error: float) -> float:
     also Dunn, Wasserman, Ramdas, arXiv 1809.07441.
 
     Example:
-        >>> hierarchical_quantile(np.array([0.1, 0.2, 0.3]), np.array([0, 1, 2]), error=0.25)
+        >>> _hierarchical_quantile(np.array([0.1, 0.2, 0.3]), np.array([0, 1, 2]), error=0.25)
         0.3
     """
     _, place, counts = np.unique(video, return_inverse=True, return_counts=True)
@@ -84,7 +84,7 @@ class ConformalLabels(Part):
                 f"validate on more videos, or state an error of {math.ceil(1e4 / (videos + 1)) / 1e4:g} or more",
             )
         likely = np.where(observed.truth == 1, observed.scores, 0).max(1)[known]
-        quantile = hierarchical_quantile(1 - likely, observed.video[known], self.error)
+        quantile = _hierarchical_quantile(1 - likely, observed.video[known], self.error)
         return ConformalLabels(self.error, min(max(quantile, 0.0), 1.0))
 
     def __call__(self, probabilities: Floats) -> Bools:

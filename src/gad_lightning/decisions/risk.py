@@ -16,7 +16,7 @@ from gad_lightning.errors import DataError, SettingError
 RiskOf = Literal["missed", "false_alarms"]
 
 
-def controlled(losses: Floats, level: float, largest: float) -> int | None:
+def _controlled(losses: Floats, level: float, largest: float) -> int | None:
     """The riskiest choice whose expected loss of a new video is at most ``level``; None if no choice is.
 
     n / (n + 1) times the mean loss plus ``largest`` / (n + 1) must be at most ``level``. Losses that fall again toward
@@ -30,7 +30,7 @@ def controlled(losses: Floats, level: float, largest: float) -> int | None:
     Source: Angelopoulos et al., Conformal Risk Control, arXiv 2208.02814, theorem 1.
 
     Example:
-        >>> controlled(np.array([[0.0, 0.0, 1.0]] * 9), level=0.2, largest=1.0)
+        >>> _controlled(np.array([[0.0, 0.0, 1.0]] * 9), level=0.2, largest=1.0)
         1
     """
     raised = np.maximum.accumulate(losses, 1)
@@ -103,7 +103,7 @@ class RiskControl(Thresholds):
         tried = (NEVER, *GRID) if self.loss == "false_alarms" else (*GRID[::-1],)
         tracks = [track_of(observed, label) for label in observed.actions]
         losses = np.stack([self._losses(tracks, hours, enter, frames) for enter in tried], 1)[hours > 0]
-        place = controlled(losses, self.level, self.largest)
+        place = _controlled(losses, self.level, self.largest)
         if place is None:
             least = (losses[:, 0].sum() + self.largest) / (used + 1)
             raise DataError(

@@ -74,7 +74,7 @@ class ContrastText(Objective):
         self.of_first = torch.tensor([task.labels == first for task in schema.tasks])
         self.classes, self.feature_width = len(first.names), schema.features.width
         self.closing = backbone.vocabulary.new_token(CLOSING)
-        self.texts = text_tokens(first.names, backbone.vocabulary, self.closing)
+        self.texts = _text_tokens(first.names, backbone.vocabulary, self.closing)
         self.slot_projection = nn.Linear(backbone.hidden_size, self.embed_width, bias=False)
         self.text_projection = nn.Linear(backbone.hidden_size, self.embed_width, bias=False)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(self.temperature)))
@@ -85,7 +85,7 @@ class ContrastText(Objective):
         return normalize(projected.float(), dim=-1)
 
     def embed_texts(self, texts: Tokens, backbone: Backbone) -> Tensor:
-        """Embeddings of texts laid out by :func:`text_tokens`: (n, p) float32, each of length 1; they see no frame."""
+        """Embeddings of texts laid out by :func:`_text_tokens`: (n, p) float32, each of length 1; they see no frame."""
         weight = self.text_projection.weight
         place = texts.to(weight.device)
         no_frames = torch.zeros(1, 1, 1, self.feature_width, device=weight.device)
@@ -95,7 +95,7 @@ class ContrastText(Objective):
     def embed_words(self, texts: Sequence[str], backbone: Backbone) -> Tensor:
         """Embeddings of any texts, (n, p) float32, to be compared with those of slot states."""
         with torch.no_grad():
-            return self.embed_texts(text_tokens(texts, backbone.vocabulary, self.closing), backbone)
+            return self.embed_texts(_text_tokens(texts, backbone.vocabulary, self.closing), backbone)
 
     def positives(self, batch: Batch) -> Tensor:
         """The classes of each query as shares that sum to 1, (Q, C) float32; zeros where it is not compared."""
@@ -114,12 +114,12 @@ class ContrastText(Objective):
         every, texts = gathered(own), self.embed_texts(self.texts, backbone)
         with torch.autocast(states.device.type, enabled=False):
             scale = self.log_scale.clamp(max=-math.log(COLDEST)).exp().float()
-            losses = contrast(scale * own @ texts.T, scale * every @ texts.T, positives[chosen].to(states.device))
+            losses = _contrast(scale * own @ texts.T, scale * every @ texts.T, positives[chosen].to(states.device))
         # without a query here, the others still wait for this process's part of the exchange
         return Loss(losses.sum() + 0 * (every.sum() + texts.sum() + scale), losses.new_tensor(float(len(own))))
 
 
-def contrast(own: Tensor, every: Tensor, positives: Tensor) -> Tensor:
+def _contrast(own: Tensor, every: Tensor, positives: Tensor) -> Tensor:
     """InfoNCE both ways, of each query: (n,).
 
     Args:
@@ -132,7 +132,7 @@ def contrast(own: Tensor, every: Tensor, positives: Tensor) -> Tensor:
     return ((among_classes + among_queries) * positives).sum(1)
 
 
-def text_tokens(texts: Sequence[str], vocabulary: Vocabulary, closing: int) -> Tokens:
+def _text_tokens(texts: Sequence[str], vocabulary: Vocabulary, closing: int) -> Tokens:
     """Lay texts out, each a row of its own without frames, the learned vector after it as the slot.
 
     Args:

@@ -10,12 +10,11 @@ from matplotlib.figure import Figure
 from gad_lightning.errors import SettingError
 
 
-def draw_scores(scores: Mapping[str, Mapping[str, Sequence[float]]], errors: str = "standard error") -> Figure:
+def draw_scores(scores: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     """Draw a panel a metric, a row a variant: a dot a run, the mean and its standard error as a bar.
 
     Args:
         scores: per metric, per variant one value a seed.
-        errors: what the bars are, for the caption.
 
     Raises:
         SettingError: if there is nothing to draw.
@@ -43,5 +42,5 @@ def draw_scores(scores: Mapping[str, Mapping[str, Sequence[float]]], errors: str
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(range(rows), list(next(iter(scores.values()))))
     panels[0].set_ylim(rows - 0.5, -0.5)
-    figure.supxlabel(f"gray: runs; black: mean and {errors}", fontsize=8)
+    figure.supxlabel("gray: runs; black: mean and standard error", fontsize=8)
     return figure

@@ -8,17 +8,16 @@ from torch import Tensor
 from gad_lightning.errors import SettingError
 
 
-def tsne(states: Tensor, perplexity: float = 30.0, steps: int = 500, seed: int = 0) -> Tensor:
+def tsne(states: Tensor, perplexity: float = 30.0, steps: int = 500) -> Tensor:
     """Lay states out in the plane so that neighbors stay neighbors: (M, H) -> (M, 2) float64.
 
     Exact, so time and memory grow with M squared: some hundred points, not thousands. The start is the first two
-    principal components, so that the picture is the same every time.
+    principal components and a small noise that parts equal states, the same every time.
 
     Args:
         states: at least 4 rows; standardized before.
         perplexity: about how many neighbors count, at most (M - 1) / 3.
         steps: of gradient descent.
-        seed: of the small noise that parts equal states.
 
     Raises:
         SettingError: if there are too few states.
@@ -32,7 +31,7 @@ def tsne(states: Tensor, perplexity: float = 30.0, steps: int = 500, seed: int =
     near = _affinities(torch.cdist(rows, rows).square(), min(perplexity, (count - 1) / 3))
     _, _, axes = torch.linalg.svd(rows, full_matrices=False)
     place: Tensor = rows @ axes[:2].T
-    noise = torch.randn(count, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    noise = torch.randn(count, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     place = (place / place[:, 0].std().clamp(min=1e-12) + 1e-2 * noise) * 1e-2
     speed, gain, rate = torch.zeros_like(place), torch.ones_like(place), max(count / 48, 50.0)
     for step in range(steps):

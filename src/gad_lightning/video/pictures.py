@@ -73,12 +73,6 @@ def _shown_size(width: int, height: int, pixel: float) -> tuple[int, int]:
     return (round(width * pixel), height) if pixel >= 1 else (width, round(height / pixel))
 
 
-def _turns_sideways(frame: VideoFrame) -> bool:
-    """Whether width and height of a frame change places when it is shown."""
-    a, b, c, d = _display_matrix(frame)
-    return abs(b) + abs(c) > abs(a) + abs(d)
-
-
 def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
     """How a frame is to be shown: a stored pixel (x, y) at (a x + c y, b x + d y), up to a shift (ISO 14496-12)."""
     found = cast(Mapping[str, bytes], frame.side_data).get("DISPLAYMATRIX")  # PyAV's annotation knows one key only

@@ -19,7 +19,6 @@ SOURCE = "https://github.com/epic-kitchens/epic-kitchens-100-annotations"
 COLUMNS = ("video_id", "start_timestamp", "stop_timestamp")
 NUM_ACTIONS = 3806
 """Pairs of a verb and a noun in the complete training and validation files."""
-VERSIONS = ("", "_v2")
 Row = dict[str, str]
 
 

@@ -89,17 +89,18 @@ def look_of(name: str) -> tuple[str, str]:
     return verb, "contents" if verb == "stir" else MATERIALS.get(thing, "contents")
 
 
-def write_scripts(num_videos: int, seed: int, fps: int, test_share: float = 0.25) -> list[Script]:
+def write_scripts(num_videos: int, seed: int, fps: int) -> list[Script]:
     """Draw the scripts of ``num_videos`` videos; the goals take turns, and so do the cooks, about one per seven videos.
+
+    The videos of a quarter of the cooks are the test split; at least one cook stands on each side.
 
     Args:
         num_videos: number of videos, at least 4.
         seed: everything is a pure function of it.
         fps: frames a second of the rendered videos.
-        test_share: share of the cooks, in (0, 1), whose videos are the test split; at least one cook each side.
     """
     num_cooks = max(4, round(num_videos / len(KITCHEN_GOALS)))
-    first_test_cook = num_cooks - min(max(1, round(num_cooks * test_share)), num_cooks - 2)
+    first_test_cook = num_cooks - min(max(1, round(num_cooks / 4)), num_cooks - 2)
     scripts = []
     for index in range(num_videos):
         rng = np.random.default_rng([seed, index])
