@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from gad_lightning.errors import CheckpointError
+from gad_lightning.errors import CheckpointError, MissingDataError
 from gad_lightning.training.checkpoint_files import WholeCheckpointIO
 from gad_lightning.training.checkpoint_reading import is_whole, read_checkpoint
 
@@ -52,6 +52,17 @@ def test_what_another_program_has_changed_and_packed_well_is_not_read_as_ours(tm
         read_checkpoint(changed)
 
 
+@pytest.mark.parametrize("path", ["x" * 5000 + ".ckpt", "a\0b.ckpt", "/dev/null"])
+def test_a_path_that_no_file_can_have_is_missing(path: str) -> None:
+    with pytest.raises(MissingDataError, match="No checkpoint at"):
+        read_checkpoint(path)
+
+
+def test_a_url_that_is_none_is_told() -> None:
+    with pytest.raises(MissingDataError, match="No checkpoint can be read from"):
+        read_checkpoint("http://[::1/x")
+
+
 def test_a_compressed_file_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     source, target = tmp_path / "x.ckpt", tmp_path / "small.ckpt"
     FILES.save_checkpoint({"state_dict": {"weights": torch.zeros(1_000_000)}}, source)
@@ -84,6 +95,14 @@ def test_a_compressed_file_is_refused_before_it_is_unpacked(tmp_path: Path) -> N
             "cannot be used: the weight 'head' has more",
         ),
         ({"state_dict": {"head": torch.eye(3).to_sparse()}}, "cannot be used: the weight 'head' has more"),
+        (
+            {"state_dict": {"head": torch.zeros(3, device="meta")}},
+            "cannot be used: the weight 'head' is no plain tensor",
+        ),
+        (
+            {"state_dict": {"head": torch.zeros(3).to(torch.float8_e4m3fn)}},
+            "cannot be used: the weight 'head' is of torch",
+        ),
         ({"state_dict": {}, "callbacks": [1]}, "cannot be used: its callbacks is a list and no dict"),
     ],
 )

@@ -34,7 +34,7 @@ class TinyBackbone(CausalLM):
         seed: of the random weights: the base of a LoRA must be made again alike.
 
     Raises:
-        SettingError: if it would have more than 250 million weights.
+        SettingError: if it would have more than 250 million weights, or a size that no model has.
     """
 
     training_only: ClassVar[tuple[str, ...]] = (*CausalLM.training_only, "seed")
@@ -50,6 +50,15 @@ class TinyBackbone(CausalLM):
         lora_on_head: bool = False,
         seed: int = 0,
     ) -> None:
+        sizes = {"hidden_size": hidden_size, "num_layers": num_layers, "num_heads": num_heads}
+        for name, value in {**sizes, "max_positions": max_positions}.items():
+            if not isinstance(value, int) or value < 1:
+                raise SettingError(f"TinyBackbone.{name} is {value!r}.", "set it to a whole number above 0")
+        if hidden_size % (2 * num_heads):
+            raise SettingError(
+                f"TinyBackbone.hidden_size is {hidden_size}, which is no multiple of 2 * num_heads = {2 * num_heads}.",
+                "change one of them: every head needs an even number of values",
+            )
         rank = lora.get("r", 8) if lora else 0
         size = num_layers * (13 * hidden_size**2 + 20 * hidden_size * rank) if isinstance(rank, int) else 0
         if size > MOST_WEIGHTS:
@@ -74,7 +83,7 @@ class TinyBackbone(CausalLM):
             intermediate_size=3 * hidden,
             num_hidden_layers=layers,
             num_attention_heads=heads,
-            num_key_value_heads=max(1, heads // 2),
+            num_key_value_heads=heads // 2 if heads % 2 == 0 else 1,
             max_position_embeddings=positions,
             initializer_range=hidden**-0.5 / 2,
             bos_token_id=tokenizer.bos_token_id,

@@ -12,7 +12,6 @@ from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import IO, Any
-from urllib.parse import urlsplit
 
 import torch
 from torch import Tensor
@@ -42,6 +41,8 @@ KINDS: dict[str, type] = {"callbacks": dict, "loops": dict, "optimizer_states": 
 """Of what kind Lightning's own parts of a checkpoint are."""
 
 
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""Numbers that weights may be."""
 SEAL = b"gad_lightning sha256 "
 """What the digest of a file's bytes stands behind, in the comment of the archive."""
 READ_BYTES = 1 << 20
@@ -153,10 +154,18 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     shown = redact(str(path))
     if "://" in str(path):
         return _read_url(str(path), shown)
-    if not Path(path).is_file():
+    if not is_readable_file(Path(path)):
         raise MissingDataError(f"No checkpoint at {shown}.", "give the path of a .ckpt file, or its URL as a string")
     with Path(path).open("rb") as file:
         return _read_open(file, shown)
+
+
+def is_readable_file(path: Path) -> bool:
+    """Whether a path leads to a file; one that no system could have, as it is too long, does not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _read_url(url: str, shown: str) -> dict[str, Any]:
@@ -169,7 +178,7 @@ def _read_url(url: str, shown: str) -> dict[str, Any]:
         MissingDataError: if nothing is there.
         CheckpointError: if it is cut short, no checkpoint, or holds more than plain data.
     """
-    if "@" in urlsplit(url).netloc:
+    if "@" in url.partition("://")[2].partition("/")[0]:
         raise SettingError(
             f"Checkpoints are not read from URLs with a user or password, such as {shown}.",
             "download the file and give its path",
@@ -223,10 +232,14 @@ def _wrong_in(content: object) -> str:
     if not isinstance(weights, dict) or not all(isinstance(weight, Tensor) for weight in weights.values()):
         return "cannot be used: its state_dict is not one of tensors"
     for name, weight in weights.items():
+        if weight.is_nested or weight.is_meta or weight.is_quantized:
+            return f"cannot be used: the weight {name!r} is no plain tensor"
         if weight.layout != torch.strided or weight.numel() * weight.element_size() > weight.untyped_storage().nbytes():
             return f"cannot be used: the weight {name!r} has more numbers than the file holds"
         if weight.is_complex():
             return f"cannot be used: the weight {name!r} is complex"
+        if weight.is_floating_point() and weight.dtype not in FLOATS:
+            return f"cannot be used: the weight {name!r} is of {weight.dtype}"
         if weight.is_floating_point() and not bool(weight.isfinite().all()):
             return f"cannot be used: the weight {name!r} is not finite"
     return ""

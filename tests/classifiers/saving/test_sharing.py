@@ -130,6 +130,13 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
         GADClassifier.from_pretrained(folder)
 
 
+@pytest.mark.parametrize("text", ["[]", "[" * 200_000, '{"adapter": []}', '{"adapter": null}', "1" * 10_000])
+def test_a_description_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "gad_lightning.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"gad_lightning\.json is damaged"):
+        GADClassifier.from_pretrained(tmp_path)
+
+
 def test_a_description_that_names_other_classes_is_refused(tmp_path: Path) -> None:
     folder = trained(GADClassifier, None).save_pretrained(tmp_path)
     about = json.loads((folder / "gad_lightning.json").read_text())

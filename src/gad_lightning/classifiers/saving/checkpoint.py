@@ -149,12 +149,14 @@ class TrainedWeights(Part, Optimized):
         self.schema = self.schema._replace(features=features)
         self.standardize.take(features)
 
-    def check_schema(self, stored: DataSchema) -> None:
+    def check_schema(self, stored: object) -> None:
         """Compare label sets, goals and features with a checkpoint's.
 
         Raises:
             CheckpointError: naming the first class that differs.
         """
+        if not isinstance(stored, DataSchema):
+            raise CheckpointError(f"The checkpoint's schema is a {type(stored).__name__}.", "use another checkpoint")
         mine, theirs = self.schema.label_sets, stored.label_sets
         for own, other in zip(mine, theirs, strict=False):
             for index, (here, there) in enumerate(zip(own.names, other.names, strict=False)):

@@ -24,9 +24,16 @@ class RecordedOptimizer:
     Args:
         described: of :func:`describe_optimizer`.
         allowed: packages, beside torch and this library's, whose classes the checkpoint may name.
+
+    Raises:
+        CheckpointError: if it is no description.
     """
 
     def __init__(self, described: Description, allowed: Sequence[str]) -> None:
+        if not isinstance(described, Mapping) or not {"class_path", "groups"} <= set(described):
+            raise CheckpointError(
+                "The checkpoint's optimizer is not described by class and groups.", "use another checkpoint"
+            )
         self.described = described
         self.allowed = ("torch", *allowed)
 

@@ -165,11 +165,13 @@ def _read_shared(folder: Path) -> dict[str, Any]:
         )
     try:
         about = json.loads(description.read_text(encoding="utf-8"))
+        if not isinstance(about, dict) or not isinstance(about["adapter"], dict):
+            raise ValueError("it has no object of names")
         names: dict[str, str] = about["adapter"]
         state = _read_tensors(folder / WEIGHTS)
         adapter = _read_tensors(folder / ADAPTER) if names else {}
         state |= {ours: adapter[peft] for ours, peft in names.items()}
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{description} is damaged or does not fit the weights beside it: {error!r}", "fetch or save it again"
         ) from error
