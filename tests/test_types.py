@@ -41,3 +41,14 @@ def test_the_label_of_a_query_is_its_most_probable_class() -> None:
     none, scores = torch.zeros(2, dtype=torch.int64), torch.tensor([[-1.0, -0.1], [-0.2, -3.0]])
     assert Predictions(none, none, none, none, none, scores, scores, scores).label.tolist() == [1, 0]
     assert first_class(torch.tensor([3, IGNORED])).tolist() == [3, IGNORED]
+
+
+def test_picked_queries_keep_what_was_said_of_them_and_what_was_not_asked_stays_so() -> None:
+    number, rows = torch.arange(3), torch.eye(3)
+    found = Predictions(number, number, number, number, number, rows, rows, rows)
+    few = found.picked(torch.tensor([True, False, True])).cpu()
+    assert few.video.tolist() == [0, 2]
+    assert few.rejection is None
+    assert few.unknown.tolist() == [False, False]
+    told = found._replace(rejection=torch.tensor([-1.0, 0.0, 2.0])).picked(torch.tensor([2, 1])).cpu()
+    assert told.unknown.tolist() == [True, False]

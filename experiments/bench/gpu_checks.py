@@ -104,7 +104,8 @@ def said(classifier: Classifier, way: str, frames: Tensor) -> Predictions:
 
 def joined(parts: list[Predictions]) -> Predictions:
     """Predictions one after the other."""
-    return Predictions(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+    columns = [torch.cat(columns) for columns in zip(*(part[:8] for part in parts), strict=True)]  # nothing is rejected
+    return Predictions(*columns)
 
 
 def relative(found: Tensor, expected: Tensor) -> float:

@@ -130,6 +130,14 @@ if TYPE_CHECKING:
     from gad_lightning.readouts.likelihood import LikelihoodReadout as LikelihoodReadout
     from gad_lightning.readouts.nearest import NearestReadout as NearestReadout
     from gad_lightning.readouts.trie import TrieReadout as TrieReadout
+    from gad_lightning.rejection.base import RejectionScore as RejectionScore
+    from gad_lightning.rejection.energy import EnergyScore as EnergyScore
+    from gad_lightning.rejection.generalized_entropy import GeneralizedEntropyScore as GeneralizedEntropyScore
+    from gad_lightning.rejection.mahalanobis import MahalanobisScore as MahalanobisScore
+    from gad_lightning.rejection.max_logit import MaxLogitScore as MaxLogitScore
+    from gad_lightning.rejection.max_softmax import MaxSoftmaxScore as MaxSoftmaxScore
+    from gad_lightning.rejection.neighbors import NeighborScore as NeighborScore
+    from gad_lightning.rejection.virtual_logit import ViMScore as ViMScore
     from gad_lightning.schema import DataSchema as DataSchema
     from gad_lightning.schema import FeatureSpec as FeatureSpec
     from gad_lightning.schema import LabelSet as LabelSet
@@ -247,6 +255,14 @@ NAMES_OF = {
     "readouts.likelihood": ("LikelihoodReadout",),
     "readouts.nearest": ("NearestReadout",),
     "readouts.trie": ("TrieReadout",),
+    "rejection.base": ("RejectionScore",),
+    "rejection.energy": ("EnergyScore",),
+    "rejection.generalized_entropy": ("GeneralizedEntropyScore",),
+    "rejection.mahalanobis": ("MahalanobisScore",),
+    "rejection.max_logit": ("MaxLogitScore",),
+    "rejection.max_softmax": ("MaxSoftmaxScore",),
+    "rejection.neighbors": ("NeighborScore",),
+    "rejection.virtual_logit": ("ViMScore",),
     "schema": ("DataSchema", "FeatureSpec", "LabelSet", "Task", "Windows"),
     "segments": ("frames_between", "paint", "Segment"),
     "streaming.detector": ("OnlineDetector",),

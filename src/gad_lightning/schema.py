@@ -25,6 +25,8 @@ ALIKE = "capitals, forms of letters or what stands between words"
 """How names differ that a person may take for one, for messages."""
 SEPARATOR = "; "
 """What stands between the names of several classes in a text."""
+UNKNOWN = "unknown"
+"""What an action that is none of the classes is called where it is shown."""
 
 
 class LabelSet(NamedTuple):

@@ -224,6 +224,7 @@ class Predictions(NamedTuple):
     # where a readout has none and beyond a task's classes
     logits: Tensor  # (Q, C) float before the softmax (sigmoid); the scores again for a generative classifier
     slot_states: Tensor  # (Q, H) float
+    rejection: Tensor | None = None  # (Q,) float, above 0 where the action is none of the classes; None: not asked
 
     @property
     def label(self) -> Tensor:
@@ -234,6 +235,19 @@ class Predictions(NamedTuple):
     def probabilities(self) -> Tensor:
         """Of every class, each by itself where several can be true at once: (Q, C) in [0, 1]."""
         return self.scores.exp()
+
+    @property
+    def unknown(self) -> Tensor:
+        """Which queries show an action that is none of the classes: (Q,) bool."""
+        return torch.zeros_like(self.task, dtype=torch.bool) if self.rejection is None else self.rejection > 0
+
+    def cpu(self) -> Predictions:
+        """The same on the CPU."""
+        return self._replace(**{name: part.cpu() for name, part in self._asdict().items() if part is not None})
+
+    def picked(self, rows: Tensor) -> Predictions:
+        """Some of the queries: ``rows`` is their numbers, or (Q,) bool."""
+        return self._replace(**{name: part[rows] for name, part in self._asdict().items() if part is not None})
 
 
 class Vocabulary(Protocol):

@@ -121,7 +121,7 @@ def test_nothing_scored_is_no_number() -> None:
 def test_a_gap_and_the_next_video_end_a_segment(tmp_path: Path) -> None:
     made = predicted()
     kept = made.frame != 3
-    gap = Predictions(*(column[kept] for column in made))
+    gap = made.picked(kept)
     write_predictions(tmp_path, columns_of(gap), DataSchema((ACTION,)), None, "")
     _, (found,) = read_predictions(tmp_path)
     assert table_of(found).breaks.nonzero().flatten().tolist() == [0, 3, 29, 32]

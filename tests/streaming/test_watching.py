@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.classifiers.rejector import Rejector
 from gad_lightning.decisions.smoothing import Smoothing
 from gad_lightning.errors import DataError, SettingError
+from gad_lightning.rejection.max_logit import MaxLogitScore
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.pacing import Arrival, every
 from gad_lightning.streaming.watching import Sighting, Watcher
@@ -114,3 +116,19 @@ def test_a_frame_whose_features_are_not_finite_is_an_error_and_the_stream_can_go
 def test_the_encoder_of_a_detector_is_the_watchers(colors: GADClassifier) -> None:
     encoder = SmallEncoder()
     assert Watcher(OnlineDetector(colors, encoder=encoder)).encoder is encoder
+
+
+def test_unknown_is_shown_as_a_class_of_its_own_and_smoothed_as_one(colors: GADClassifier) -> None:
+    colors.rejector = Rejector(MaxLogitScore())
+    colors.rejector.threshold.fill_(-1e9)
+    try:
+        watcher = Watcher(OnlineDetector(colors), smoothing=Smoothing(2))
+        seen = look(watcher, [0.0, 0.1])
+        colors.rejector.threshold.fill_(1e9)
+        seen += look(watcher, [0.2, 0.3])
+    finally:
+        colors.rejector = None
+    assert [sighting.label for sighting in seen] == ["unknown", "unknown", "unknown", "red"]
+    assert [sighting.likeliest for sighting in seen] == ["red"] * 4
+    assert [(sighting.rejection or 0) > 0 for sighting in seen] == [True, True, False, False]
+    assert seen[0].score == pytest.approx(float(seen[0].probabilities.max()))

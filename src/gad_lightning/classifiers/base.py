@@ -102,6 +102,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
             raise SettingError(
                 f"background_weight must be at least 0, got {background_weight}.", "use 1 for no weighting"
             )
+        self.rejector = None
         self.background_weight = background_weight
         self.make_optimizer, self.schedule, self.warmup = optimizer, schedule, warmup
         if backbone.built:
@@ -263,6 +264,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         if (kind.training_step, kind.validation_step, kind.on_validation_epoch_end) == own:
             callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
             check_monitors(callbacks, [f"val/{name}" for name in names_of(self.schema)])
+        self.drop_rejection()
         if not self.training:
             self.train()
 
@@ -282,8 +284,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Predictions:
         """Score a batch; no objective runs and nothing is generated beyond what the readout needs."""
-        scored = self.scores(batch)
-        return Predictions(*(part.cpu() for part in scored))
+        return self.judged(self.scores(batch)).cpu()
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics."""

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
+from gad_lightning.classifiers.rejecting import Rejecting
+from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.plans import Chunks, EveryQuery
 from gad_lightning.data.records import FeatureSource, VideoRecord, timeline
-from gad_lightning.data.sampling import BatchKey
 from gad_lightning.errors import DataError, MissingDataError, SettingError
-from gad_lightning.schema import DataSchema, FeatureSpec, Windows
+from gad_lightning.schema import UNKNOWN, DataSchema, FeatureSpec, Windows
 from gad_lightning.segments import cut_each
 from gad_lightning.turns import Turns
 from gad_lightning.types import Batch, Predictions, chosen_classes, joined_names
@@ -41,7 +40,7 @@ class Detection(NamedTuple):
     labels: list[str]  # F class names, one a frame; several, joined by "; ", or none, where several can be true at once
     seconds: list[float]  # F times, from 0
     scores: Tensor  # (F, C) log-probabilities, to compute with
-    segments: list[Stretch]  # runs of one label, background left out; those of different labels may overlap
+    segments: list[Stretch]  # runs of one label or of "unknown", background left out; they may overlap
 
     @property
     def probabilities(self) -> Tensor:
@@ -49,10 +48,9 @@ class Detection(NamedTuple):
         return self.scores.exp()
 
 
-class Detecting(LightningModule):
+class Detecting(Rejecting):
     """Mixin of the classifiers: labels every frame of a video."""
 
-    schema: DataSchema
     turns: Turns
 
     @abstractmethod
@@ -91,22 +89,24 @@ class Detecting(LightningModule):
         frames = _open_frames(video, fps, spec, encoder, broken)
         dataset = _dataset_of(VideoRecord("video", frames), self.schema, task)
         scores = torch.empty(frames.num_frames, len(classes.names))
-        for batch in _batches(dataset, batch_size, self.device):  # of each only the scores are kept
-            part = self._score_in_evaluation(batch)
+        unknown = torch.zeros(frames.num_frames, 1, dtype=torch.bool)
+        for batch in batches_of(dataset, batch_size, self.device):  # of each only the scores are kept
+            part = self.judged(self.score_in_evaluation(batch))
             scores[part.query_index.cpu()] = part.scores[:, : len(classes.names)].float().cpu()
-        probabilities = scores.exp()
-        chosen = chosen_classes(probabilities, classes)
+            unknown[part.query_index.cpu(), 0] = part.unknown.cpu()
+        # one column more than there are classes: the score of what is unknown is that of its nearest class
+        probabilities, shown = scores.exp(), (*classes.names, UNKNOWN)
+        columns = torch.cat([probabilities, probabilities.amax(1, keepdim=True)], 1)
+        chosen = torch.cat([chosen_classes(probabilities, classes) & ~unknown, unknown], 1)
         skip = [index for index in (classes.background, classes.ignore) if index is not None]
         segments = [
-            Stretch(
-                classes.names[label], start / spec.fps, end / spec.fps, float(probabilities[start:end, label].mean())
-            )
+            Stretch(shown[label], start / spec.fps, end / spec.fps, float(columns[start:end, label].mean()))
             for label, start, end in cut_each(chosen, skip)
         ]
-        names = [joined_names(row, classes) for row in chosen]
+        names = [joined_names(row, classes._replace(names=shown)) for row in chosen]
         return Detection(names, [frame / spec.fps for frame in range(len(scores))], scores, segments)
 
-    def _score_in_evaluation(self, batch: Batch) -> Predictions:
+    def score_in_evaluation(self, batch: Batch) -> Predictions:
         """Score a batch without dropout; every module is then as it was before, in training or not."""
         with self.turns:
             training = [module for module in self.modules() if module.training]
@@ -127,12 +127,6 @@ def _dataset_of(record: VideoRecord, schema: DataSchema, task: int) -> WindowDat
     counts = [record.frames.num_frames]
     plans = Chunks([queries], 0, counts, windows.chunk) if one_pass else EveryQuery([queries], 0)
     return WindowDataset([record], [laid._replace(queries=queries)], plans, windows)
-
-
-def _batches(dataset: WindowDataset, batch_size: int, device: torch.device) -> Iterator[Batch]:
-    """All samples of a data set in order, frames on ``device``."""
-    for start in range(0, len(dataset), batch_size):
-        yield dataset[BatchKey(0, tuple(range(start, min(start + batch_size, len(dataset)))))].to(device)
 
 
 def _open_frames(

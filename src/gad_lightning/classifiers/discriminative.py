@@ -169,6 +169,10 @@ class DiscriminativeClassifier(Classifier):
             scores = torch.where(several.unsqueeze(1).to(logits.device), logsigmoid(logits), scores)
         return scores.masked_fill(logits == torch.finfo(logits.dtype).min, -torch.inf), logits
 
+    def origin_of(self, task: int) -> Tensor | None:
+        """That of the task's head."""
+        return self._heads[self.schema.head_of_task[task]].origin()
+
     def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Head at the slots; nothing is written."""
         return self.score(branches.slot_states, task)

@@ -81,7 +81,7 @@ class PredictionWriter(Callback):
         data = data_of(trainer)
         names = None if data is None else data.video_names
         groups = {} if data is None else groups_of(data)
-        write_predictions(self.target, joined(parts), pl_module.schema, names, type(pl_module).__name__, groups)
+        write_predictions(self.target, joined(parts), pl_module.shown_schema, names, type(pl_module).__name__, groups)
         shutil.rmtree(folder, ignore_errors=True)
         rank_zero_info(f"The predictions are in {self.target}")
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import torch
 from lightning import LightningModule
-from torch import Tensor, nn
+from torch import Tensor
 
+from gad_lightning.exact_buffers import ExactBuffers
 from gad_lightning.schema import FeatureSpec
 
 Data = TypeVar("Data")
 
 
-class Standardization(nn.Module):
+class Standardization(ExactBuffers):
     """Gives features the training split's zero mean and unit spread, in float32 or better.
 
     The statistics keep that precision when a classifier is cast to half precision: of features with a large offset,
@@ -47,16 +47,6 @@ class Standardization(nn.Module):
         """Standardize features (..., D), which must not have been rounded."""
         scaled: Tensor = (frames.to(self.dtype) - self.mean) / self.std
         return scaled
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Move or cast the statistics as torch asks, but never below float32."""
-        exact = {name: buffer for name, buffer in self._buffers.items() if buffer is not None}
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch gives it no types
-        for name, buffer in exact.items():
-            moved = self._buffers[name]
-            if moved is not None:
-                self._buffers[name] = buffer.to(moved.device, torch.promote_types(moved.dtype, torch.float32))
-        return self
 
 
 class ExactFeatures(LightningModule):

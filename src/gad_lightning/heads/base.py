@@ -29,6 +29,10 @@ class ClassifierHead(Part, nn.Module):
     def prepare(self, tower: TextTower) -> None:
         """Take what the head needs of texts; called once, while the language model is as it came."""
 
+    def origin(self) -> Tensor | None:
+        """State (H,) at which no class has a logit, as nearly as can be; None where that is unknown."""
+        return None
+
     def forward(self, states: Tensor) -> Tensor:
         """Map states (Q, H) to logits (Q, C); Q may be 0."""
         raise NotImplementedError

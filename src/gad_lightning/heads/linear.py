@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from gad_lightning.heads.base import ClassifierHead
@@ -23,6 +24,12 @@ class LinearHead(ClassifierHead):
         super().__init__(hidden_size, labels)
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(hidden_size, len(labels.names))
+
+    def origin(self) -> Tensor:
+        """State (H,) whose logits are nearest to 0."""
+        weight, bias = self.project.weight.detach().double(), self.project.bias.detach().double()
+        found: Tensor = -(torch.linalg.pinv(weight) @ bias)
+        return found
 
     def forward(self, states: Tensor) -> Tensor:
         """(Q, H) -> (Q, C)."""

@@ -96,7 +96,11 @@ class KeepingWriter(PredictionWriter):
         assert data is not None, "asked above"
         assert about is not None, "just written"
         speed = {"frames a second": frames / max(seconds, 1e-9), "frames": float(frames), "seconds": seconds}
-        write_about(self.target, about._replace(training=_training_counts(data), speed=speed))
+        counts = _training_counts(data)
+        for task in about.tasks:  # a class "unknown" is not in training
+            if task.name in counts:
+                counts[task.name] += [0] * (len(task.labels.names) - len(counts[task.name]))
+        write_about(self.target, about._replace(training=counts, speed=speed))
 
 
 def _training_counts(data: ActionDataModule) -> dict[str, list[int]]:

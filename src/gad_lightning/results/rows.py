@@ -55,6 +55,10 @@ def columns_of(predictions: Predictions, tasks: Sequence[Task] = ()) -> QueryCol
             own, known = (part[asked.to(part.device), : len(task.labels.names)] for part in (probabilities, truths))
             found = single_labels(own, chosen_classes(own, task.labels), known.to(own.device))
             labels[asked.to(labels.device)], truth[asked.to(labels.device)] = found
+    unknown = predictions.unknown.to(labels.device)
+    if bool(unknown.any()):  # the class after the last one of its task
+        sizes = torch.tensor([len(task.labels.names) for task in tasks], device=labels.device)
+        labels = torch.where(unknown, sizes[predictions.task.to(labels.device)], labels)
     kept = (predictions.video, predictions.query_index, predictions.task, predictions.frame, labels)
     video, query_index, asked_task, frame, label = (column.cpu().numpy() for column in kept)
     return QueryColumns(

@@ -96,7 +96,8 @@ class OnlineDetector:
             streams: (n,) different streams; all of them, in order, by default.
 
         Returns:
-            Predictions of n queries: ``video`` is the stream, ``frame`` and ``query_index`` the frames pushed before.
+            Predictions of n queries: ``video`` is the stream, ``frame`` and ``query_index`` the frames pushed before;
+            ``unknown`` says which show none of the classes, if the classifier was fitted to reject.
 
         Raises:
             SettingError: if the frames have another shape, a stream is named twice or does not exist, or there are
@@ -111,7 +112,7 @@ class OnlineDetector:
             frame = self.seen[chosen]
             scores, logits, slot_states = self.streams.step(chosen, frame, ready)
             self.seen[chosen] += 1
-        return Predictions(
+        found = Predictions(
             video=chosen,
             query_index=frame,
             task=torch.full_like(chosen, self.task),
@@ -121,6 +122,7 @@ class OnlineDetector:
             logits=logits,
             slot_states=slot_states,
         )
+        return self.classifier.judged(found)
 
     def numbers(self, streams: Sequence[int] | None) -> Tensor:
         """Check the numbers of some streams, all of them by default: (n,) int64.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gad_lightning.decisions.smoothing import SeveralSmoothing, Smoothing
 from gad_lightning.errors import SettingError
+from gad_lightning.schema import UNKNOWN
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.pacing import Arrival, is_gap
 from gad_lightning.types import joined_names
@@ -20,14 +21,15 @@ class Sighting(NamedTuple):
     """What is seen in one live frame."""
 
     seconds: float  # stream time of the frame
-    label: str  # class shown, smoothed if so wanted; several, joined by "; ", or none, where several can be true
+    label: str  # shown, smoothed if so wanted; "unknown"; several, joined by "; ", or none, where several can be true
     likeliest: str  # class of the highest score
     probabilities: Tensor  # (C,)
-    score: float  # probability of the class shown; of several the largest, 0 where there is none
+    score: float  # probability of the class shown, of the likeliest where unknown; of several the largest, else 0
     entropy: float  # of the probabilities, in nats
     latency: float  # seconds from the source's giving the frame to its label
     dropped: int  # frames that came too late so far
     restarted: bool  # whether the stream began anew with this frame, after a gap
+    rejection: float | None = None  # above 0 where the frame shows none of the classes; None: not asked
 
 
 class Watcher:
@@ -80,21 +82,26 @@ class Watcher:
             self.detector.restart()
             self.smoothing.restart()
         self.before = seconds
-        scores = self.detector.push(torch.tensor(picture)[None]).scores[0, : len(self.names)]
-        probabilities = scores.exp().float().cpu()
-        found = self.smoothing(probabilities)
-        shown = found if isinstance(found, Tensor) else torch.arange(len(self.names)) == found
+        predictions = self.detector.push(torch.tensor(picture)[None])
+        probabilities = predictions.scores[0, : len(self.names)].exp().float().cpu()
+        unknown = predictions.unknown.cpu()
+        # what is unknown is smoothed as a class of its own, the last one; where several can be true there is none
+        several = self.labels.multi_label
+        found = self.smoothing(probabilities if several else torch.cat([probabilities * ~unknown, unknown]))
+        shown = found if isinstance(found, Tensor) else torch.arange(len(self.names) + 1) == found
+        sure = probabilities if several else torch.cat([probabilities, probabilities.amax(0, keepdim=True)])
         entropy = torch.special.entr(probabilities).sum()
         if self.labels.multi_label:
             entropy = entropy + torch.special.entr(1 - probabilities).sum()
         return Sighting(
             seconds=seconds,
-            label=joined_names(shown, self.labels),
+            label=joined_names(shown, self.labels._replace(names=(*self.names, UNKNOWN))),
             likeliest=self.names[int(probabilities.argmax())],
             probabilities=probabilities,
-            score=float((probabilities * shown).max()),
+            score=float((sure * shown).max()),
             entropy=float(entropy),
             latency=time.monotonic() - arrival.arrived,
             dropped=arrival.dropped,
             restarted=restarted,
+            rejection=None if predictions.rejection is None else float(predictions.rejection[0]),
         )

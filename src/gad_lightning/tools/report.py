@@ -7,19 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from jsonargparse import ArgumentError, ArgumentParser
-
 from gad_lightning.atomic import atomic_write, make_folder
-from gad_lightning.data.base import ActionDataModule
-from gad_lightning.environment import resolve
 from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
 from gad_lightning.escape import print_safely
 from gad_lightning.parts import ALLOWED_PACKAGES
-from gad_lightning.rebuilding import check_packages
 from gad_lightning.report.page import MADE_BY, page_of
 from gad_lightning.report.predicting import predict
 from gad_lightning.report.runs import RunTraces, read_run
-from gad_lightning.results.run_folder import chosen_checkpoint, predictions_of, read_config
+from gad_lightning.results.run_folder import chosen_checkpoint, predictions_of
+from gad_lightning.tools.run_data import data_of
 
 REPORT = "report.html"
 HEAD = 2000
@@ -109,7 +105,7 @@ def _run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> RunTraces:
             )
         packages = [*ALLOWED_PACKAGES, *allowed]
         print_safely(f"{folder}: predicting the test split with {checkpoint.relative_to(folder)}")
-        found = predict(folder, checkpoint, _data_of(folder, packages), packages)
+        found = predict(folder, checkpoint, data_of(folder, packages), packages)
     if found is None:
         raise MissingDataError(
             f"{folder} has no predictions.", "leave out --predict=never, or run gad-lightning predict"
@@ -117,32 +113,6 @@ def _run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> RunTraces:
     if found not in (folder, folder / "predictions"):
         print_safely(f"{folder}: with the predictions in {found}")
     return read_run(folder, found)
-
-
-def _data_of(folder: Path, packages: Sequence[str]) -> ActionDataModule:
-    """Make the data module of a run's config.
-
-    Args:
-        folder: of the run.
-        packages: whose classes the config may name.
-
-    Raises:
-        MissingDataError: if the run has no config.
-        SettingError: if the data cannot be made, or names a class of another package.
-    """
-    config = f"The config of {folder}"
-    settings = resolve(read_config(folder), config).get("data")
-    if settings is None:
-        raise MissingDataError(f"{folder} has no config.yaml with data to predict.", "run gad-lightning predict first")
-    check_packages(settings, packages, config)
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--data", type=ActionDataModule)
-    try:
-        made = parser.instantiate_classes(parser.parse_object({"data": settings})).data
-    except ArgumentError as error:
-        raise SettingError(f"The data of {folder} cannot be made: {error}", "correct its config.yaml") from error
-    data: ActionDataModule = made
-    return data
 
 
 def _distinct_names(runs: Sequence[Path]) -> list[str]:

@@ -136,8 +136,10 @@ def _watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Scree
 
 
 def _line_of(sighting: Sighting) -> dict[str, str | float | int | bool]:
-    """What the log holds of a label; ``stream`` and ``latency`` in seconds."""
+    """What the log holds of a label; ``stream`` and ``latency`` in seconds, ``rejection`` if unknown ones are told."""
+    told = {} if sighting.rejection is None else {"rejection": sighting.rejection}
     return {
+        **told,
         "stream": sighting.seconds,
         "label": sighting.label,
         "score": sighting.score,

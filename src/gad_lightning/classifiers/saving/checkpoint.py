@@ -15,7 +15,8 @@ from torch.distributed.tensor import DTensor
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.finite import check_weights
 from gad_lightning.classifiers.optimization import Optimized
-from gad_lightning.classifiers.saving.differences import Difference, differences
+from gad_lightning.classifiers.rejecting import Rejecting
+from gad_lightning.classifiers.saving.differences import Difference, differences, tell_differences
 from gad_lightning.classifiers.saving.digest import KEY as DIGEST
 from gad_lightning.classifiers.saving.digest import check_digest, digest_of
 from gad_lightning.classifiers.saving.readable import check_readable, readable_part
@@ -37,7 +38,7 @@ CURRENT = "current_model_state"
 """Where Lightning's weight averaging puts the weights that are trained, beside their average."""
 
 
-class TrainedWeights(Part, Optimized):
+class TrainedWeights(Part, Optimized, Rejecting):
     """Mixin of the classifiers: small checkpoints, rebuilt without a config, refused where they do not fit."""
 
     read_back = False
@@ -46,6 +47,8 @@ class TrainedWeights(Part, Optimized):
     backbone: Backbone
     schema: DataSchema
     standardize: Standardization
+    allowed: tuple[str, ...] = ALLOWED_PACKAGES
+    """Packages whose classes a checkpoint may name."""
     other_settings: bool = False
     """Whether a checkpoint's weights may be used with settings that change what they compute."""
 
@@ -57,7 +60,7 @@ class TrainedWeights(Part, Optimized):
         """Trained weights by name."""
         below = {f"backbone.{name}": weight for name, weight in self.backbone.trained_state().items()}
         own = {name: weight for name, weight in self.named_parameters() if not name.startswith("backbone.")}
-        return {**below, **own}
+        return {**below, **own, **self.fitted_state()}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the trained weights only, and add what rebuilds the classifier."""
@@ -86,6 +89,7 @@ class TrainedWeights(Part, Optimized):
             "fingerprint": self.backbone.fingerprint(),
             "new_tokens": {"names": list(tokens.names), "written": list(tokens.written)},
             "optimizer": self.optimizer_made,
+            "rejection": self.about_rejection(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -98,6 +102,7 @@ class TrainedWeights(Part, Optimized):
         if self._trainer is not None:  # else it was just made as the checkpoint says
             self.check_settings_of(about)
         self.check_schema(rebuild(about["schema"]))
+        self.take_rejection(about.get("rejection"), self.allowed)
         if about["fingerprint"] != self.backbone.fingerprint():
             raise CheckpointError(
                 "The checkpoint was trained on another base model: its fingerprint differs.",
@@ -131,7 +136,7 @@ class TrainedWeights(Part, Optimized):
         """
         fitting = self.trainer.state.fn == TrainerFn.FITTING
         found = [*differences(current_names(about["spec"]), self.spec()), *_windows(about["schema"], self.schema)]
-        _tell_differences(found, self.other_settings or fitting)
+        tell_differences(found, self.other_settings or fitting)
 
     def check_start(self, about: Mapping[str, Any], meant: bool) -> None:
         """Compare backbone, prompt and windows with those of weights that this classifier begins from.
@@ -142,7 +147,7 @@ class TrainedWeights(Part, Optimized):
         given = [spec["init_args"] for spec in (current_names(about["spec"]), self.spec())]
         kept = [{name: args[name] for name in ("backbone", "prompt") if name in args} for args in given]
         stored, here = ({"class_path": path_of(type(self)), "init_args": args} for args in kept)
-        _tell_differences([*differences(stored, here), *_windows(about["schema"], self.schema)], meant)
+        tell_differences([*differences(stored, here), *_windows(about["schema"], self.schema)], meant)
 
     def take_statistics(self, features: FeatureSpec) -> None:
         """Standardize by the mean and spread of ``features``, and record them; by 0 and 1 where it has none."""
@@ -230,6 +235,7 @@ class TrainedWeights(Part, Optimized):
                 f"{where} holds a {found.__name__}, not a {cls.__name__}.", f"use the class {found.__name__} to load it"
             )
         classifier: Any = rebuild(about["spec"], allowed)
+        classifier.allowed = tuple(allowed)
         classifier.on_load_checkpoint(checkpoint)
         classifier.load_state_dict(weights, strict=False)
         if about.get("optimizer"):
@@ -247,24 +253,6 @@ def _shapes_of(weights: Mapping[str, Tensor]) -> dict[str, list[int]]:
 def _windows(stored: Any, here: DataSchema) -> list[Difference]:
     """Differences of the windows of two schemas, the stored one as plain data."""
     return list(differences(current_names(stored)["init_args"]["windows"], describe(here.windows), "windows"))
-
-
-def _tell_differences(found: Sequence[Difference], meant: bool) -> None:
-    """Refuse weights under other settings, or warn if those are meant or differ by rounding.
-
-    Raises:
-        CheckpointError: naming every setting and both values.
-    """
-    wrong = [] if meant else [difference for difference in found if not difference.rounding]
-    if wrong:
-        raise CheckpointError(
-            f"The weights were trained with other settings: {'; '.join(map(str, wrong))}. They would compute something "
-            "else.",
-            "use the config.yaml beside the checkpoint; if you mean it: --other_settings=true on the command line, "
-            "other_settings=True of init_from, or classifier.other_settings = True",
-        )
-    if found:
-        warnings.warn(f"The weights were trained with other settings: {'; '.join(map(str, found))}.", stacklevel=3)
 
 
 def content_of(checkpoint: dict[str, Any], path: str) -> dict[str, Any]:

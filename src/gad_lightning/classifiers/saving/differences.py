@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import Part
 from gad_lightning.rebuilding import find_class
 
@@ -87,3 +89,21 @@ def _join(name: str, key: str) -> str:
 def _shown(value: object) -> object:
     """A value for a message: of a part its class."""
     return value["class_path"] if isinstance(value, Mapping) and "class_path" in value else value
+
+
+def tell_differences(found: Sequence[Difference], meant: bool) -> None:
+    """Refuse weights under other settings, or warn if those are meant or differ by rounding.
+
+    Raises:
+        CheckpointError: naming every setting and both values.
+    """
+    wrong = [] if meant else [difference for difference in found if not difference.rounding]
+    if wrong:
+        raise CheckpointError(
+            f"The weights were trained with other settings: {'; '.join(map(str, wrong))}. They would compute something "
+            "else.",
+            "use the config.yaml beside the checkpoint; if you mean it: --other_settings=true on the command line, "
+            "other_settings=True of init_from, or classifier.other_settings = True",
+        )
+    if found:
+        warnings.warn(f"The weights were trained with other settings: {'; '.join(map(str, found))}.", stacklevel=3)

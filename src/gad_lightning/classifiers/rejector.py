@@ -1,0 +1,92 @@
+"""A rejection score with its threshold: which queries show none of the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gad_lightning.errors import SettingError
+from gad_lightning.exact_buffers import ExactBuffers
+from gad_lightning.rebuilding import rebuild
+from gad_lightning.rejection.base import RejectionScore
+from gad_lightning.schema import UNKNOWN, DataSchema, LabelSet
+from gad_lightning.types import Predictions
+
+
+class Rejector(ExactBuffers):
+    """Says which queries of one task show an action that is none of the classes.
+
+    Args:
+        score: fitted.
+        task: index into the schema's tasks.
+        over_background: whether a query whose likeliest class is the background can be unknown too.
+    """
+
+    threshold: Tensor
+
+    def __init__(self, score: RejectionScore, task: int = 0, over_background: bool = False) -> None:
+        super().__init__()
+        self.score, self.task, self.over_background = score, task, over_background
+        self.register_buffer("threshold", torch.zeros(()))
+
+    def scored(self, states: Tensor, logits: Tensor, labels: LabelSet) -> Tensor:
+        """Score queries of the task: states (Q, H), logits (Q, C) -> (Q,), larger for what is more unknown."""
+        found: Tensor = self.score(states.float(), logits[:, : len(labels.names)].float())
+        return found
+
+    def forward(self, predictions: Predictions, schema: DataSchema) -> Tensor:
+        """How far each query is above the threshold, (Q,); -inf for those that cannot be unknown."""
+        labels, states = schema.tasks[self.task].labels, predictions.slot_states
+        margin = self.scored(states, predictions.logits.to(states.device), labels) - self.threshold
+        never = (predictions.task != self.task).to(margin.device)
+        for index in (labels.background, labels.ignore):
+            if index is not None and not (index == labels.background and self.over_background):
+                never = never | (predictions.label == index).to(margin.device)
+        return margin.masked_fill(never, -torch.inf)
+
+    def about(self) -> dict[str, Any]:
+        """What makes it again, but for what it learned: plain data."""
+        shapes = {name: list(values.shape) for name, values in self.score.state_dict().items()}
+        score = self.score.spec()
+        return {"score": score, "shapes": shapes, "task": self.task, "over_background": self.over_background}
+
+    @classmethod
+    def made_again(cls, about: Mapping[str, Any], allowed: tuple[str, ...]) -> Rejector:
+        """Make what :meth:`about` describes, with room for what was learned."""
+        score = rebuild(about["score"], allowed)
+        assert isinstance(score, RejectionScore), "a checkpoint names nothing else here"
+        score.make_room(about["shapes"])
+        return cls(score, int(about["task"]), bool(about["over_background"]))
+
+
+def shown_schema(schema: DataSchema, rejector: Rejector | None) -> DataSchema:
+    """The schema with a last class :data:`UNKNOWN` where a rejector may say so; the same without one."""
+    if rejector is None:
+        return schema
+    tasks = list(schema.tasks)
+    labels = tasks[rejector.task].labels
+    tasks[rejector.task] = tasks[rejector.task]._replace(labels=labels._replace(names=(*labels.names, UNKNOWN)))
+    return schema._replace(tasks=tuple(tasks))
+
+
+def check_task(schema: DataSchema, task: int) -> LabelSet:
+    """The classes of a task that can have unknown ones.
+
+    Raises:
+        SettingError: if several labels can be true there, or a class is called as unknown ones are.
+    """
+    labels = schema.tasks[task].labels
+    if labels.multi_label:
+        raise SettingError(
+            f"Several labels can be true at once in the task {schema.tasks[task].name!r}: none of them is no unknown "
+            "action.",
+            "leave data.multi_label out to find unknown actions",
+        )
+    if UNKNOWN in labels.names:
+        raise SettingError(
+            f"A class is called {UNKNOWN!r}, as actions of no class are.", "rename it to find unknown actions"
+        )
+    return labels

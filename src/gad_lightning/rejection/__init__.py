@@ -1,0 +1,1 @@
+"""Scores of how unlike the training an answer is; see base.py."""

@@ -1,0 +1,40 @@
+"""The data of a run, made from its config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+from gad_lightning.data.base import ActionDataModule
+from gad_lightning.environment import resolve
+from gad_lightning.errors import MissingDataError, SettingError
+from gad_lightning.rebuilding import check_packages
+from gad_lightning.results.run_folder import read_config
+
+
+def data_of(folder: Path, packages: Sequence[str]) -> ActionDataModule:
+    """Make the data module of a run's config.
+
+    Args:
+        folder: of the run.
+        packages: whose classes the config may name.
+
+    Raises:
+        MissingDataError: if the run has no config.
+        SettingError: if the data cannot be made, or names a class of another package.
+    """
+    config = f"The config of {folder}"
+    settings = resolve(read_config(folder), config).get("data")
+    if settings is None:
+        raise MissingDataError(f"{folder} has no config.yaml with data to predict.", "run gad-lightning predict first")
+    check_packages(settings, packages, config)
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--data", type=ActionDataModule)
+    try:
+        made = parser.instantiate_classes(parser.parse_object({"data": settings})).data
+    except ArgumentError as error:
+        raise SettingError(f"The data of {folder} cannot be made: {error}", "correct its config.yaml") from error
+    data: ActionDataModule = made
+    return data
