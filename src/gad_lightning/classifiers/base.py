@@ -102,8 +102,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
             raise SettingError(
                 f"background_weight must be at least 0, got {background_weight}.", "use 1 for no weighting"
             )
-        self.rejector = None
-        self.background_weight = background_weight
+        self.background_weight, self.rejector = background_weight, None
         self.make_optimizer, self.schedule, self.warmup = optimizer, schedule, warmup
         if backbone.built:
             raise SettingError("This backbone is part of another classifier, which would lose it.", "make one for each")
