@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gad_lightning.classifiers.rejector import Rejector, shown_schema
+from gad_lightning.classifiers.rejector import Rejector
 from gad_lightning.rejection.max_logit import MaxLogitScore
 from gad_lightning.schema import DataSchema, LabelSet, Task
 from gad_lightning.types import Predictions
@@ -35,12 +35,11 @@ def test_logits_beyond_the_classes_of_a_task_do_not_count() -> None:
 
 
 def test_unknown_is_a_last_class_of_that_task_alone() -> None:
-    shown = shown_schema(SCHEMA, Rejector(MaxLogitScore(), task=1))
+    shown = Rejector(MaxLogitScore(), task=1).shown(SCHEMA)
     assert [task.labels.names for task in shown.tasks] == [
         ("rest", "stir"),
         ("none", "pot", "pan", "blur", "unknown"),
     ]
-    assert shown_schema(SCHEMA, None) is SCHEMA
 
 
 def test_it_is_made_again_from_plain_data() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from gad_lightning.errors import DataError
 from gad_lightning.rebuilding import rebuild
-from gad_lightning.rejection.base import RejectionScore, check_enough
+from gad_lightning.rejection.base import RejectionScore
 from gad_lightning.rejection.energy import EnergyScore
 from gad_lightning.rejection.generalized_entropy import GeneralizedEntropyScore
 from gad_lightning.rejection.mahalanobis import MahalanobisScore
@@ -64,4 +64,4 @@ def test_pytorch_ood_gives_the_same_scores(score: RejectionScore) -> None:
 
 def test_too_few_segments_are_counted() -> None:
     with pytest.raises(DataError, match="NeighborScore wants at least 5 training segments, and there are 2"):
-        check_enough(2, 5, "NeighborScore")
+        NeighborScore().check_enough(2, 5)

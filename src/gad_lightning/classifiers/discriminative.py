@@ -65,8 +65,9 @@ class DiscriminativeClassifier(Classifier):
                 f"slot is {type(self.slot).__name__}, which adds to a token of its own, and prompt.opener is empty.",
                 "leave prompt.opener out, or set slot: gad_lightning.LastVisualSlot",
             )
-        for head in self._heads:
-            head.prepare(partial(embed_texts, self.backbone))
+        for head in self.heads:
+            if isinstance(head, ClassifierHead):  # what else there is, is refused when it is to be described
+                head.prepare(partial(embed_texts, self.backbone))
         for objective in self._objectives:
             objective.prepare(self.schema, self.backbone, self.prompt.answer_prefix)
         names = [type(objective).__name__ for objective in self._objectives if objective.writes]

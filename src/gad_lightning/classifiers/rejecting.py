@@ -11,13 +11,13 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from gad_lightning.classifiers.rejector import Rejector, check_task, shown_schema
+from gad_lightning.classifiers.rejector import Rejector
 from gad_lightning.classifiers.segment_means import SegmentMeans, segment_means
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.rejection.base import RejectionScore
-from gad_lightning.schema import DataSchema, LabelSet
+from gad_lightning.schema import UNKNOWN, DataSchema, LabelSet
 from gad_lightning.types import Batch, Predictions
 
 
@@ -31,7 +31,7 @@ class Rejecting(LightningModule):
     @property
     def shown_schema(self) -> DataSchema:
         """The schema with a last class "unknown" where queries may be so; labels that are shown count in it."""
-        return shown_schema(self.schema, self.rejector)
+        return self.schema if self.rejector is None else self.rejector.shown(self.schema)
 
     def judged(self, predictions: Predictions) -> Predictions:
         """The predictions, with how far each is above the threshold; the same ones as long as nothing is rejected."""
@@ -75,7 +75,7 @@ class Rejecting(LightningModule):
             SettingError: if a setting cannot work, or the data has other classes.
             DataError: if a split has no videos, or too few segments.
         """
-        labels = check_task(self.schema, task)
+        labels = _check_task(self.schema, task)
         if not 0 < kept < 1:
             raise SettingError(f"kept is a share of the known segments in (0, 1), got {kept}.", "0.95 is usual")
         if data.schema.tasks[task].labels != labels:
@@ -135,3 +135,23 @@ def _threshold(checked: SegmentMeans, labels: LabelSet, kept: float) -> float:
             "give more of the videos to validation: data.val_fraction",
         )
     return float(scores.double().quantile(kept))
+
+
+def _check_task(schema: DataSchema, task: int) -> LabelSet:
+    """The classes of a task that can have unknown ones.
+
+    Raises:
+        SettingError: if several labels can be true there, or a class is called as unknown ones are.
+    """
+    labels = schema.tasks[task].labels
+    if labels.multi_label:
+        raise SettingError(
+            f"Several labels can be true at once in the task {schema.tasks[task].name!r}: none of them is no unknown "
+            "action.",
+            "leave data.multi_label out to find unknown actions",
+        )
+    if UNKNOWN in labels.names:
+        raise SettingError(
+            f"A class is called {UNKNOWN!r}, as actions of no class are.", "rename it to find unknown actions"
+        )
+    return labels

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gad_lightning.errors import SettingError
 from gad_lightning.exact_buffers import ExactBuffers
 from gad_lightning.rebuilding import rebuild
 from gad_lightning.rejection.base import RejectionScore
@@ -47,6 +46,13 @@ class Rejector(ExactBuffers):
                 never = never | (predictions.label == index).to(margin.device)
         return margin.masked_fill(never, -torch.inf)
 
+    def shown(self, schema: DataSchema) -> DataSchema:
+        """The schema with a last class :data:`UNKNOWN` for the task."""
+        tasks = list(schema.tasks)
+        labels = tasks[self.task].labels
+        tasks[self.task] = tasks[self.task]._replace(labels=labels._replace(names=(*labels.names, UNKNOWN)))
+        return schema._replace(tasks=tuple(tasks))
+
     def about(self) -> dict[str, Any]:
         """What makes it again, but for what it learned: plain data."""
         shapes = {name: list(values.shape) for name, values in self.score.state_dict().items()}
@@ -60,33 +66,3 @@ class Rejector(ExactBuffers):
         assert isinstance(score, RejectionScore), "a checkpoint names nothing else here"
         score.make_room(about["shapes"])
         return cls(score, int(about["task"]), bool(about["over_background"]))
-
-
-def shown_schema(schema: DataSchema, rejector: Rejector | None) -> DataSchema:
-    """The schema with a last class :data:`UNKNOWN` where a rejector may say so; the same without one."""
-    if rejector is None:
-        return schema
-    tasks = list(schema.tasks)
-    labels = tasks[rejector.task].labels
-    tasks[rejector.task] = tasks[rejector.task]._replace(labels=labels._replace(names=(*labels.names, UNKNOWN)))
-    return schema._replace(tasks=tuple(tasks))
-
-
-def check_task(schema: DataSchema, task: int) -> LabelSet:
-    """The classes of a task that can have unknown ones.
-
-    Raises:
-        SettingError: if several labels can be true there, or a class is called as unknown ones are.
-    """
-    labels = schema.tasks[task].labels
-    if labels.multi_label:
-        raise SettingError(
-            f"Several labels can be true at once in the task {schema.tasks[task].name!r}: none of them is no unknown "
-            "action.",
-            "leave data.multi_label out to find unknown actions",
-        )
-    if UNKNOWN in labels.names:
-        raise SettingError(
-            f"A class is called {UNKNOWN!r}, as actions of no class are.", "rename it to find unknown actions"
-        )
-    return labels

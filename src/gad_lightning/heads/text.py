@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -13,7 +14,7 @@ from torch.nn.functional import linear, normalize
 
 from gad_lightning.errors import SettingError
 from gad_lightning.heads.base import ClassifierHead, TextTower
-from gad_lightning.heads.class_table import actions_of, check_known, check_texts, read_classes
+from gad_lightning.heads.class_table import actions_of, read_classes
 from gad_lightning.schema import LabelSet
 
 ALIKE = 0.98
@@ -68,9 +69,9 @@ class TextHead(ClassifierHead):
         self.given, self.mode, self.scale, self.tower = _texts_of(texts), mode, 1 / temperature, tower
         actions = [] if mode == "free" else actions_of(labels)
         if self.given is not None and actions:
-            check_known(self.given, labels, "texts of TextHead")
+            _check_known(self.given, labels, "texts of TextHead")
         self.texts = {name: name if self.given is None else self.given[name] for name in actions}
-        check_texts(self.texts)
+        _check_texts(self.texts)
         marks = torch.tensor([name in self.texts for name in labels.names])
         self.register_buffer("with_text", marks.unsqueeze(1), persistent=False)  # (C, 1)
         self.width = hidden_size if mode == "free" else width
@@ -147,3 +148,31 @@ def _warn_of_likeness(names: Sequence[str], directions: Tensor) -> None:
         "hardly told apart. Describe what differs.",
         stacklevel=3,
     )
+
+
+def _check_known(given: Iterable[str], labels: LabelSet, setting: str) -> None:
+    """Refuse a table none of whose classes is one of the head's, and a class without a row.
+
+    Raises:
+        SettingError: naming the first class that is missing, and what may be meant for it.
+    """
+    known = list(given)
+    missing = next((name for name in actions_of(labels) if name not in known), None)
+    if missing is None:
+        return
+    close = difflib.get_close_matches(missing, known, n=1)
+    raise SettingError(
+        f"{setting} says nothing of the class {missing!r}.",
+        f"did you mean it by {close[0]!r}?" if close else "add it, one entry a class",
+    )
+
+
+def _check_texts(texts: Mapping[str, str]) -> None:
+    """Refuse empty texts.
+
+    Raises:
+        SettingError: naming the first class of one.
+    """
+    for name, text in texts.items():
+        if not text.strip():
+            raise SettingError(f"The text of the class {name!r} is empty.", "describe it in a few words")

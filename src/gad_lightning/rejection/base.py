@@ -42,24 +42,18 @@ class RejectionScore(Part, ExactBuffers):
         for name, values in learned.items():
             self.register_buffer(name, values.detach().float().contiguous())
 
+    def check_enough(self, count: int, needed: int) -> None:
+        """Refuse to learn from too few segments.
+
+        Raises:
+            DataError: naming both numbers.
+        """
+        if count < needed:
+            raise DataError(
+                f"{type(self).__name__} wants at least {needed} training segments, and there are {count}.",
+                "take another score, such as EnergyScore, which learns nothing",
+            )
+
     def make_room(self, shapes: Mapping[str, Sequence[int]]) -> None:
         """Make room for what a checkpoint holds, by name."""
         self.keep(**{name: torch.zeros(tuple(shape)) for name, shape in shapes.items()})
-
-
-def directions(states: Tensor) -> Tensor:
-    """States (n, H) at length 1, in float32."""
-    return torch.nn.functional.normalize(states.float(), dim=-1)
-
-
-def check_enough(count: int, needed: int, score: str) -> None:
-    """Refuse to learn from too few segments.
-
-    Raises:
-        DataError: naming both numbers.
-    """
-    if count < needed:
-        raise DataError(
-            f"{score} wants at least {needed} training segments, and there are {count}.",
-            "take another score, such as EnergyScore, which learns nothing",
-        )

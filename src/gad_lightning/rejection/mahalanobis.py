@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.errors import SettingError
-from gad_lightning.rejection.base import RejectionScore, check_enough
+from gad_lightning.rejection.base import RejectionScore
 
 
 class MahalanobisScore(RejectionScore):
@@ -38,7 +38,7 @@ class MahalanobisScore(RejectionScore):
             DataError: if there are not even two segments.
             SettingError: if the covariance has no inverse.
         """
-        check_enough(len(states), 2, "MahalanobisScore")
+        self.check_enough(len(states), 2)
         rows = states.double()
         classes, of_row = labels.to(rows.device).unique(return_inverse=True)
         sums = rows.new_zeros(len(classes), rows.shape[1]).index_add(0, of_row, rows)

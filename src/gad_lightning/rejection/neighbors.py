@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.errors import SettingError
-from gad_lightning.rejection.base import RejectionScore, check_enough, directions
+from gad_lightning.rejection.base import RejectionScore
 
 MOST_NEIGHBORS, SHARE = 50, 10
 """Neighbors by default: 50, or a tenth of the segments where that is less."""
@@ -39,12 +39,12 @@ class NeighborScore(RejectionScore):
 
     def fit(self, states: Tensor, logits: Tensor, labels: Tensor, origin: Tensor | None = None) -> None:
         """Keep the segments."""
-        check_enough(len(states), self.neighbors or 1, "NeighborScore")
-        self.keep(bank=directions(states))
+        self.check_enough(len(states), self.neighbors or 1)
+        self.keep(bank=_directions(states))
 
     def admit(self, states: Tensor) -> None:
         """Keep these segments too."""
-        self.keep(bank=torch.cat([self.bank, directions(states).to(self.bank.device)]))
+        self.keep(bank=torch.cat([self.bank, _directions(states).to(self.bank.device)]))
 
     def forward(self, states: Tensor, logits: Tensor) -> Tensor:
         """(Q, H), (Q, C) -> (Q,)."""
@@ -52,6 +52,11 @@ class NeighborScore(RejectionScore):
         exact = "donot_use_mm_for_euclid_dist"  # products of matrices lose half of the digits of small distances
         found = [
             torch.cdist(rows, self.bank, compute_mode=exact).kthvalue(count, dim=1).values
-            for rows in directions(states).split(ROWS)
+            for rows in _directions(states).split(ROWS)
         ]
         return torch.cat(found)
+
+
+def _directions(states: Tensor) -> Tensor:
+    """States (n, H) at length 1, in float32."""
+    return torch.nn.functional.normalize(states.float(), dim=-1)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.errors import SettingError
-from gad_lightning.rejection.base import RejectionScore, check_enough
+from gad_lightning.rejection.base import RejectionScore
 
 
 class ViMScore(RejectionScore):
@@ -40,7 +40,7 @@ class ViMScore(RejectionScore):
             DataError: if there are not even two segments.
             SettingError: if the principal space is the whole space, or the logits are log-probabilities.
         """
-        check_enough(len(states), 2, "ViMScore")
+        self.check_enough(len(states), 2)
         rows, width = states.double(), states.shape[1]
         count = min(len(rows), width) // 2 if self.dimensions is None else self.dimensions
         if count >= width:
