@@ -25,6 +25,17 @@ def test_parts_and_sizes_are_said_and_nothing_that_says_nothing(caplog: pytest.L
     assert "441" not in caplog.text
 
 
+def test_a_run_says_its_parts_without_lightnings_remarks(config: str, caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    logger.addHandler(caplog.handler)
+    with caplog.at_level("INFO", logger=logger.name):
+        main(["fit", config, "--trainer.enable_model_summary=true", "--trainer.fast_dev_run=true"])
+    logger.removeHandler(caplog.handler)
+    assert "parameters are trained" in caplog.text
+    assert "Trainer already configured" not in caplog.text
+    assert "weights_only" not in caplog.text
+
+
 def test_a_run_is_tested_and_predicted_in_its_own_folder(fitted: Path, tmp_path: Path) -> None:
     run = tmp_path / "runs" / "ToyActions" / "GADClassifier" / "version_0"
     shutil.copytree(fitted, run)

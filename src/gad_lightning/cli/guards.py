@@ -21,6 +21,9 @@ NOISE = (
     ".*`is_gradient_checkpointing` is deprecated.*",  # peft's own use of transformers
 )
 
+HUSHED = ("💡", "`weights_only` was not set")
+"""What Lightning says that nobody asked for: its advertisements, and how it reads files."""
+
 REFUSALS = (
     (
         "Early stopping conditioned on metric|ModelCheckpoint\\(monitor=|conditioned on metric",
@@ -127,5 +130,7 @@ def quiet() -> None:
     """Hush warnings that no user of this library can act on, and Lightning's advertisements."""
     for message in NOISE:
         warnings.filterwarnings("ignore", message)
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(lambda record: "💡" not in record.getMessage())
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
+        lambda record: not any(sign in record.getMessage() for sign in HUSHED)
+    )
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)  # it misses a package we do not use
