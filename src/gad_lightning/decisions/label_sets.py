@@ -53,7 +53,7 @@ class ConformalLabels(Part):
     Raises:
         SettingError: if a setting lies outside its range.
 
-    Source: see :func:`~gad_lightning.decisions.label_sets.hierarchical_quantile`.
+    Source: Lee, Barber, Willett, Distribution-free inference with hierarchical data, arXiv 2306.06342, section 3.
     """
 
     def __init__(self, error: float = 0.1, misfit: float | None = None) -> None:

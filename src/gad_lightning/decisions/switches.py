@@ -81,7 +81,7 @@ class Switches:
     """The same rule for live streams, frame by frame.
 
     Args:
-        enter: (C,) as :func:`switched` takes it.
+        enter: (C,) as ``switched`` takes it.
         leave: (C,).
         frames: at least 1.
         streams: S, that come and go by themselves.

@@ -23,7 +23,7 @@ FEWEST_VIDEOS = 5
 
 
 class Thresholds(Part):
-    """When each class goes on and off; see :func:`~gad_lightning.decisions.switches.switched`.
+    """When each class goes on and off.
 
     Args:
         enter: (C,) probability from which a class goes on, in the order of the classes; 2 is never. The background's is
@@ -68,8 +68,8 @@ class AlarmThresholds(Thresholds):
     with known truth, as in :class:`~gad_lightning.FalseAlarmsPerHour`; each class has the rate for itself. Thresholds
     are tried from the strictest down, and the first one whose upper bound is above the rate ends the search, so that
     the bound holds for the one that is chosen (fixed-sequence testing; Angelopoulos et al., Learn then Test,
-    arXiv 2110.01052). For the bound see
-    :func:`~gad_lightning.decisions.counting.rate_bound`; :class:`~gad_lightning.RiskControl` needs none.
+    arXiv 2110.01052). The bound is ``rate_bound`` in
+    ``gad_lightning/decisions/counting.py``; :class:`~gad_lightning.RiskControl` needs none.
 
     ``leave`` is the fraction of ``enter`` with the fewest wrong seconds: of the class while it is off, and of right
     events that go on beyond it. A lower ``leave`` only joins events, so there are never more false alarms.

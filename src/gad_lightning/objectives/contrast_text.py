@@ -85,7 +85,7 @@ class ContrastText(Objective):
         return normalize(projected.float(), dim=-1)
 
     def embed_texts(self, texts: Tokens, backbone: Backbone) -> Tensor:
-        """Embeddings of texts laid out by :func:`_text_tokens`: (n, p) float32, each of length 1; they see no frame."""
+        """Embeddings of texts laid out by ``_text_tokens``: (n, p) float32, each of length 1; they see no frame."""
         weight = self.text_projection.weight
         place = texts.to(weight.device)
         no_frames = torch.zeros(1, 1, 1, self.feature_width, device=weight.device)
