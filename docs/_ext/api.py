@@ -19,6 +19,7 @@ ROOMS = {
     "readouts": "Readouts",
     "data": "Data sets",
     "video": "Video, encoders and live sources",
+    "decisions": "From probabilities to decisions",
     "streaming": "Live streams",
     "metrics": "Metrics",
     "training": "Training",
