@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.classifiers.schedule import PaperAdamW
 from gad_lightning.errors import NotFiniteError, SettingError
 from gad_lightning.types import Batch, Loss
 from tests.classifiers.making import make
@@ -107,3 +108,37 @@ def test_a_learning_rate_that_is_not_finite_is_refused() -> None:
     )
     with pytest.raises(SettingError, match="lr of SGD is inf"):
         runner().fit(model, data)
+
+
+@pytest.mark.parametrize("wrong", [{"lr": float("nan")}, {"lr": -1.0}, {"weight_decay": -1.0}])
+def test_what_an_optimizer_refuses_is_told_with_its_setting(wrong: dict[str, float]) -> None:
+    data = toy()
+    model = GADClassifier(
+        backbone=TinyBackbone(hidden_size=16), schema=data.schema, optimizer=lambda p: PaperAdamW(p, **wrong)
+    )
+    with pytest.raises(SettingError, match=r"model\.optimizer cannot be made: Invalid (learning rate|weight_decay)"):
+        runner().fit(model, data)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "settings", "message"),
+    [
+        ({"gradient_clip_val": -1.0}, {}, "trainer.gradient_clip_val is -1.0"),
+        ({"gradient_clip_val": float("nan")}, {}, "trainer.gradient_clip_val is nan"),
+        ({"accumulate_grad_batches": 0}, {}, "trainer.accumulate_grad_batches must be at least 1, got 0"),
+        ({}, {"warmup": 2.0}, r"model.warmup must lie in \[0, 1\), got 2.0"),
+        ({}, {"warmup": float("nan")}, r"model.warmup must lie in \[0, 1\), got nan"),
+    ],
+)
+def test_steps_that_lead_upward_or_nowhere_are_refused(
+    trainer: dict[str, Any], settings: dict[str, Any], message: str
+) -> None:
+    data = toy()
+    model = GADClassifier(backbone=TinyBackbone(hidden_size=16), schema=data.schema, **settings)
+    with pytest.raises(SettingError, match=message):
+        runner(**trainer).fit(model, data)
+
+
+def test_a_loss_is_never_made_larger() -> None:
+    with pytest.raises(SettingError, match="The weight of WriteAnswer must be at least 0, got -1"):
+        make(GADClassifier, generation_weight=-1.0)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import Trainer
-from lightning.pytorch.callbacks import BatchSizeFinder, Callback, LearningRateFinder
+from lightning.pytorch.callbacks import BackboneFinetuning, BatchSizeFinder, Callback, LearningRateFinder, ModelPruning
 
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.ablations.two_stage import TwoStageClassifier
@@ -112,3 +112,9 @@ def test_only_what_is_trained_is_optimized(tmp_path: Path) -> None:
     optimized = sum(weight.numel() for group in trainer.optimizers[0].param_groups for weight in group["params"])
     assert optimized == sum(weight.numel() for weight in model.trained_state().values())
     assert all(torch.isfinite(weight).all() for weight in model.trained_state().values())
+
+
+@pytest.mark.parametrize("callback", [BackboneFinetuning(), ModelPruning("l1_unstructured", amount=0.5)])
+def test_callbacks_that_change_what_is_trained_are_refused(callback: Callback, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=f"trainer.callbacks has {type(callback).__name__}, which changes what"):
+        fitted(tmp_path, GADClassifier, callback, max_epochs=1)

@@ -20,6 +20,15 @@ from gad_lightning.errors import SettingError
             ["fit", "--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.monitor=val_loss"],
             r"trainer\.callbacks names a `monitor` that is not logged: .*val/segment_f1",
         ),
+        (
+            [
+                "fit",
+                "--trainer.callbacks=EarlyStopping",
+                "--trainer.callbacks.monitor=val/segment_f1",
+                "--trainer.callbacks.mode=up",
+            ],
+            r"^`mode` can be min, max, got up\n",
+        ),
         (["fit", "--trainer.logger=lightning.pytorch.loggers.MLFlowLogger"], r"needs a package .*mlflow"),
         (["fit", "--trainer.barebones=true"], r"trainer\.barebones turns logs and checkpoints off"),
         (["fit", "--trainer.strategy=nope"], r"trainer\.strategy: .*invalid strategy name"),

@@ -23,7 +23,8 @@ from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import SettingError
 from gad_lightning.schema import DataSchema, FeatureSpec, LabelSet, Task
-from gad_lightning.types import Batch
+from gad_lightning.training.distribution import average
+from gad_lightning.types import Batch, Loss
 from tests.backbones.folders import llama_folder
 from tests.classifiers.making import NAMES, WIDTH, batch, random_frames
 from tests.training.processes import start
@@ -99,6 +100,19 @@ def fit_uneven(rank: int, processes: int, folder: Path) -> None:
             written[f"{name}, lora {lora is not None}"] = {"losses": book.losses, "weights": weights}
     if rank == 0:
         torch.save(written, folder / f"{processes}.pt")
+
+
+def average_of_a_nan(rank: int, folder: Path) -> None:
+    """A loss that is no number in the second process only."""
+    torch.distributed.init_process_group("gloo")
+    own = Loss(torch.tensor(float("nan") if rank else 6.0), torch.tensor(3.0))
+    torch.save(average({"class": own}, 2)[0], folder / f"{rank}.pt")
+
+
+@pytest.mark.slow  # starts processes of their own
+def test_a_loss_that_is_not_finite_in_one_process_is_not_in_any(tmp_path: Path) -> None:
+    assert start(2, average_of_a_nan, tmp_path) == [0, 0]
+    assert all(torch.load(tmp_path / f"{rank}.pt", weights_only=True).isnan() for rank in range(2))
 
 
 @pytest.mark.slow  # starts processes of their own

@@ -95,6 +95,7 @@ class CausalLM(DecoderBackbone):
         self.new_tokens = NewTokens()
         self.merged = False
         self.lora_layers: list[nn.Module] = []
+        self.made_trained: set[str] = set()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Work in a process that did not make this backbone too: spawned, or reading a pickle."""
@@ -157,6 +158,7 @@ class CausalLM(DecoderBackbone):
             for parameter in self.model.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.float()
+        self.made_trained = {name for name, weight in self.named_parameters() if weight.requires_grad}
 
     def made(self) -> dict[str, tuple[Part, int]]:
         """The connector, of whatever class the factory makes."""
@@ -253,16 +255,25 @@ class CausalLM(DecoderBackbone):
         return adapters.merge_lora(self.model)
 
     def trained_state(self) -> dict[str, Tensor]:
-        """Trained weights by name.
+        """Weights that are no part of the base, by name: also those that were frozen later.
 
         Raises:
-            SettingError: after :meth:`merge`, when the LoRA is gone into the frozen weights.
+            SettingError: after :meth:`merge`, when the LoRA is gone into the frozen weights, and if one of the base was
+                unfrozen, which no classifier made of these settings has.
         """
         if self.merged:
             raise SettingError(
                 "The LoRA is merged: its weights are no longer apart.", "save the classifier before merging"
             )
-        return {name: weight for name, weight in self.named_parameters() if weight.requires_grad}
+        weights = dict(self.named_parameters())
+        unfrozen = [name for name, weight in weights.items() if weight.requires_grad and name not in self.made_trained]
+        if unfrozen:
+            raise SettingError(
+                f"{len(unfrozen)} weights of the frozen language model are trained, first {unfrozen[0]!r}: no "
+                "checkpoint could be read again.",
+                "freeze them, or set backbone.lora to null to train it whole",
+            )
+        return {name: weight for name, weight in weights.items() if name in self.made_trained}
 
     def adapter_names(self) -> dict[str, str]:
         """Per trained LoRA weight, the name that peft saves it by; empty without LoRA."""

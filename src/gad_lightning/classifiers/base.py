@@ -27,7 +27,6 @@ from gad_lightning.parts import Part
 from gad_lightning.prompts.layout import Branches, Text
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.base import BranchDecoder
-from gad_lightning.results.standard import names_of
 from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
 from gad_lightning.training.distribution import average
 from gad_lightning.training.exact_resume import ExactResume
@@ -261,8 +260,8 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         own = (Classifier.training_step, Classifier.validation_step, Classifier.on_validation_epoch_end)
         kind = type(self)
         if (kind.training_step, kind.validation_step, kind.on_validation_epoch_end) == own:
-            callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
-            check_monitors(callbacks, [f"val/{name}" for name in names_of(self.schema)])
+            check_monitors(self.trainer, self.schema)
+        self.trained_state()  # is refused now, not when the first checkpoint is saved
         self.drop_rejection()
         if not self.training:
             self.train()

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning import Trainer
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from gad_lightning.errors import SettingError
+from gad_lightning.results.standard import names_of
+from gad_lightning.schema import DataSchema
 
 ALWAYS = ("step", "epoch", "train/", "lr-")
 """What the trainer itself can be watched by, and how names begin that are known only while it trains."""
 
 
-def check_monitors(callbacks: Sequence[Callback], logged: Sequence[str]) -> None:
+def check_monitors(trainer: Trainer, schema: DataSchema) -> None:
     """Refuse a ``monitor`` that no validation logs.
 
     Nothing is said where callbacks of other packages may log more.
 
     Args:
-        callbacks: of the trainer.
-        logged: names that validation logs.
+        trainer: whose callbacks are looked at.
+        schema: tasks whose metrics are logged.
 
     Raises:
         SettingError: naming the callback, its monitor and what is logged.
     """
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
+    logged = [f"val/{name}" for name in names_of(schema)] if trainer.limit_val_batches else []
     if not all(type(callback).__module__.startswith(("lightning.", "gad_lightning.")) for callback in callbacks):
         return
     for callback in callbacks:
@@ -34,6 +37,6 @@ def check_monitors(callbacks: Sequence[Callback], logged: Sequence[str]) -> None
         if told and monitor is not None and monitor not in logged and not monitor.startswith(ALWAYS):
             raise SettingError(
                 f"trainer.callbacks names a `monitor` that is not logged: {monitor!r} of {type(callback).__name__}. "
-                f"Logged are {', '.join(logged)} and train/loss.",
+                f"Logged are {', '.join([*logged, 'train/loss'])}.",
                 "set `monitor` to one of them, or leave it out",
             )

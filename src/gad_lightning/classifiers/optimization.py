@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from lightning import LightningModule
-from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.callbacks import BaseFinetuning, ModelPruning, StochasticWeightAveraging, WeightAveraging
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import nn
@@ -49,12 +49,16 @@ class Optimized(LightningModule):
         """Optimize what is trained, with warm-up and schedule in steps; a rate left open is chosen by the width.
 
         Raises:
-            SettingError: if the run has no end, by which the schedule is stretched, or quantized weights would be
-                averaged.
+            SettingError: if the run has no end, by which the schedule is stretched, the optimizer refuses a setting,
+                steps would lead upward or nowhere, or quantized weights would be averaged.
         """
         self.check_average()
+        self.check_steps()
         self.steps = self.steps_of_run()
-        optimizer = self.make_optimizer([weight for weight in self.parameters() if weight.requires_grad])
+        try:
+            optimizer = self.make_optimizer([weight for weight in self.parameters() if weight.requires_grad])
+        except (ValueError, TypeError) as error:
+            raise SettingError(f"model.optimizer cannot be made: {error}", "correct its settings") from error
         if isinstance(optimizer, PaperAdamW) and optimizer.rate_is_open:
             optimizer.choose_rate(usual_rate(self.backbone.hidden_size))
             if self.found_lr is None:
@@ -73,15 +77,43 @@ class Optimized(LightningModule):
     def check_average(self) -> None:
         """Refuse an average of weights that are whole numbers: it would round frozen ones away from what they are.
 
+        And callbacks that choose for themselves which weights are trained, or rename them: no checkpoint could be read.
+
         Raises:
             SettingError: naming callback and setting.
         """
         callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set, but not declared
-        names = [type(callback).__name__ for callback in callbacks if isinstance(callback, WeightAveraging)]
+        others = [
+            type(callback).__name__ for callback in callbacks if isinstance(callback, BaseFinetuning | ModelPruning)
+        ]
+        if others:
+            raise SettingError(
+                f"trainer.callbacks has {others[0]}, which changes what is trained: no checkpoint could be read again.",
+                "leave it out; backbone.lora says which weights of the language model are trained",
+            )
+        averaging = WeightAveraging | StochasticWeightAveraging
+        names = [type(callback).__name__ for callback in callbacks if isinstance(callback, averaging)]
         if names and not all(weight.is_floating_point() for weight in self.parameters()):
             raise SettingError(
                 f"trainer.callbacks has {names[0]}, which would average quantized weights too, and round them.",
                 "leave it out, or set backbone.quantization to null",
+            )
+
+    def check_steps(self) -> None:
+        """Refuse settings of steps that cannot be, which the trainer takes without a word.
+
+        Raises:
+            SettingError: naming the setting and its value.
+        """
+        trainer, clip = self.trainer, self.trainer.gradient_clip_val
+        if not 0 <= self.warmup < 1:
+            raise SettingError(f"model.warmup must lie in [0, 1), got {self.warmup}.", "0.1 is usual, 0 for none")
+        if clip is not None and not clip >= 0:
+            raise SettingError(f"trainer.gradient_clip_val is {clip}: steps would lead upward.", "1.0 is usual")
+        if trainer.accumulate_grad_batches < 1:
+            raise SettingError(
+                f"trainer.accumulate_grad_batches must be at least 1, got {trainer.accumulate_grad_batches}.",
+                "use 1 for a step after every batch",
             )
 
     def steps_of_run(self) -> int:

@@ -94,9 +94,12 @@ def refusal_of(error: BaseException) -> SettingError | None:
             f"A class under `trainer` needs a package that is not installed: {missing}.",
             "install it, or name another class, such as trainer.logger=CSVLogger",
         )
-    if not _raised_in_lightning(error):
+    refused: BaseException | None = error
+    while refused is not None and not _raised_in_lightning(refused):
+        refused = refused.__cause__  # a parser wraps what a constructor raised
+    if refused is None:
         return None
-    text = str(error).strip()
+    text = str(refused).strip()
     for pattern, setting, remedy in REFUSALS:
         if re.search(pattern, text):
             return SettingError(f"{setting}: {text}", remedy)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from gad_lightning.backbones.base import Backbone
+from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
 from gad_lightning.prompts.layout import Text
 from gad_lightning.schema import DataSchema
@@ -18,7 +19,10 @@ class Objective(Part, nn.Module):
     """A training loss beside the class loss; prediction never runs it. A subclass gives :meth:`forward`.
 
     Args:
-        weight: of this loss beside the class loss of weight 1.
+        weight: of this loss beside the class loss of weight 1, at least 0.
+
+    Raises:
+        SettingError: if the weight is below 0.
     """
 
     name: ClassVar[str] = "objective"
@@ -28,6 +32,11 @@ class Objective(Part, nn.Module):
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
+        if weight < 0:
+            raise SettingError(
+                f"The weight of {type(self).__name__} must be at least 0, got {weight}.",
+                "set it, or model.generation_weight, to 0 to leave this loss out",
+            )
         self.weight = weight
 
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:

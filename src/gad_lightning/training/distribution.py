@@ -20,7 +20,8 @@ def average(losses: Mapping[str, Loss], processes: int) -> tuple[Tensor, dict[st
 
     Returns:
         What to minimize here, so that gradients averaged over the processes are those of one process with all of the
-        batch; and each loss over all processes by name, their sum as ``loss``, to be logged.
+        batch; and each loss over all processes by name, their sum as ``loss``, to be logged. What is nan or infinite in
+        one process makes the loss nan in all of them, so that none waits for one that stops.
 
     Example:
         >>> total, logged = average({"a": Loss(torch.tensor(6.0), torch.tensor(3.0))}, processes=1)
@@ -33,7 +34,9 @@ def average(losses: Mapping[str, Loss], processes: int) -> tuple[Tensor, dict[st
     totals, counts = sums[:, 0], sums[:, 1].clamp(min=1e-8)
     parts = [processes * loss.sum / count for loss, count in zip(losses.values(), counts, strict=True)]
     logged = dict(zip(losses, totals / counts, strict=True))
-    return torch.stack(parts).sum(), {**logged, "loss": (totals / counts).sum()}
+    total = torch.stack(parts).sum()
+    elsewhere = (0 * totals.sum()).where(total.isfinite(), 0.0)  # 0, or nan for what is not finite in other processes
+    return total + elsewhere, {**logged, "loss": (totals / counts).sum()}
 
 
 def gradient_norm(weights: Sequence[nn.Parameter]) -> Tensor:

@@ -16,6 +16,7 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.finite import check_weights
 from gad_lightning.classifiers.optimization import Optimized
 from gad_lightning.classifiers.rejecting import Rejecting
+from gad_lightning.classifiers.saving.averages import leave_frozen_out, put_frozen_back
 from gad_lightning.classifiers.saving.differences import Difference, differences, tell_differences
 from gad_lightning.classifiers.saving.digest import KEY as DIGEST
 from gad_lightning.classifiers.saving.digest import check_digest, digest_of
@@ -69,6 +70,7 @@ class TrainedWeights(Part, Optimized, Rejecting):
         state = checkpoint["state_dict"] = {name: whole[name] for name in trained if whole}
         if CURRENT in checkpoint:  # the average of weight averaging is in the place of the weights, and these are here
             checkpoint[CURRENT] = {name: checkpoint[CURRENT][name] for name in trained}
+        leave_frozen_out(checkpoint, self.state_dict(), trained)
         check_weights(state)
         about = {**self.about(), "trained": _shapes_of(trained)}
         alone = not any(isinstance(weight, DTensor) for weight in state.values())
@@ -121,6 +123,7 @@ class TrainedWeights(Part, Optimized, Rejecting):
             )
         if "state_dict" in checkpoint:
             check_digest(about, checkpoint["state_dict"], "The checkpoint")
+        put_frozen_back(checkpoint, self.state_dict())
         if CURRENT in checkpoint:  # weight averaging reads both strictly: the frozen weights are those at hand
             mine: dict[str, Tensor] = self.state_dict()
             checkpoint["state_dict"] = {**mine, **checkpoint["state_dict"]}
