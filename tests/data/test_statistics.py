@@ -165,3 +165,15 @@ def test_at_least_one_group_is_held_out_and_one_stays() -> None:
 def test_one_group_cannot_be_divided() -> None:
     with pytest.raises(SettingError, match=r"All 2 training videos belong to one group, 'kitchen'.*\n.*val_fraction"):
         hold_out([video("a", "kitchen"), video("b", "kitchen")], 0.1)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "[" * 100_000, '{"mean": [1], "std": [0]}', '{"mean": [NaN], "std": [1]}', "{}"]
+)
+def test_a_damaged_file_of_statistics_is_measured_again(tmp_path: Path, text: str) -> None:
+    files = [Stored(tmp_path / "a.npy", np.arange(8.0).reshape(4, 1, 2))]
+    measured = feature_statistics(files)
+    kept = next(tmp_path.glob("statistics-*.json"))
+    kept.write_text(text)
+    assert feature_statistics(files) == measured
+    assert json.loads(kept.read_text())["mean"] == list(measured.mean)

@@ -22,7 +22,7 @@ from gad_lightning.video.address import address_of
         ("camera:FaceTime HD", "darwin", "camera", "FaceTime HD", "avfoundation"),
         ("camera:Front: door", "win32", "camera", "video=Front: door", "dshow"),
         ("rtsp://10.0.0.7/live", "linux", "url", "rtsp://10.0.0.7/live", None),
-        ("HTTP://camera/x.ts", "linux", "url", "HTTP://camera/x.ts", None),
+        ("HTTP://camera/x.ts", "linux", "url", "http://camera/x.ts", None),
         ("clips/tea.mp4", "linux", "file", "clips/tea.mp4", None),
         (r"C:\clips\tea.mp4", "win32", "file", r"C:\clips\tea.mp4", None),
     ],

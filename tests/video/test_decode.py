@@ -180,8 +180,15 @@ def test_missing_empty_and_foreign_files_are_named(tmp_path: Path) -> None:
 
 
 def test_fps_must_be_positive(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="fps must be above 0, got 0"):
-        next(read_frames(tmp_path / "clip.mp4", fps=0))
+    for fps in (0, float("inf"), float("nan")):
+        with pytest.raises(SettingError, match=f"fps must be above 0, got {fps}"):
+            next(read_frames(tmp_path / "clip.mp4", fps=fps))
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0b"])
+def test_a_path_that_no_file_can_have_is_missing(path: str) -> None:
+    with pytest.raises(MissingDataError, match="There is no video"):
+        next(read_frames(path))
 
 
 @pytest.mark.parametrize(

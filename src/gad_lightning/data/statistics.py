@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -71,13 +72,27 @@ def feature_statistics(sources: Sequence[FeatureSource]) -> Statistics:
         return _measure(sources)
     read = [path for source in sources for path in getattr(source, "paths", [source.path])]
     cache = paths[0].parent / f"statistics-{RULE}-{fingerprint(read)}.json"
-    if not cache.is_file():
-        with FileLock(cache.with_name(".lock")):
-            if not cache.is_file():
-                with atomic_write(cache) as part:
-                    part.write_text(json.dumps(_measure(sources)._asdict()), encoding="utf-8")
-    kept = json.loads(cache.read_text(encoding="utf-8"))
-    return Statistics(tuple(kept["mean"]), tuple(kept["std"]))
+    kept = _kept_in(cache)
+    if kept is not None:
+        return kept
+    with FileLock(cache.with_name(".lock")):
+        kept = _kept_in(cache)
+        if kept is None:
+            kept = _measure(sources)
+            with atomic_write(cache) as part:
+                part.write_text(json.dumps(kept._asdict()), encoding="utf-8")
+    return kept
+
+
+def _kept_in(cache: Path) -> Statistics | None:
+    """Statistics of a file written before; None if there is none, or it is damaged and they are measured again."""
+    try:
+        found = json.loads(cache.read_text(encoding="utf-8"))
+        mean, std = (tuple(float(value) for value in found[name]) for name in ("mean", "std"))
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return None
+    is_whole = len(mean) == len(std) > 0 and all(map(math.isfinite, mean + std)) and min(std) > 0
+    return Statistics(mean, std) if is_whole else None
 
 
 def _measure(sources: Sequence[FeatureSource]) -> Statistics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import struct
 import tempfile
@@ -154,18 +155,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     shown = redact(str(path))
     if "://" in str(path):
         return _read_url(str(path), shown)
-    if not is_readable_file(Path(path)):
+    if not os.path.isfile(path):
         raise MissingDataError(f"No checkpoint at {shown}.", "give the path of a .ckpt file, or its URL as a string")
     with Path(path).open("rb") as file:
         return _read_open(file, shown)
-
-
-def is_readable_file(path: Path) -> bool:
-    """Whether a path leads to a file; one that no system could have, as it is too long, does not."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
 
 
 def _read_url(url: str, shown: str) -> dict[str, Any]:

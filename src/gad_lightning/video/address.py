@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from gad_lightning.errors import MissingDataError, SettingError
@@ -34,7 +34,7 @@ class Address:
         Raises:
             MissingDataError: if there is no such file.
         """
-        if self.kind == "file" and not Path(self.url).exists():
+        if self.kind == "file" and not os.path.exists(self.url):
             raise MissingDataError(f"There is no video {self}.", "check the path; a URL begins like rtsp://")
         return self
 
@@ -66,7 +66,7 @@ def address_of(source: str, platform: str = sys.platform) -> Address:
         )
     if re.search(r"\s", source):
         raise SettingError("The URL of the source holds a blank.", "write it as %20")
-    return Address(redact(source), "url", source)
+    return Address(redact(source), "url", word.lower() + source[len(word) :])
 
 
 def _camera(name: str, platform: str) -> Address:

@@ -71,7 +71,7 @@ def open_video(path: Path | str) -> InputContainer:
     """
     av = need("av", why="to read video files")
     file = Path(path)
-    if not file.exists():
+    if not os.path.exists(file):
         raise MissingDataError(f"There is no video {file}.", "check the path")
     if not file.is_file():
         raise DataError(f"{file} is not a file.", "give the path of a video file")

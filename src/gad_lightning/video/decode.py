@@ -6,6 +6,7 @@ asks, and stretched where its pixels are not square.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,7 +93,7 @@ class VideoFile(FrameSource):
             DataError: if nothing can be decoded, or at the first broken part if those are refused.
             SettingError: if ``fps`` is not above 0, or if iteration goes on in a forked process.
         """
-        if self.fps is not None and not self.fps > 0:
+        if self.fps is not None and not 0 < self.fps < math.inf:
             raise SettingError(f"fps must be above 0, got {self.fps}.", "set it to the frames a second you want")
         process = os.getpid()
         with open_video(self.path) as container:

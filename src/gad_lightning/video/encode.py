@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -44,7 +45,7 @@ def encode_video(
         MissingDataError: if there is no such file.
         DataError: if nothing of it can be decoded, something cannot and is refused, or a feature is not finite.
     """
-    if not Path(path).exists():
+    if not os.path.exists(path):
         raise MissingDataError(f"There is no video {path}.", "check the path")
     encoder.load()
     blocks: list[NDArray[np.float32]] = []

@@ -76,9 +76,9 @@ class LiveSource(FrameSource):
         options: dict[str, str] | None = None,
         same_host: bool = False,
     ) -> None:
-        if not (fps > 0 and timeout_seconds > 0):
+        if not (0 < fps < math.inf and timeout_seconds > 0):
             raise SettingError(
-                f"fps and timeout_seconds must be above 0, got {fps} and {timeout_seconds}.",
+                f"fps (below inf) and timeout_seconds must be above 0, got {fps} and {timeout_seconds}.",
                 "set fps to the rate of the features, such as 4, and timeout_seconds to 10",
             )
         self.address = address_of(address) if isinstance(address, str) else address

@@ -22,6 +22,16 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert read_report(tmp_path / "none.json") == EncodeReport({}, 0.0)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"summary": {"took_seconds": 1}, "videos": {"a": {"state": "encoded", "source": 5}}}'],
+)
+def test_a_report_that_nobody_wrote_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "report.json").write_text(text)
+    with pytest.raises(DataError, match=r"report\.json is no report of an encoding run"):
+        read_report(tmp_path / "report.json")
+
+
 def test_a_report_of_an_older_version_is_read(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text('{"summary": {"took_seconds": 1}, "videos": {"a": {"state": "encoded", "frames": 3}}}')

@@ -29,7 +29,16 @@ def test_without_a_file_nothing_is_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"), [("{", "is no JSON"), ("[]", "has no proper 'encoder'"), ('{"encoder": 3}', "'encoder': 3")]
+    ("text", "why"),
+    [
+        ("{", "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ("[]", "has no proper 'encoder'"),
+        ('{"encoder": 3}', "'encoder': 3"),
+        ('{"encoder": "x", "fps": NaN}', "has no proper 'fps': nan"),
+        ('{"encoder": "x", "fps": 4, "width": -1}', "has no proper 'width': -1"),
+        ('{"encoder": "x", "fps": 4, "width": true}', "has no proper 'width': True"),
+    ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, text: str, why: str) -> None:
     (tmp_path / SIDECAR).write_text(text)

@@ -64,7 +64,7 @@ def read_json(path: Path, key: str | None = None) -> Any:
     """
     try:
         whole = json.loads(_read_text(path))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no JSON: {error}.", "download it again") from error
     if key is not None and (not isinstance(whole, dict) or key not in whole):
         raise DataError(f"{path} has no entry {key!r}.", "use the official file")

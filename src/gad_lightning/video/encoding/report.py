@@ -84,8 +84,10 @@ def read_report(path: Path) -> EncodeReport:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         videos = {name: Outcome(**outcome) for name, outcome in found["videos"].items()}
+        if not all(isinstance(outcome.source, str | None) for outcome in videos.values()):
+            raise ValueError("a source is no text")
         return EncodeReport(videos, float(found["summary"]["took_seconds"]), found.get("left_out", {}))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"{path} is no report of an encoding run: {error}.", "delete it") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,9 +58,9 @@ def find_videos(videos: Path | str | Sequence[Path | str]) -> dict[str, Path]:
 
 def _list_paths(source: Path) -> list[Path]:
     """Paths that a folder or a text file lists, or the one video that ``source`` is."""
-    if source.is_dir():
+    if os.path.isdir(source):
         return sorted(path for path in source.iterdir() if path.suffix.lower() in VIDEO_ENDINGS and path.is_file())
-    if not source.exists():
+    if not os.path.exists(source):
         raise MissingDataError(f"There is no {source}.", "give a folder of videos, a list of paths, or a video")
     if source.suffix.lower() != ".txt":
         return [source]
@@ -92,9 +93,9 @@ def _text_of(path: Path) -> str:
 
 def _as_stored(path: Path) -> Path:
     """A listed path as the disk has it: macOS keeps accents apart (Unicode form NFD), Windows has backslashes."""
-    if not path.exists() and "\\" in path.name:
+    if not os.path.exists(path) and "\\" in path.name:
         path = path.parent / path.name.replace("\\", "/")
-    if path.exists() or not path.parent.is_dir():
+    if os.path.exists(path) or not os.path.isdir(path.parent):
         return path
     name = unicodedata.normalize("NFC", path.name)
     same = (other for other in path.parent.iterdir() if unicodedata.normalize("NFC", other.name) == name)
@@ -107,7 +108,7 @@ def left_out(videos: Path | str | Sequence[Path | str]) -> dict[str, str]:
     Args:
         videos: as for :func:`find_videos`; a list or paths leave nothing out.
     """
-    if not isinstance(videos, Path | str) or not Path(videos).is_dir():
+    if not isinstance(videos, Path | str) or not os.path.isdir(videos):
         return {}
     found: dict[str, str] = {}
     for path in sorted(Path(videos).iterdir()):

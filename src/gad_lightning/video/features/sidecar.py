@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,15 @@ def _read(path: Path, changed: int) -> dict[str, Any]:
     """Read and check; ``changed`` makes a rewritten file another one."""
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no JSON: {error}.", "encode again, or write it anew") from error
     for name, types in FIELDS.items():
         value = found.get(name) if isinstance(found, dict) else None
-        if not isinstance(value, types):
+        if not isinstance(value, types) or (isinstance(value, int | float) and not _can_be(value)):
             raise DataError(f"{path} has no proper {name!r}: {value!r}.", f"state {', '.join(FIELDS)}")
     return dict(found)
+
+
+def _can_be(value: float) -> bool:
+    """Whether a rate or a count is above 0 and finite."""
+    return not isinstance(value, bool) and 0 < value < math.inf
