@@ -41,9 +41,10 @@ FLOORS = [
     },
     {"video"},
     {"prompts", "backbones", "heads", "kernels", "losses", "metrics", "data", "pictures", "rejection"},
-    {"readouts", "objectives", "training", "results", "decisions"},
+    {"readouts", "objectives", "training", "results", "retrieval", "decisions"},
     {"classifiers"},
     {"streaming", "report", "compare"},
+    {"search"},
     {"cli", "tools"},
     {"__init__", "__main__"},
 ]
@@ -57,6 +58,7 @@ ROOMS_THAT_MAY_IMPORT = {
     "jsonargparse": {"cli", "tools"},
     "omegaconf": {"cli", "tools"},
     "matplotlib": {"pictures"},
+    "faiss": {"retrieval"},
 }
 MAX_LINES, MAX_FUNCTION_LINES = 300, 50
 VAGUE_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
@@ -202,7 +204,7 @@ def test_every_package_imported_is_a_declared_requirement() -> None:
     extras = [value for name, value in config["options.extras_require"].items() if name not in ("test", "docs")]
     lines = [line for text in (config["options"]["install_requires"], *extras) for line in text.splitlines() if line]
     declared = {re.split(r"[\[<>=;~! ]", line)[0].lower() for line in lines} | {"gad_lightning"}
-    module_of = {"pillow": "pil", "pyyaml": "yaml"}
+    module_of = {"pillow": "pil", "pyyaml": "yaml", "faiss-cpu": "faiss"}
     declared |= {module_of[name] for name in declared & set(module_of)}
     used = {dotted.split(".")[0] for path in FILES for dotted in imports_of(path)} - set(sys.stdlib_module_names)
     assert {name.lower() for name in used} <= declared
@@ -241,7 +243,14 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 def test_importing_any_module_imports_nothing_that_only_some_users_need() -> None:
     """So all but the command line runs without jsonargparse and omegaconf, and features need no video packages."""
-    optional = ["jsonargparse", "omegaconf", "av", "peft", "bitsandbytes"]  # torchmetrics imports transformers itself
+    optional = [
+        "faiss",
+        "jsonargparse",
+        "omegaconf",
+        "av",
+        "peft",
+        "bitsandbytes",
+    ]  # torchmetrics imports transformers itself
     stems = [path.relative_to(SRC.parent).with_suffix("") for path in FILES if room_of(path) not in ("cli", "tools")]
     modules = [".".join(path.parts).removesuffix(".__init__") for path in stems if path.name != "__main__"]
     imports = f"import sys\nfrom importlib import import_module\nfor name in {modules!r}: import_module(name)\n"

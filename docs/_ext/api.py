@@ -20,6 +20,7 @@ ROOMS = {
     "data": "Data sets",
     "video": "Video, encoders and live sources",
     "decisions": "From probabilities to decisions",
+    "retrieval": "Search for moments",
     "streaming": "Live streams",
     "metrics": "Metrics",
     "training": "Training",

@@ -138,6 +138,10 @@ if TYPE_CHECKING:
     from gad_lightning.rejection.max_softmax import MaxSoftmaxScore as MaxSoftmaxScore
     from gad_lightning.rejection.neighbors import NeighborScore as NeighborScore
     from gad_lightning.rejection.virtual_logit import ViMScore as ViMScore
+    from gad_lightning.retrieval.moment_index import MOMENT as MOMENT
+    from gad_lightning.retrieval.moment_index import IndexFacts as IndexFacts
+    from gad_lightning.retrieval.moment_index import MomentIndex as MomentIndex
+    from gad_lightning.retrieval.moment_index import Neighbors as Neighbors
     from gad_lightning.schema import DataSchema as DataSchema
     from gad_lightning.schema import FeatureSpec as FeatureSpec
     from gad_lightning.schema import LabelSet as LabelSet
@@ -263,6 +267,7 @@ NAMES_OF = {
     "rejection.max_softmax": ("MaxSoftmaxScore",),
     "rejection.neighbors": ("NeighborScore",),
     "rejection.virtual_logit": ("ViMScore",),
+    "retrieval.moment_index": ("IndexFacts", "MOMENT", "MomentIndex", "Neighbors"),
     "schema": ("DataSchema", "FeatureSpec", "LabelSet", "Task", "Windows"),
     "segments": ("frames_between", "paint", "Segment"),
     "streaming.detector": ("OnlineDetector",),

@@ -86,7 +86,7 @@ class Detecting(Rejecting):
             MissingDataError, DataError, SettingError: if the video cannot be read or is of another kind.
         """
         spec, classes = self.schema.features, self.schema.tasks[task].labels
-        frames = _open_frames(video, fps, spec, encoder, broken)
+        frames = open_frames(video, fps, spec, encoder, broken)
         dataset = _dataset_of(VideoRecord("video", frames), self.schema, task)
         scores = torch.empty(frames.num_frames, len(classes.names))
         unknown = torch.zeros(frames.num_frames, 1, dtype=torch.bool)
@@ -129,7 +129,7 @@ def _dataset_of(record: VideoRecord, schema: DataSchema, task: int) -> WindowDat
     return WindowDataset([record], [laid._replace(queries=queries)], plans, windows)
 
 
-def _open_frames(
+def open_frames(
     video: str | Path | np.ndarray | Tensor,
     fps: float | None,
     spec: FeatureSpec,
