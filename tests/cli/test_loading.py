@@ -62,3 +62,10 @@ def test_null_on_the_command_line_is_null(config: str, capsys: pytest.CaptureFix
     with pytest.raises(SystemExit, match="0"):
         main(["fit", config, "--model.backbone.lora=null", "--print_config"])
     assert "lora: null" in capsys.readouterr().out
+
+
+def test_callbacks_whose_defaults_are_members_of_enumerations_are_configured(config: str, tmp_path: Path) -> None:
+    timer = ["--trainer.callbacks=Timer", "--trainer.callbacks.duration=00:01:00:00"]
+    main(["fit", config, *timer, "--trainer.max_steps=1", "--trainer.limit_val_batches=0"])
+    kept = next((tmp_path / "runs").rglob("config.yaml")).read_text()
+    assert "interval: step" in kept

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import Enum
 from typing import Any
 
 from jsonargparse import get_loader, set_loader
 from omegaconf import OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
-from yaml import CollectionNode, Node, SafeLoader, YAMLError, compose
+from yaml import CollectionNode, Node, SafeDumper, SafeLoader, YAMLError, compose
 
 from gad_lightning.cli.working_folder import WorkingFolder
 from gad_lightning.environment import note
@@ -114,6 +115,8 @@ def _size_of(node: Node | None, known: dict[int, float]) -> float:
 
 
 set_loader(PARSER_MODE, load, (ValueError,))
+# parsers write configs down, and some defaults of Lightning's callbacks are members of enumerations
+SafeDumper.add_multi_representer(Enum, lambda dumper, member: dumper.represent_data(member.value))
 
 
 def _name_classes(text: str) -> None:
