@@ -20,6 +20,7 @@ from gad_lightning.losses import class_loss, query_weights
 from gad_lightning.objectives.base import Objective
 from gad_lightning.parts import Part, checked_part
 from gad_lightning.prompts.slots.base import Slot
+from gad_lightning.prompts.slots.last_visual import LastVisualSlot
 from gad_lightning.prompts.slots.learned import LearnedSlot
 from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import LabelSet
@@ -51,6 +52,8 @@ class DiscriminativeClassifier(Classifier):
         self.slot = slot or LearnedSlot()
         self.opener = self.slot.opener
         super().__init__(**shared)
+        if slot is None and not len(self.prompt.opener_ids):
+            self.slot = LastVisualSlot()  # as an empty prompt.opener says
         self.heads = nn.ModuleList(head(self.backbone.hidden_size, labels) for labels in self.schema.label_sets)
         self.objectives = nn.ModuleList(objectives or [])
 

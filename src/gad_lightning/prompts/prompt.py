@@ -31,7 +31,7 @@ class Prompt(Part):
         template: the prompt; ``{question}`` is replaced.
         separator: text before every frame but the first, such as ``","``.
         opener: text with which a branch begins; ``<name>`` is a learned vector. None takes the classifier's own.
-            With an empty one the slot is the last visual token.
+            With an empty one the slot is the last visual token, as :class:`LastVisualSlot` has it.
         answer_prefix: fixed text before a written answer.
         supervise_prefix: whether the fixed text before an answer is learned too, as in the published code.
 

@@ -19,3 +19,4 @@ def test_it_is_what_an_empty_opener_is() -> None:
     assert torch.equal(slot(frames), opener(frames))
     assert [name for name, _ in slot.named_parameters()] == [name for name, _ in opener.named_parameters()]
     assert slot.backbone.new_tokens.names == []
+    assert type(slot.slot) is type(opener.slot) is LastVisualSlot

@@ -11,6 +11,8 @@ from gad_lightning.prompts.slots.base import Slot
 class WindowMeanSlot(Slot):
     """A learned vector plus the mean visual vector of all frames that the slot sees.
 
+    It is computed by running sums, which torch refuses on CUDA where ``trainer.deterministic`` is true.
+
     Source: Lin et al., VLog, CVPR 2025: a query made of the mean of the visual vectors is their best on COIN.
     """
 
