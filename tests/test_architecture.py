@@ -38,6 +38,7 @@ FLOORS = [
         "environment",
         "escape",
         "turns",
+        "public_names",
     },
     {"video"},
     {"prompts", "backbones", "heads", "kernels", "losses", "metrics", "data", "pictures", "rejection"},

@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gad_lightning.public_names import NAMES_OF as NAMES_OF
+
 if TYPE_CHECKING:
     from gad_lightning.backbones.base import Backbone as Backbone
     from gad_lightning.backbones.causal_lm import CausalLM as CausalLM
@@ -58,11 +60,13 @@ if TYPE_CHECKING:
     from gad_lightning.decisions.label_sets import ConformalLabels as ConformalLabels
     from gad_lightning.decisions.path import Decisions as Decisions
     from gad_lightning.decisions.path import Event as Event
+    from gad_lightning.decisions.path import FittedOn as FittedOn
     from gad_lightning.decisions.risk import RiskControl as RiskControl
     from gad_lightning.decisions.smoothing import Smoothing as Smoothing
     from gad_lightning.decisions.switches import MinimumDuration as MinimumDuration
     from gad_lightning.decisions.temperature import Temperature as Temperature
     from gad_lightning.decisions.thresholds import AlarmThresholds as AlarmThresholds
+    from gad_lightning.decisions.thresholds import ClassCost as ClassCost
     from gad_lightning.decisions.thresholds import Thresholds as Thresholds
     from gad_lightning.errors import CheckpointError as CheckpointError
     from gad_lightning.errors import DataError as DataError
@@ -169,119 +173,6 @@ if TYPE_CHECKING:
     from gad_lightning.video.live import LiveSource as LiveSource
 
 __version__ = "0.1.0"
-
-NAMES_OF = {
-    "backbones.base": ("Backbone",),
-    "backbones.causal_lm": ("CausalLM",),
-    "backbones.connector": ("Connector", "MLPConnector"),
-    "backbones.multimodal": ("MultimodalLM", "PretrainedConnector"),
-    "backbones.tiny": ("TinyBackbone",),
-    "backbones.vision_tower": ("VisionTower",),
-    "classifiers.ablations.orders": ("OrderedGADClassifier", "WriteContextFirst", "WriteParallel"),
-    "classifiers.ablations.two_stage": ("TwoStageClassifier",),
-    "classifiers.base": ("Classifier",),
-    "classifiers.detection": ("Detection", "Stretch"),
-    "classifiers.discriminative": ("DiscriminativeClassifier",),
-    "classifiers.gad": ("GADClassifier",),
-    "classifiers.generative": ("GenerativeClassifier",),
-    "classifiers.saving.model_card": ("CardFacts", "class_results"),
-    "classifiers.predictions": ("PredictionWriter",),
-    "classifiers.schedule": ("PaperAdamW",),
-    "data.arrays": ("ArrayFrames",),
-    "data.base": ("ActionDataModule",),
-    "data.benchmarks.actions": ("BenchmarkActions",),
-    "data.benchmarks.coin": ("COIN",),
-    "data.benchmarks.crosstask": ("CrossTask",),
-    "data.benchmarks.ego4d_goalstep": ("Ego4DGoalStep",),
-    "data.benchmarks.epic_kitchens100": ("EPICKitchens100",),
-    "data.benchmarks.thumos14": ("THUMOS14",),
-    "data.benchmarks.videos": ("BenchmarkVideos",),
-    "data.own": ("OwnVideos",),
-    "data.records": ("FeatureSource", "Queries", "Timeline", "VideoRecord"),
-    "data.simulated.dials": ("SimulatedDials",),
-    "data.simulated.features": ("SimulatedFeatures",),
-    "data.simulated.timelines": ("SyntheticTimelines",),
-    "data.toy": ("KitchenVideos", "ToyActions"),
-    "decisions.label_sets": ("ConformalLabels",),
-    "decisions.path": ("Decisions", "Event"),
-    "decisions.risk": ("RiskControl",),
-    "decisions.smoothing": ("Smoothing",),
-    "decisions.switches": ("MinimumDuration",),
-    "decisions.temperature": ("Temperature",),
-    "decisions.thresholds": ("AlarmThresholds", "Thresholds"),
-    "errors": ("CheckpointError", "DataError", "GadError", "MissingDataError", "NotFiniteError", "SettingError"),
-    "heads.base": ("ClassifierHead",),
-    "heads.cosine": ("CosineHead",),
-    "heads.linear": ("LinearHead",),
-    "heads.mlp": ("MLPHead",),
-    "heads.text": ("TextHead",),
-    "heads.vocabulary": ("VocabularyHead",),
-    "kernels.alignment": ("AlignmentKernel",),
-    "kernels.base": ("SequenceKernel", "SliceDistance", "Slices"),
-    "kernels.label_match": ("LabelMatch",),
-    "kernels.mean_similarity": ("MeanSimilarity",),
-    "kernels.triple": ("TripleKernel",),
-    "metrics.accuracy": ("Top1", "TopK"),
-    "metrics.calibration_error": ("CalibrationError",),
-    "metrics.detection_delay": ("DetectionDelay", "FalseAlarmsPerHour"),
-    "metrics.error_diversity": ("ErrorDiversity",),
-    "metrics.frame_map": ("FrameMAP",),
-    "metrics.frame_metric": ("FrameMetric", "LabelMetric"),
-    "metrics.point_f1": ("PointF1",),
-    "metrics.segment_f1": ("SegmentF1",),
-    "objectives.base": ("Objective",),
-    "objectives.contrast_text": ("ContrastText",),
-    "objectives.previous_action_head": ("PreviousActionHead",),
-    "objectives.slices": ("ActionSlices", "FrameSlices", "SliceSource"),
-    "objectives.structure_induced": ("StructureInduced",),
-    "objectives.write_answer": ("WriteAnswer",),
-    "parts": ("Part",),
-    "pictures.timelines": ("draw_timelines",),
-    "prompts.answers": ("AnswerWriter",),
-    "prompts.contexts.base": ("AuxiliaryContext", "ContextQuery"),
-    "prompts.contexts.goal": ("GoalContext",),
-    "prompts.contexts.next": ("NextActions",),
-    "prompts.contexts.no_context": ("NoContext",),
-    "prompts.contexts.previous": ("PreviousActions",),
-    "prompts.contexts.published_previous_action": ("PublishedPreviousAction",),
-    "prompts.labels.base": ("LabelTokens",),
-    "prompts.labels.random": ("RandomLabels",),
-    "prompts.labels.shuffled": ("ShuffledLabels",),
-    "prompts.labels.single_token": ("SingleTokenLabels",),
-    "prompts.labels.words": ("WordLabels",),
-    "prompts.prompt": ("Prompt",),
-    "prompts.slots.anchor_frame": ("AnchorFrameSlot",),
-    "prompts.slots.base": ("Slot",),
-    "prompts.slots.last_visual": ("LastVisualSlot",),
-    "prompts.slots.learned": ("LearnedSlot",),
-    "prompts.slots.window_mean": ("WindowMeanSlot",),
-    "readouts.base": ("BranchDecoder", "Readout"),
-    "readouts.likelihood": ("LikelihoodReadout",),
-    "readouts.nearest": ("NearestReadout",),
-    "readouts.trie": ("TrieReadout",),
-    "rejection.base": ("RejectionScore",),
-    "rejection.energy": ("EnergyScore",),
-    "rejection.generalized_entropy": ("GeneralizedEntropyScore",),
-    "rejection.mahalanobis": ("MahalanobisScore",),
-    "rejection.max_logit": ("MaxLogitScore",),
-    "rejection.max_softmax": ("MaxSoftmaxScore",),
-    "rejection.neighbors": ("NeighborScore",),
-    "rejection.virtual_logit": ("ViMScore",),
-    "retrieval.moment_index": ("IndexFacts", "MOMENT", "MomentIndex", "Neighbors"),
-    "schema": ("DataSchema", "FeatureSpec", "LabelSet", "Task", "Windows"),
-    "segments": ("frames_between", "paint", "Segment"),
-    "streaming.detector": ("OnlineDetector",),
-    "training.exact_resume": ("ExactResume",),
-    "training.interruption": ("Interruption",),
-    "types": ("IGNORED", "Batch", "Loss", "Predictions", "Tokens", "Vocabulary"),
-    "video.base": ("Frame", "FrameSource"),
-    "video.decode": ("VideoFile",),
-    "video.encoders": ("Encoder", "SmallEncoder"),
-    "video.encoding.huggingface": ("HuggingFaceEncoder",),
-    "video.kitchen.synthetic": ("render_kitchen",),
-    "video.live": ("LiveSource",),
-}
-"""Where each public name lives; the imports above say the same to type checkers, and a test compares them."""
 
 _HOME_OF = {name: module for module, names in NAMES_OF.items() for name in names}
 __all__ = sorted(_HOME_OF)

@@ -57,7 +57,8 @@ def test_segments_are_the_runs_of_labels_without_background() -> None:
     gad = make(GADClassifier)
     found = gad.detect(random_frames(1, 40)[0])
     spelled = ["background"] * 40
-    for label, start, end, score in found.segments:
+    for label, start, end, score, shown in found.segments:
+        assert shown == (label,)
         assert label != "background"
         frames = found.probabilities[round(start * 4) : round(end * 4), NAMES.index(label)]
         assert score == pytest.approx(float(frames.mean()))

@@ -48,7 +48,7 @@ def test_detect_gives_all_labels_of_a_frame_and_segments_that_overlap() -> None:
         names = [name for name, one in zip(NAMES[1:], row.tolist(), strict=True) if one]
         assert text.split("; ") == (names or ["background"])
     laid = torch.zeros(30, len(NAMES) - 1, dtype=torch.bool)
-    for label, start, end, score in found.segments:
+    for label, start, end, score, _ in found.segments:
         laid[round(start * 4) : round(end * 4), NAMES.index(label) - 1] = True
         assert score >= np.log(0.5)
     assert torch.equal(laid, chosen)

@@ -60,6 +60,18 @@ def test_live_events_are_those_of_the_whole_video(several: bool, seconds: float,
         assert np.array_equal(np.stack(chosen)[:, 1 - stream], whole.chosen)
 
 
+def test_unknown_frames_are_live_what_they_are_in_the_whole_video() -> None:
+    decisions, video = made(False, 0.5), scores(False)[0]
+    unknown = ar1(np.random.default_rng(1), (300,), 0.9) > 0.5
+    live, mine = LiveDecisions(decisions, unknown=True), np.array([0])
+    steps = [live(video[[frame]], mine, unknown[[frame]])[0] for frame in range(300)]
+    whole = decisions(video, unknown=unknown)
+    events = decisions.events(whole)
+    assert {event.label for event in events} >= {1, 4}
+    assert sorted([one for step in steps for one in step.ended] + live.restart(mine)[0]) == sorted(events)
+    assert np.array_equal([step.chosen for step in steps], whole.chosen)
+
+
 def test_a_stream_starts_anew_alone() -> None:
     decisions, video = made(False, 0.5), scores(False)[0]
     live, both, first = LiveDecisions(decisions, streams=2), np.array([0, 1]), np.array([0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,17 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gad_lightning.classifiers.rejecting import Rejecting
+from gad_lightning.classifiers.deciding import Deciding, log_probabilities
 from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.plans import Chunks, EveryQuery
 from gad_lightning.data.records import FeatureSource, VideoRecord, timeline
+from gad_lightning.decisions.path import Decisions, Event
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.schema import UNKNOWN, DataSchema, FeatureSpec, Windows
-from gad_lightning.segments import cut_each
 from gad_lightning.turns import Turns
-from gad_lightning.types import Batch, Predictions, chosen_classes, joined_names
+from gad_lightning.types import Batch, Predictions, joined_names
 from gad_lightning.video.damage import Broken
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 
@@ -32,6 +33,7 @@ class Stretch(NamedTuple):
     start_seconds: float
     end_seconds: float
     score: float  # mean probability of the label over the stretch, in [0, 1]
+    set: tuple[str, ...] = ()  # classes that its first frame may show, at the error that was calibrated
 
 
 class Detection(NamedTuple):
@@ -40,15 +42,21 @@ class Detection(NamedTuple):
     labels: list[str]  # F class names, one a frame; several, joined by "; ", or none, where several can be true at once
     seconds: list[float]  # F times, from 0
     scores: Tensor  # (F, C) log-probabilities, to compute with
-    segments: list[Stretch]  # runs of one label or of "unknown", background left out; they may overlap
+    segments: list[Stretch]  # events of a label or of "unknown", background left out; they may overlap
 
     @property
     def probabilities(self) -> Tensor:
-        """Of every class at every frame: (F, C) in [0, 1]."""
+        """Of every class at every frame as the classifier gives them, not calibrated: (F, C) in [0, 1]."""
         return self.scores.exp()
 
 
-class Detecting(Rejecting):
+def stretch_of(event: Event, names: Sequence[str], fps: float) -> Stretch:
+    """An event with names, of "unknown" too, and seconds."""
+    shown = tuple(names[index] for index in event.set)
+    return Stretch(names[event.label], event.start / fps, event.end / fps, event.score, shown)
+
+
+class Detecting(Deciding):
     """Mixin of the classifiers: labels every frame of a video."""
 
     turns: Turns
@@ -89,21 +97,15 @@ class Detecting(Rejecting):
         frames = open_frames(video, fps, spec, encoder, broken)
         dataset = _dataset_of(VideoRecord("video", frames), self.schema, task)
         scores = torch.empty(frames.num_frames, len(classes.names))
-        unknown = torch.zeros(frames.num_frames, 1, dtype=torch.bool)
+        unknown = torch.zeros(frames.num_frames, dtype=torch.bool)
         for batch in batches_of(dataset, batch_size, self.device):  # of each only the scores are kept
             part = self.judged(self.score_in_evaluation(batch))
             scores[part.query_index.cpu()] = part.scores[:, : len(classes.names)].float().cpu()
-            unknown[part.query_index.cpu(), 0] = part.unknown.cpu()
-        # one column more than there are classes: the score of what is unknown is that of its nearest class
-        probabilities, shown = scores.exp(), (*classes.names, UNKNOWN)
-        columns = torch.cat([probabilities, probabilities.amax(1, keepdim=True)], 1)
-        chosen = torch.cat([chosen_classes(probabilities, classes) & ~unknown, unknown], 1)
-        skip = [index for index in (classes.background, classes.ignore) if index is not None]
-        segments = [
-            Stretch(shown[label], start / spec.fps, end / spec.fps, float(columns[start:end, label].mean()))
-            for label, start, end in cut_each(chosen, skip)
-        ]
-        names = [joined_names(row, classes._replace(names=shown)) for row in chosen]
+            unknown[part.query_index.cpu()] = part.unknown.cpu()
+        made, shown = self.decisions_of(task) or Decisions(classes, spec.fps), (*classes.names, UNKNOWN)
+        decided = made(log_probabilities(scores), unknown=unknown.numpy())
+        names = [joined_names(row, classes._replace(names=shown)) for row in torch.from_numpy(decided.chosen)]
+        segments = [stretch_of(event, shown, spec.fps) for event in made.events(decided)]
         return Detection(names, [frame / spec.fps for frame in range(len(scores))], scores, segments)
 
     def score_in_evaluation(self, batch: Batch) -> Predictions:

@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.decided_columns import decided_columns
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.results.predictions import write_predictions
@@ -24,7 +25,8 @@ from gad_lightning.types import Batch, Predictions
 class PredictionWriter(Callback):
     """Writes ``frames.csv``, ``frames.json``, ``segments.csv`` and ``segments.json`` when ``predict`` ends.
 
-    ``about.json`` beside them names the classes of every task in order.
+    ``about.json`` beside them names the classes of every task in order. A calibrated classifier's labels, segments and
+    scores are those of its decisions.
 
     Each process writes a part, and the first one joins them by (video, query_index), so that rows which a sampler
     repeats count once; the processes must see one file system. A segment is a run of one label, background and ignored
@@ -64,7 +66,7 @@ class PredictionWriter(Callback):
     ) -> None:
         """Keep what is written later; scores of the other classes, logits and slot states are let go."""
         assert isinstance(pl_module, Classifier), "only classifiers predict actions"
-        self.parts.append(columns_of(outputs, pl_module.schema.tasks))
+        self.parts.append(columns_of(outputs, pl_module.schema.tasks, bool(pl_module.decisions)))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write this process's part; the first process joins all of them."""
@@ -81,7 +83,10 @@ class PredictionWriter(Callback):
         data = data_of(trainer)
         names = None if data is None else data.video_names
         groups = {} if data is None else groups_of(data)
-        write_predictions(self.target, joined(parts), pl_module.shown_schema, names, type(pl_module).__name__, groups)
+        made = [pl_module.decisions_of(number) for number in range(len(pl_module.schema.tasks))]
+        schema = pl_module.shown_schema
+        columns = decided_columns(joined(parts), pl_module.schema, schema, made)
+        write_predictions(self.target, columns, schema, names, type(pl_module).__name__, groups)
         shutil.rmtree(folder, ignore_errors=True)
         rank_zero_info(f"The predictions are in {self.target}")
 

@@ -14,8 +14,8 @@ from gad_lightning.decisions.switches import Switches
 class Step(NamedTuple):
     """What one frame of a stream brings."""
 
-    probabilities: Floats  # (C,) calibrated
-    chosen: Bools  # (C,) the label shown, or the labels where several can be true
+    probabilities: Floats  # (C',) calibrated; C' as in Decided
+    chosen: Bools  # (C',) the label shown, or the labels where several can be true
     started: list[Event]  # events that start with this frame, the alarms; ``end`` is the next frame
     ended: list[Event]  # events whose last frame was the one before
 
@@ -26,27 +26,29 @@ class LiveDecisions:
     Args:
         decisions: fitted.
         streams: S, that start and restart by themselves.
+        unknown: whether frames can show none of the classes.
     """
 
-    def __init__(self, decisions: Decisions, streams: int = 1) -> None:
+    def __init__(self, decisions: Decisions, streams: int = 1, unknown: bool = False) -> None:
         self.decisions = decisions
-        self.switches = Switches(decisions.enter, decisions.leave, decisions.frames, streams)
-        size = len(decisions.labels.names)
+        size = len(decisions.labels.names) + unknown
+        self.switches = Switches(*decisions.pair(size), decisions.frames, streams)
         self.frame = np.zeros(streams, dtype=np.int64)
         self.start = np.full((streams, size), -1, dtype=np.int64)
         self.total = np.zeros((streams, size))
         self.sets = np.zeros((streams, size, size), dtype=bool)
 
-    def __call__(self, scores: Floats, streams: Ints) -> list[Step]:
+    def __call__(self, scores: Floats, streams: Ints, unknown: Bools | None = None) -> list[Step]:
         """Take the next frame of some streams.
 
         Args:
             scores: (n, C) log-probabilities.
             streams: (n,) different ones.
+            unknown: (n,) frames that show none of the classes; None where none can.
         """
         made = self.decisions
-        probabilities = made.temperature(scores, made.labels.multi_label)
-        on = self.switches(made.weighed(probabilities), streams)
+        probabilities = made.probabilities(scores, unknown)
+        on = self.switches(made.weighed(probabilities, unknown), streams)
         chosen = made.shown(probabilities, on)
         rows = zip(streams.tolist(), probabilities, on, chosen, strict=True)
         return [self._step(*row) for row in rows]

@@ -27,6 +27,7 @@ class Observed(NamedTuple):
     frame: Ints  # (F,) number of the frame within its video
     labels: LabelSet
     fps: float  # frames a second
+    unknown: Bools | None = None  # (F,) frames that show none of the classes, by a rejection score
 
     @property
     def num_videos(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +11,13 @@ import torch
 from gad_lightning.decisions.label_sets import ConformalLabels
 from gad_lightning.decisions.observed import Bools, Floats
 from gad_lightning.decisions.switches import MinimumDuration, switched
-from gad_lightning.decisions.temperature import Temperature
-from gad_lightning.decisions.thresholds import Thresholds
+from gad_lightning.decisions.temperature import Reliability, Temperature
+from gad_lightning.decisions.thresholds import COST_HEADER, ClassCost, Thresholds
 from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import Part
 from gad_lightning.schema import LabelSet
 from gad_lightning.segments import cut_each
+from gad_lightning.types import THRESHOLD
 
 
 class Event(NamedTuple):
@@ -31,11 +31,39 @@ class Event(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """What was decided of F frames."""
+    """What was decided of F frames: C' is C, or C + 1 where actions can be of no class; "unknown" is the last one then.
 
-    probabilities: Floats  # (F, C) calibrated
-    on: Bools  # (F, C) classes whose event goes on; the background never is
-    chosen: Bools  # (F, C) the label shown, or the labels where several can be true
+    Where it is unknown its probability is that of the likeliest class.
+    """
+
+    probabilities: Floats  # (F, C') calibrated
+    on: Bools  # (F, C') classes whose event goes on; the background never is
+    chosen: Bools  # (F, C') the label shown, or the labels where several can be true
+
+
+class FittedOn(NamedTuple):
+    """What decisions were fitted on, and what they do there."""
+
+    videos: int
+    hours: float  # of known truth
+    before: Reliability  # of the classifier as it is
+    after: Reliability  # under the temperature
+    costs: tuple[ClassCost, ...] = ()  # a row a class
+
+    def __str__(self) -> str:
+        """A table for people."""
+        before, after = self.before, self.after
+        rows = [COST_HEADER, *(row.cells() for row in self.costs)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            f"{self.videos} validation videos, {self.hours:.3g} hours",
+            f"log loss {before.log_loss:.4g}, with the temperature {after.log_loss:.4g}; calibration error "
+            f"{before.error:.4g}, then {after.error:.4g}",
+            *("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows),
+        ]
+        pooled = [row for row in self.costs if row.pooled]
+        lines += [f"{row.name}: too few actions, fitted together with {', '.join(row.pooled)}" for row in pooled]
+        return "\n".join(lines)
 
 
 class Decisions(Part):
@@ -52,7 +80,7 @@ class Decisions(Part):
         thresholds: of every class; None takes the likeliest class, or of several labels each from 0.5 up.
         duration: None is one frame.
         sets: None gives an event its own label alone.
-        about: what it was fitted on and what it cost, as plain data.
+        fitted_on: what it was fitted on and what it does there; None if it was made by hand.
 
     Raises:
         CheckpointError: if the thresholds are of another number of classes.
@@ -66,18 +94,18 @@ class Decisions(Part):
         thresholds: Thresholds | None = None,
         duration: MinimumDuration | None = None,
         sets: ConformalLabels | None = None,
-        about: Mapping[str, object] | None = None,
+        fitted_on: FittedOn | None = None,
     ) -> None:
         self.labels, self.fps = labels, fps
         self.temperature, self.thresholds, self.sets = temperature or Temperature(), thresholds, sets
         self.frames = 1 if duration is None else duration.frames(fps)
-        self.about = dict(about or {})
+        self.fitted_on = fitted_on
         if thresholds is not None and len(thresholds.enter) != len(labels.names):
             raise CheckpointError(
                 f"The thresholds are of {len(thresholds.enter)} classes, and there are {len(labels.names)}.",
                 "run gad-lightning calibrate again",
             )
-        enter, leave = (thresholds.enter, thresholds.leave) if thresholds is not None else ((0.5,), (0.5,))
+        enter, leave = (thresholds.enter, thresholds.leave) if thresholds is not None else ([THRESHOLD], [THRESHOLD])
         self.enter, self.leave = (np.full(len(labels.names), part) for part in (enter, leave))
         for index in (labels.background, labels.ignore):
             if index is not None:
@@ -105,23 +133,39 @@ class Decisions(Part):
             "run gad-lightning calibrate again, for the classes of today",
         )
 
-    def __call__(self, scores: Floats, breaks: Bools | None = None) -> Decided:
+    def __call__(self, scores: Floats, breaks: Bools | None = None, unknown: Bools | None = None) -> Decided:
         """Decide whole videos.
 
         Args:
             scores: (F, C) log-probabilities in time order.
             breaks: (F,) True at the first frame of a video; by default all frames are one video.
+            unknown: (F,) frames that show none of the classes, by a rejection score; they count for no class, and go on
+                and off as one of their own.
         """
-        probabilities = self.temperature(scores, self.labels.multi_label)
-        on = switched(self.weighed(probabilities), self.enter, self.leave, self.frames, breaks)
+        probabilities = self.probabilities(scores, unknown)
+        weighed = self.weighed(probabilities, unknown)
+        on = switched(weighed, *self.pair(weighed.shape[1]), self.frames, breaks)
         return Decided(probabilities, on, self.shown(probabilities, on))
 
-    def weighed(self, probabilities: Floats) -> Floats:
+    def probabilities(self, scores: Floats, unknown: Bools | None) -> Floats:
+        """Calibrated probabilities, (F, C) or with the column of what is unknown; see :meth:`__call__`."""
+        found = self.temperature(scores, self.labels.multi_label)
+        return found if unknown is None else np.concatenate([found, found.max(1, keepdims=True)], 1)
+
+    def weighed(self, probabilities: Floats, unknown: Bools | None) -> Floats:
         """What thresholds are compared with: probabilities, or without thresholds of one label 1 for the likeliest."""
-        if self.thresholds is not None or self.labels.multi_label:
-            return probabilities
-        likeliest: Floats = (probabilities.argmax(1)[:, None] == np.arange(probabilities.shape[1])).astype(np.float64)
-        return likeliest
+        own = probabilities[:, : len(self.labels.names)]
+        if self.thresholds is None and not self.labels.multi_label:
+            own = (own.argmax(1)[:, None] == np.arange(own.shape[1])).astype(np.float64)
+        if unknown is None:
+            return own
+        columns: Floats = np.concatenate([own * ~unknown[:, None], unknown[:, None].astype(np.float64)], 1)
+        return columns
+
+    def pair(self, columns: int) -> tuple[Floats, Floats]:
+        """Thresholds (C',) by which each column goes on and off."""
+        more = np.full(columns - len(self.enter), THRESHOLD)
+        return np.concatenate([self.enter, more]), np.concatenate([self.leave, more])
 
     def events(self, decided: Decided, breaks: Bools | None = None) -> list[Event]:
         """Cut what was decided of one video into events, in the order of their starts.
@@ -146,7 +190,7 @@ class Decisions(Part):
         """The set of a frame, (C,) probabilities, at which an event of a label begins."""
         if self.sets is None:
             return (label,)
-        return tuple(np.flatnonzero(self.sets(probabilities[None])[0]).tolist())
+        return tuple(np.flatnonzero(self.sets(probabilities[None, : len(self.labels.names)])[0]).tolist())
 
     def shown(self, probabilities: Floats, on: Bools) -> Bools:
         """The labels shown of frames with some classes on: (F, C)."""
@@ -160,7 +204,11 @@ class Decisions(Part):
     def _likeliest(self, probabilities: Floats, among: Bools) -> Bools:
         """The likeliest class among some, one a frame; where there is none the background, or the likeliest of all."""
         best = np.where(among, probabilities, -1.0).argmax(1)
-        other = probabilities.argmax(1) if self.labels.background is None else self.labels.background
+        other = (
+            probabilities[:, : len(self.labels.names)].argmax(1)
+            if self.labels.background is None
+            else self.labels.background
+        )
         best = np.where(among.any(1), best, other)
         shown: Bools = best[:, None] == np.arange(probabilities.shape[1])
         return shown

@@ -56,8 +56,12 @@ class Temperature(Part):
             scores: (F, C) at most 0; -inf is a probability of 0.
             several: whether each class is asked by itself.
         """
+        found: Floats
+        if self.value == 1:  # in the precision of the classifier, so that thresholds are met as without a temperature
+            found = np.exp(scores.astype(np.float32)).astype(np.float64)
+            return found
         if several:
-            found: Floats = 1 / (1 + np.exp(-_logits(scores) / self.value))
+            found = 1 / (1 + np.exp(-_logits(scores) / self.value))
             return found
         scaled = scores / self.value
         raised = np.exp(scaled - scaled.max(1, keepdims=True))

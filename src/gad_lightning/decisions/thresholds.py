@@ -20,6 +20,7 @@ GRID = tuple((1 / (1 + np.exp(-np.linspace(9, -9, 73)))).round(6).tolist())
 FRACTIONS = (1.0, 0.8, 0.6, 0.4, 0.2)
 """Of ``enter``, what is tried as ``leave``."""
 FEWEST_VIDEOS = 5
+COST_HEADER = ("class", "from", "until", "actions", "recall", "delay s", "false alarms/h", "bound")
 
 
 class Thresholds(Part):
@@ -54,11 +55,42 @@ class ClassCost(NamedTuple):
     enter: float
     leave: float
     segments: int  # true ones
-    recall: float  # share of them found
-    delay_seconds: float  # mean of those found
+    recall: float | None  # share of them found; None where there is none
+    delay_seconds: float | None  # mean of those found; None where none is
     false_alarms_per_hour: float
     bound: float  # upper confidence bound of that rate
     pooled: tuple[str, ...] = ()  # classes that it was fitted together with, as it has too few segments
+
+    def cells(self) -> tuple[str, ...]:
+        """A row of a table under :data:`COST_HEADER`."""
+        numbers = (self.recall, self.delay_seconds, self.false_alarms_per_hour, self.bound)
+        thresholds = ("never" if value >= NEVER else f"{value:.4g}" for value in (self.enter, self.leave))
+        shown = ("-" if value is None else f"{value:.3g}" for value in numbers)
+        return (self.name, *thresholds, str(self.segments), *shown)
+
+
+def class_cost(observed: Observed, label: int, pair: tuple[float, float], cost: Cost, bound: float) -> ClassCost:
+    """What thresholds cost, as it is told.
+
+    Args:
+        observed: what they were fitted on.
+        label: the class.
+        pair: ``enter`` and ``leave``.
+        cost: what was counted.
+        bound: upper confidence bound of the false alarms an hour.
+    """
+    recall, delay = cost.recall, cost.delay_seconds(observed.fps)
+    rate = float(cost.alarms.sum() / observed.hours.sum())
+    return ClassCost(
+        name=observed.labels.names[label],
+        enter=pair[0],
+        leave=pair[1],
+        segments=int(cost.segments.sum()),
+        recall=None if math.isnan(recall) else round(recall, 4),
+        delay_seconds=None if math.isnan(delay) else round(delay, 4),
+        false_alarms_per_hour=round(rate, 4),
+        bound=round(bound, 4),
+    )
 
 
 class AlarmThresholds(Thresholds):
@@ -175,19 +207,9 @@ class _Search:
         pool = self.pool_of(label)
         enter = max(self.smallest([label]), self.smallest([label, *pool]) if pool else 0.0)
         leave = self.best_leave([label, *pool], enter)
+        names = tuple(self.observed.labels.names[other] for other in pool)
         cost = cost_of(self.tracks[label], enter, leave, self.frames)
-        names = self.observed.labels.names
-        return ClassCost(
-            name=names[label],
-            enter=enter,
-            leave=leave,
-            segments=self.segments[label],
-            recall=cost.recall,
-            delay_seconds=cost.delay_seconds(self.observed.fps),
-            false_alarms_per_hour=float(cost.alarms.sum() / self.hours.sum()),
-            bound=self.bound(cost.alarms, 1),
-            pooled=tuple(names[other] for other in pool),
-        )
+        return class_cost(self.observed, label, (enter, leave), cost, self.bound(cost.alarms, 1))._replace(pooled=names)
 
     def pool_of(self, label: int) -> list[int]:
         """Neighbors of a class with few segments: those with most probability where it is true, until they suffice."""

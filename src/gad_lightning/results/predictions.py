@@ -18,12 +18,12 @@ from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.results.rows import (
     FRAME_COLUMNS,
     NOTHING,
-    SEGMENT_COLUMNS,
     Floats,
     Ints,
     QueryColumns,
     Row,
     frame_rows,
+    segment_columns,
     segment_rows,
 )
 from gad_lightning.results.several import single_labels
@@ -91,7 +91,7 @@ def write_predictions(
         classifier: name of its class.
         groups: of videos that share a person or place.
     """
-    made = ((FRAMES, FRAME_COLUMNS, frame_rows), (SEGMENTS, SEGMENT_COLUMNS, segment_rows))
+    made = ((FRAMES, FRAME_COLUMNS, frame_rows), (SEGMENTS, segment_columns(columns), segment_rows))
     for name, header, rows_of in made:
         write_csv(folder / name, rows_of(columns, schema, names), header)
         _write_json_rows((folder / name).with_suffix(".json"), rows_of(columns, schema, names))

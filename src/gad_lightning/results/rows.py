@@ -41,10 +41,19 @@ class QueryColumns(NamedTuple):
     truth: _Column  # (Q,) true class, of several see gad_lightning.results.several; or IGNORED
     probabilities: NDArray[np.float32] | None = None  # (Q, M), where several labels can be true: those of all classes
     truths: NDArray[np.int8] | None = None  # (Q, M): 1 true, 0 not true, -1 unknown
+    scores: NDArray[np.float32] | None = None  # (Q, M) log-probabilities, where events are still to be decided
+    on: NDArray[np.bool_] | None = None  # (Q, M) once they are: classes whose event goes on
+    sets: NDArray[np.bool_] | None = None  # (Q, M) classes that a frame may show, where label sets were fitted
 
 
-def columns_of(predictions: Predictions, tasks: Sequence[Task] = ()) -> QueryColumns:
-    """Keep label, score and truth of every query; of ``tasks`` where several labels can be true what each class has."""
+def columns_of(predictions: Predictions, tasks: Sequence[Task] = (), to_decide: bool = False) -> QueryColumns:
+    """Keep label, score and truth of every query; of ``tasks`` where several labels can be true what each class has.
+
+    Args:
+        predictions: Q queries.
+        tasks: of the schema.
+        to_decide: keep the scores of all classes too.
+    """
     scores, labels = predictions.scores.max(1)
     truth = first_class(predictions.target).to(labels.device)
     size = max((len(task.labels.names) for task in tasks if task.labels.multi_label), default=0)
@@ -71,6 +80,7 @@ def columns_of(predictions: Predictions, tasks: Sequence[Task] = ()) -> QueryCol
         truth.cpu().numpy(),
         probabilities.cpu().numpy() if size else None,
         truths.cpu().numpy() if size else None,
+        predictions.scores.float().cpu().numpy() if to_decide else None,
     )
 
 
@@ -124,8 +134,12 @@ def _several_cells(columns: QueryColumns, row: int, labels: LabelSet) -> tuple[C
     """
     assert columns.probabilities is not None, "kept of tasks with several labels"
     assert columns.truths is not None, "kept with the probabilities"
-    probabilities = torch.from_numpy(columns.probabilities[row : row + 1])
-    chosen = chosen_classes(probabilities, labels)[0]
+    if columns.on is None:
+        chosen = chosen_classes(torch.from_numpy(columns.probabilities[row : row + 1]), labels)[0]
+    else:
+        chosen = torch.from_numpy(columns.on[row, : len(labels.names)].copy())
+        if labels.background is not None:
+            chosen[labels.background] = ~chosen.any()
     score = SEPARATOR.join(f"{columns.probabilities[row, index]:.6f}" for index in chosen.nonzero().flatten().tolist())
     truths = torch.from_numpy(columns.truths[row, : len(labels.names)])
     known = None if bool((truths < 0).any()) else joined_names(truths > 0, labels) or NOTHING
@@ -133,10 +147,11 @@ def _several_cells(columns: QueryColumns, row: int, labels: LabelSet) -> tuple[C
 
 
 def segment_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] | None) -> Iterator[Row]:
-    """One row per run of a label, see :data:`SEGMENT_COLUMNS`; a gap between frames ends a run.
+    """One row per run of a label, see :func:`segment_columns`; a gap between frames ends a run.
 
-    Background and ignored classes are left out. Frames and seconds are half-open; the score is the mean of the frames'.
-    Tasks that are asked once a clip have no segments. The arguments are those of :func:`frame_rows`.
+    Where events were decided each is a row, and those of different labels may overlap. Background and ignored classes
+    are left out. Frames and seconds are half-open; the score is the mean of the frames'. Tasks that are asked once a
+    clip have no segments. The arguments are those of :func:`frame_rows`.
     """
     for video, task in np.unique(np.stack([columns.video, columns.task], 1), axis=0).tolist():
         asked = schema.tasks[task]
@@ -149,16 +164,26 @@ def segment_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str]
         for label, first, last, score in _runs(columns, order, asked.labels, gaps):
             start, end = int(frame[first]), int(frame[last - 1]) + 1
             where = (_name_of(video, names), asked.name, start, end, _seconds(start, schema), _seconds(end, schema))
-            what = (asked.labels.names[label], round(score, 6))
-            yield dict(zip(SEGMENT_COLUMNS, (*where, *what), strict=True))
+            what: tuple[Cell, ...] = (asked.labels.names[label], round(score, 6))
+            if columns.sets is not None:
+                what = (*what, joined_names(torch.from_numpy(columns.sets[order[first]]), asked.labels))
+            yield dict(zip(segment_columns(columns), (*where, *what), strict=True))
+
+
+def segment_columns(columns: QueryColumns) -> tuple[str, ...]:
+    """Names of the cells of :func:`segment_rows`; the last one is ``set`` where label sets were fitted."""
+    return SEGMENT_COLUMNS if columns.sets is None else (*SEGMENT_COLUMNS, "set")
 
 
 def _runs(columns: QueryColumns, order: Ints, labels: LabelSet, gaps: Tensor) -> Iterator[tuple[int, int, int, float]]:
     """Runs of the actions of one video in time order: class, first row, row after the last one, mean probability."""
-    if labels.multi_label:
-        assert columns.probabilities is not None, "kept of tasks with several labels"
+    if labels.multi_label or columns.on is not None:
+        assert columns.probabilities is not None, "kept of tasks with several labels, and where events were decided"
         probabilities = columns.probabilities[order]
-        chosen = chosen_classes(torch.from_numpy(probabilities), labels)
+        if columns.on is None:
+            chosen = chosen_classes(torch.from_numpy(probabilities), labels)
+        else:
+            chosen = torch.from_numpy(columns.on[order])
         segments = cut_each(chosen, [index for index in (labels.background, labels.ignore) if index is not None], gaps)
         for label, first, last in segments:
             yield label, first, last, float(probabilities[first:last, label].mean())

@@ -51,10 +51,13 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 def read_config(run: Path) -> dict[str, Any]:
     """The config of a run; empty if it has none.
 
+    Args:
+        run: its folder, or the config itself.
+
     Raises:
         DataError: if it cannot be read.
     """
-    path = run / CONFIG
+    path = run if run.is_file() else run / CONFIG
     if not path.is_file():
         return {}
     try:

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from gad_lightning.backbones.base import Backbone
+from gad_lightning.classifiers.deciding import Deciding
 from gad_lightning.classifiers.finite import check_weights
 from gad_lightning.classifiers.optimization import Optimized
-from gad_lightning.classifiers.rejecting import Rejecting
 from gad_lightning.classifiers.saving.averages import leave_frozen_out, put_frozen_back
 from gad_lightning.classifiers.saving.differences import Difference, differences, tell_differences
 from gad_lightning.classifiers.saving.digest import KEY as DIGEST
@@ -39,7 +39,7 @@ CURRENT = "current_model_state"
 """Where Lightning's weight averaging puts the weights that are trained, beside their average."""
 
 
-class TrainedWeights(Part, Optimized, Rejecting):
+class TrainedWeights(Part, Optimized, Deciding):
     """Mixin of the classifiers: small checkpoints, rebuilt without a config, refused where they do not fit."""
 
     read_back = False
@@ -92,6 +92,7 @@ class TrainedWeights(Part, Optimized, Rejecting):
             "new_tokens": {"names": list(tokens.names), "written": list(tokens.written)},
             "optimizer": self.optimizer_made,
             "rejection": self.about_rejection(),
+            "decisions": self.about_decisions(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -105,6 +106,7 @@ class TrainedWeights(Part, Optimized, Rejecting):
             self.check_settings_of(about)
         self.check_schema(rebuild(about["schema"]))
         self.take_rejection(about.get("rejection"), self.allowed)
+        self.take_decisions(about.get("decisions"), self.allowed)
         if about["fingerprint"] != self.backbone.fingerprint():
             raise CheckpointError(
                 "The checkpoint was trained on another base model: its fingerprint differs.",

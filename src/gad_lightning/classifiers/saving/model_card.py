@@ -10,6 +10,8 @@ import torch
 
 from gad_lightning import __version__
 from gad_lightning.classifiers.saving.checkpoint import TrainedWeights
+from gad_lightning.decisions.path import Decisions
+from gad_lightning.decisions.thresholds import COST_HEADER, AlarmThresholds
 from gad_lightning.errors import SettingError
 from gad_lightning.escape import escape_code, escape_markdown
 from gad_lightning.schema import LabelSet
@@ -103,9 +105,32 @@ def model_card(classifier: TrainedWeights, facts: CardFacts) -> str:
             f"{license.name if license else 'license not known here'}. Whoever passes this model on must:\n",
             *duties,
             f"\n## Training data\n\n{_stated(facts.data)}\n\nLicense of the data: {_stated(facts.data_license)}\n",
+            *_decision_tables(classifier.decisions),
             *_class_tables(classifier.schema.label_sets, facts),
         ]
     )
+
+
+def _decision_tables(decisions: Mapping[str, Decisions]) -> list[str]:
+    """What was fitted after training, a table a task; nothing if nothing was."""
+    lines = []
+    for task, made in decisions.items():
+        rule, told = made.thresholds, made.fitted_on
+        stated = (
+            f", false alarms an hour of each class below {rule.rate:g}" if isinstance(rule, AlarmThresholds) else ""
+        )
+        missed = "" if made.sets is None else f" Label sets miss the label of at most {made.sets.error:.0%} of frames."
+        seen = "" if told is None else f"Fitted on {told.videos} validation videos, {told.hours:g} hours. "
+        lines += [
+            f"## Decisions of {escape_markdown(task)}\n",
+            f"{seen}Temperature {made.temperature.value:g}{stated}; a class goes on or off after {made.frames} "
+            f"frames.{missed}\n",
+        ]
+        if told is not None:
+            rows = [COST_HEADER, ("---",) * len(COST_HEADER), *(row.cells() for row in told.costs)]
+            lines += [f"| {' | '.join([escape_markdown(row[0]), *row[1:]])} |" for row in rows]
+            lines.append("")
+    return lines
 
 
 def _stated(text: str) -> str:

@@ -1,0 +1,130 @@
+"""Decisions of a classifier: fitted on the validation split, kept in its checkpoint, used wherever it labels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gad_lightning.classifiers.calibration import Wanted, fitted, observed_in
+from gad_lightning.classifiers.rejecting import Rejecting
+from gad_lightning.data.base import ActionDataModule
+from gad_lightning.decisions.label_sets import ConformalLabels
+from gad_lightning.decisions.observed import Floats
+from gad_lightning.decisions.path import Decisions
+from gad_lightning.decisions.risk import RiskControl
+from gad_lightning.decisions.switches import MinimumDuration
+from gad_lightning.decisions.thresholds import AlarmThresholds
+from gad_lightning.errors import CheckpointError, DataError, SettingError
+from gad_lightning.parts import ALLOWED_PACKAGES
+from gad_lightning.rebuilding import rebuild
+from gad_lightning.types import Batch, Predictions
+
+
+class Deciding(Rejecting):
+    """Mixin of the classifiers: the likeliest class is the label until :meth:`calibrate` is called."""
+
+    decisions: Mapping[str, Decisions] = {}
+    """Fitted decisions by the name of their task."""
+
+    def calibrate(
+        self,
+        data: ActionDataModule,
+        thresholds: AlarmThresholds | RiskControl | None = None,
+        duration: MinimumDuration | None = None,
+        sets: ConformalLabels | None = None,
+        task: int = 0,
+    ) -> Decisions:
+        """Fit temperature, thresholds and label sets to the validation split, and decide by them from now on.
+
+        The split is read once. The test split is never used.
+
+        Args:
+            data: the classifier's classes, with validation videos that it was not trained on.
+            thresholds: how they are chosen; by a false alarm an hour of each class if None.
+            duration: how long a class must last before it goes on or off; one frame if None.
+            sets: label sets of a stated error; none if None.
+            task: index into the schema's tasks.
+
+        Returns:
+            What was fitted; its ``fitted_on`` tells what it costs.
+
+        Raises:
+            SettingError: if the task is not asked at every frame, or the data has other classes.
+            DataError: if there is no validation split, or too little of it for what is stated.
+        """
+        asked = self.schema.tasks[task]
+        if not asked.per_frame:
+            raise SettingError(
+                f"The task {asked.name!r} is asked once a clip, so it has no events.", "choose a task of every frame"
+            )
+        if task >= len(data.schema.tasks) or data.schema.tasks[task].labels != asked.labels:
+            raise SettingError(
+                f"{type(data).__name__} has other classes than the classifier.", "use the data it was trained on"
+            )
+        if not data.videos("val"):
+            raise DataError(
+                f"{type(data).__name__} has no validation split, and decisions are fitted on nothing else.",
+                "name a val split, or set data.val_fraction above 0",
+            )
+        with torch.inference_mode():
+            seen = observed_in(data, self._judge, torch.device(self.device), self.schema, task)
+        wanted = Wanted(thresholds or AlarmThresholds(), duration or MinimumDuration(), sets)
+        found = fitted(seen, wanted)
+        self.decisions = {**self.decisions, asked.name: found}
+        return found
+
+    def decisions_of(self, task: int) -> Decisions | None:
+        """Fitted decisions of a task; None where the likeliest class is the label.
+
+        Raises:
+            CheckpointError: if they were fitted for other classes.
+        """
+        asked = self.schema.tasks[task]
+        found = self.decisions.get(asked.name)
+        if found is not None:
+            found.check(asked.labels, asked.name)
+        return found
+
+    def _judge(self, batch: Batch) -> Predictions:
+        return self.judged(self.score_in_evaluation(batch))
+
+    def about_decisions(self) -> dict[str, Any]:
+        """Fitted decisions as plain data, by task."""
+        return {name: made.spec() for name, made in self.decisions.items()}
+
+    def take_decisions(self, about: Mapping[str, Any] | None, allowed: Sequence[str] = ALLOWED_PACKAGES) -> None:
+        """Take the decisions of a checkpoint; one without any decides by the likeliest class.
+
+        Raises:
+            CheckpointError: if they are none, or of other classes.
+        """
+        made = {str(name): rebuild(spec, allowed) for name, spec in (about or {}).items()}
+        wrong = next((name for name, part in made.items() if not isinstance(part, Decisions)), None)
+        tasks = [task.name for task in self.schema.tasks]
+        if wrong is not None or set(made) - set(tasks):
+            raise CheckpointError(
+                f"The checkpoint's decisions are of {sorted(made)}, and its tasks are {tasks}.",
+                "run gad-lightning calibrate again",
+            )
+        self.decisions = made
+        for number in range(len(tasks)):
+            self.decisions_of(number)
+
+    def on_train_epoch_start(self) -> None:
+        """Decide by the likeliest class again, with a warning: other weights give other scores."""
+        if self.decisions:
+            self.decisions = {}
+            warnings.warn(
+                "Training makes other scores, so the fitted decisions are dropped: calibrate again after it.",
+                stacklevel=2,
+            )
+
+
+def log_probabilities(scores: Tensor) -> Floats:
+    """Scores as decisions take them: float64 on the CPU."""
+    found: Floats = scores.detach().cpu().double().numpy()
+    return found

@@ -1,0 +1,95 @@
+"""Fit decisions to the validation split: temperature, thresholds of a stated false-alarm rate, label sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.saving.rewriting import write_changed
+from gad_lightning.data.base import ActionDataModule
+from gad_lightning.decisions.label_sets import ConformalLabels
+from gad_lightning.decisions.risk import RiskControl
+from gad_lightning.decisions.switches import MinimumDuration
+from gad_lightning.decisions.thresholds import AlarmThresholds
+from gad_lightning.errors import SettingError
+from gad_lightning.escape import print_safely
+from gad_lightning.parts import ALLOWED_PACKAGES
+from gad_lightning.results.run_folder import run_folder_of
+from gad_lightning.schema import DataSchema
+from gad_lightning.tools.run_data import data_of
+from gad_lightning.training.checkpoint_files import read_checkpoint
+
+
+def main(
+    *,
+    ckpt_path: Path,
+    run: Path | None = None,
+    false_alarms_per_hour: float = 1.0,
+    confidence: float = 0.95,
+    missed: float | None = None,
+    absent: Literal["refuse", "pool"] = "refuse",
+    min_seconds: float = 0.0,
+    error: float | None = None,
+    task: str | None = None,
+    output: Path | None = None,
+    allowed: list[str] | None = None,
+) -> None:
+    """Fit what turns scores into events to the validation split of a run, print what it costs, and save it.
+
+    The checkpoint that is written is used like any other; detect, predict and watch then give its events.
+
+    Args:
+        ckpt_path: checkpoint of a trained classifier.
+        run: folder or config.yaml of the run whose data is used; that of the checkpoint if None.
+        false_alarms_per_hour: rate that each class's false alarms stay below, above 0.
+        confidence: that they do, in (0, 1).
+        missed: state this share of missed actions in place of a rate: it holds for the expected share of a new video.
+        absent: what a class does that never occurs: refuse, or pool it with all others.
+        min_seconds: a class goes on or off once it has lasted so long.
+        error: share of frames whose label may be missing in label sets, such as 0.1; none are fitted if None.
+        task: name of what is asked; the first by default.
+        output: checkpoint to write; calibrated.ckpt beside the one that is read if None.
+        allowed: further packages whose classes config and checkpoint may name.
+
+    Raises:
+        SettingError: if a setting cannot work, or there is no such task.
+        DataError: if there is no validation split, or too little of it for what is stated.
+    """
+    packages = [*ALLOWED_PACKAGES, *(allowed or [])]
+    sets = None if error is None else ConformalLabels(error)
+    rate = AlarmThresholds(false_alarms_per_hour, confidence, absent=absent)
+    thresholds = rate if missed is None else RiskControl("missed", missed)
+    data = _data_of(ckpt_path, run, packages)
+    classifier = Classifier.load_from_checkpoint(ckpt_path, "cuda" if torch.cuda.is_available() else "cpu", packages)
+    found = classifier.calibrate(
+        data, thresholds, MinimumDuration(min_seconds), sets, _task_index(classifier.schema, task)
+    )
+    print_safely(f"temperature {found.temperature.value:g}\n{found.fitted_on}")
+    target = output or ckpt_path.with_name("calibrated.ckpt")
+    write_changed(classifier, ckpt_path, target)
+    print_safely(f"{target} decides so")
+
+
+def _data_of(checkpoint: Path, run: Path | None, packages: Sequence[str]) -> ActionDataModule:
+    """The data of a run; warns if its validation videos are not those that were held out of training."""
+    data = data_of(run or run_folder_of(checkpoint), packages)
+    stored = read_checkpoint(checkpoint).get(type(data).__qualname__)
+    if isinstance(stored, dict):
+        data.load_state_dict(stored)
+    return data
+
+
+def _task_index(schema: DataSchema, name: str | None) -> int:
+    """Index of a task by its name, the first by default.
+
+    Raises:
+        SettingError: if there is no such task.
+    """
+    names = [task.name for task in schema.tasks]
+    if name is not None and name not in names:
+        raise SettingError(f"There is no task {name!r}; the classifier has {', '.join(names)}.", "choose one of them")
+    return 0 if name is None else names.index(name)

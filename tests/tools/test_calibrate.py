@@ -1,0 +1,75 @@
+"""`gad-lightning calibrate` prints what decisions cost and writes them into a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.cli import main
+from gad_lightning.decisions.thresholds import AlarmThresholds
+from gad_lightning.errors import DataError, SettingError
+
+CONFIG = """
+model:
+  class_path: gad_lightning.DiscriminativeClassifier
+  init_args: {backbone: {class_path: gad_lightning.TinyBackbone, init_args: {hidden_size: 16, num_layers: 1}}}
+data:
+  class_path: gad_lightning.ToyActions
+  init_args: {num_videos: 40, mode: one_pass, short_memory: 4, chunk: 32}
+trainer: {max_epochs: 2, accelerator: cpu, enable_progress_bar: false, enable_model_summary: false}
+"""
+STATED = ["--false_alarms_per_hour=400", "--absent=pool", "--min_seconds=0.5", "--error=0.2"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoint of a small run."""
+    home = tmp_path_factory.mktemp("calibrate")
+    (home / "run.yaml").write_text(CONFIG)
+    main(["fit", "--config", str(home / "run.yaml"), "--trainer.default_root_dir", str(home)])
+    return next(path for path in home.rglob("*.ckpt") if path.name.startswith("best"))
+
+
+def test_it_prints_the_cost_of_every_class_and_writes_another_checkpoint(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = checkpoint.read_bytes()
+    main(["calibrate", f"--ckpt_path={checkpoint}", *STATED])
+    printed = capsys.readouterr().out
+    made = Classifier.load_from_checkpoint(checkpoint.with_name("calibrated.ckpt")).decisions_of(0)
+    assert made is not None
+    assert isinstance(made.thresholds, AlarmThresholds)
+    assert (made.thresholds.rate, made.frames) == (400.0, 2)
+    assert made.sets is not None
+    assert str(made.fitted_on) in printed
+    assert printed.index("false alarms/h") < printed.index("calibrated.ckpt")
+    assert checkpoint.read_bytes() == before
+
+
+def test_the_data_may_come_from_another_config(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "more.yaml").write_text(CONFIG.replace("num_videos: 40", "num_videos: 60"))
+    target = tmp_path / "out.ckpt"
+    main(["calibrate", f"--ckpt_path={checkpoint}", f"--run={tmp_path / 'more.yaml'}", f"--output={target}", *STATED])
+    made = Classifier.load_from_checkpoint(target).decisions_of(0)
+    assert made is not None
+    assert made.fitted_on is not None
+    assert made.fitted_on.videos == 15
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (["--false_alarms_per_hour=0"], SettingError, "above 0, got 0"),
+        ([], DataError, "needs 3 hours of labeled video"),
+        (["--missed=0.01"], DataError, r"level of 0\.01 .* needs 99 videos or more, got 10"),
+        (["--task=dish", *STATED], SettingError, "There is no task 'dish'; the classifier has action"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused_and_nothing_is_written(
+    checkpoint: Path, tmp_path: Path, options: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        main(["calibrate", f"--ckpt_path={checkpoint}", f"--output={tmp_path / 'out.ckpt'}", *options])
+    assert not (tmp_path / "out.ckpt").exists()
