@@ -40,3 +40,15 @@ def test_plain_words_stay_as_they_are() -> None:
     for escape in (escape_csv, escape_markdown, escape_terminal):
         assert escape("add salt, stir") == "add salt, stir"
         assert escape("\u00e4pfel \u5207\u308b") == "\u00e4pfel \u5207\u308b"
+
+
+@pytest.mark.parametrize("mark", ["\u061c", "\u180e", "\u00ad", "\U000e0041"])
+def test_invisible_marks_are_shown_and_left_out(mark: str) -> None:
+    assert mark not in escape_terminal(f"stir{mark}pot")
+    assert escape_markdown(f"stir{mark}pot") == "stir pot"
+
+
+@pytest.mark.parametrize("begin", ["\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_wide_signs_and_line_ends_begin_no_formula(begin: str) -> None:
+    assert escape_csv(f"{begin}1").startswith("'")
+    assert unescape_csv(escape_csv(f"{begin}1")) == f"{begin}1"

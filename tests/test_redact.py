@@ -32,3 +32,15 @@ def test_names_of_no_secrets(name: str) -> None:
 )
 def test_texts(text: str, shown: str) -> None:
     assert redact(text) == shown
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "bearer", "session_id", "connection_string", "webhook_url", "github_pat", "pin"]
+)
+def test_names_of_further_secrets_are_known(name: str) -> None:
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize("name", ["pattern", "pinned", "authors", "session_videos", "spin"])
+def test_names_that_only_begin_so_are_none(name: str) -> None:
+    assert not is_secret(name)

@@ -11,6 +11,7 @@ SECRET = re.compile(
 
 SECRET_NAME = re.compile(
     r"(?i)(?:^|[_\-.])(?:pass(?:word|wd|phrase|code)?|pwd|pw|psw|secret|credentials?|auth|cookie"
+    r"|authorization|bearer|signature|session(?:[_-]?id)?|connection[_-]?string|webhook(?:[_-]?url)?|pat|pin"
     r"|(?:api|access|private|secret|ssh|signing|encryption|license|account)[_-]?key|token)s?$"
 )
 NO_SECRETS = re.compile(
