@@ -262,7 +262,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         if (kind.training_step, kind.validation_step, kind.on_validation_epoch_end) == own:
             check_monitors(self.trainer, self.schema)
         self.trained_state()  # is refused now, not when the first checkpoint is saved
-        self.drop_rejection()
+        self.check_trainable()
         if not self.training:
             self.train()
 

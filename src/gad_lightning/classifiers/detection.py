@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.deciding import Deciding, log_probabilities
+from gad_lightning.classifiers.rejecting import Video
 from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.dataset import WindowDataset
@@ -24,6 +25,9 @@ from gad_lightning.turns import Turns
 from gad_lightning.types import Batch, Predictions, joined_names
 from gad_lightning.video.damage import Broken
 from gad_lightning.video.encoders import Encoder, SmallEncoder
+
+BATCH = 16
+"""Windows, or chunks in one pass, that are scored together unless told otherwise."""
 
 
 class Stretch(NamedTuple):
@@ -68,10 +72,10 @@ class Detecting(Deciding):
     @torch.inference_mode()
     def detect(
         self,
-        video: str | Path | np.ndarray | Tensor,
+        video: Video,
         fps: float | None = None,
         task: int = 0,
-        batch_size: int = 16,
+        batch_size: int = BATCH,
         encoder: Encoder | None = None,
         broken: Broken = "keep",
     ) -> Detection:
@@ -108,6 +112,18 @@ class Detecting(Deciding):
         segments = [stretch_of(event, shown, spec.fps) for event in made.events(decided)]
         return Detection(names, [frame / spec.fps for frame in range(len(scores))], scores, segments)
 
+    def slot_states(self, video: Video, task: int = 0, encoder: Encoder | None = None) -> Tensor:
+        """Slot states of every frame of one video, (F, H) float32 on the CPU; errors of :meth:`detect`."""
+        frames = open_frames(video, None, self.schema.features, encoder, "keep")
+        dataset = _dataset_of(VideoRecord("video", frames), self.schema, task)
+        states = torch.empty(frames.num_frames, 0)
+        for batch in batches_of(dataset, BATCH, self.device):
+            part = self.score_in_evaluation(batch).cpu()
+            if not states.numel():
+                states = torch.empty(frames.num_frames, part.slot_states.shape[1])
+            states[part.query_index] = part.slot_states.float()
+        return states
+
     def score_in_evaluation(self, batch: Batch) -> Predictions:
         """Score a batch without dropout; every module is then as it was before, in training or not."""
         with self.turns:
@@ -132,7 +148,7 @@ def _dataset_of(record: VideoRecord, schema: DataSchema, task: int) -> WindowDat
 
 
 def open_frames(
-    video: str | Path | np.ndarray | Tensor,
+    video: Video,
     fps: float | None,
     spec: FeatureSpec,
     encoder: Encoder | None,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import LightningModule
 from torch import Tensor
@@ -19,6 +21,10 @@ from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.rejection.base import RejectionScore
 from gad_lightning.schema import UNKNOWN, DataSchema, LabelSet
 from gad_lightning.types import Batch, Predictions
+from gad_lightning.video.encoders import Encoder
+
+Video = str | Path | np.ndarray | Tensor
+"""Path of a video file; or features, not standardized, as an array or the path of a .npy file."""
 
 
 class Rejecting(LightningModule):
@@ -41,6 +47,10 @@ class Rejecting(LightningModule):
 
     def score_in_evaluation(self, batch: Batch) -> Predictions:
         """Score a batch without dropout."""
+        raise NotImplementedError
+
+    def slot_states(self, video: Video, task: int = 0, encoder: Encoder | None = None) -> Tensor:
+        """Slot states of every frame of a video, (F, H) on the CPU."""
         raise NotImplementedError
 
     def origin_of(self, task: int) -> Tensor | None:
@@ -78,7 +88,8 @@ class Rejecting(LightningModule):
         labels = _check_task(self.schema, task)
         if not 0 < kept < 1:
             raise SettingError(f"kept is a share of the known segments in (0, 1), got {kept}.", "0.95 is usual")
-        if data.schema.tasks[task].labels != labels:
+        given = data.schema.tasks[task].labels
+        if labels._replace(names=labels.names[: len(given.names)]) != given:  # others were added behind
             raise SettingError(
                 f"{type(data).__name__} has other classes than the classifier.", "use the data it was trained on"
             )

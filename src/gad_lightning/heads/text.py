@@ -52,6 +52,7 @@ class TextHead(ClassifierHead):
     fixed: nn.Parameter
     center: nn.Parameter
     projection: nn.Linear
+    offset: nn.Parameter
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class TextHead(ClassifierHead):
         self.texts = {name: name if self.given is None else self.given[name] for name in actions}
         _check_texts(self.texts)
         marks = torch.tensor([name in self.texts for name in labels.names])
+        self.added = nn.ParameterList()
         self.register_buffer("with_text", marks.unsqueeze(1), persistent=False)  # (C, 1)
         self.width = hidden_size if mode == "free" else width
         if self.width is not None:
@@ -109,7 +111,49 @@ class TextHead(ClassifierHead):
         if self.width is None:
             raise SettingError("This TextHead has no vectors of its texts.", "call prepare, as a classifier does")
         rows = torch.where(self.with_text, self.fixed, self.rows) if self.mode == "frozen" else self.rows
-        return self.scale * linear(self.project(states), normalize(rows, dim=-1))
+        directions = self.project(states)
+        logits = self.scale * linear(directions, normalize(rows, dim=-1))
+        # each block by itself, so that no other logit changes by a bit
+        blocks = [self.scale * linear(directions, block) + self.offset for block in self.added]
+        return torch.cat([logits, *blocks], 1) if blocks else logits
+
+    def make_room(self, count: int) -> None:
+        """Make room for rows of classes that are added behind the others; they are never trained.
+
+        Raises:
+            SettingError: if the head has no width yet.
+        """
+        if self.width is None:
+            raise SettingError("This TextHead has no vectors of its texts.", "call prepare, as a classifier does")
+        where = self.rows.device
+        if not self.added:
+            self.offset = nn.Parameter(torch.zeros((), device=where), requires_grad=False)
+        self.added.append(nn.Parameter(torch.zeros(count, self.width, device=where), requires_grad=False))
+
+    def rows_of(self, texts: Mapping[str, str], tower: TextTower) -> dict[str, Tensor]:
+        """Rows of further classes, (E,) each of length 1, by their texts; a warning names what is hardly told apart.
+
+        Raises:
+            SettingError: if a text is empty, or the head knows no texts.
+        """
+        if not texts:
+            return {}
+        if self.mode == "free":
+            raise SettingError(
+                f"A TextHead of the mode free knows no texts, and {next(iter(texts))!r} has one.", "give examples alone"
+            )
+        _check_texts(texts)
+        made = self.directions_of(tower(list(texts.values()), self.tower).float().to(self.rows.device))
+        known = (self.fixed if self.mode == "frozen" else self.rows)[self.with_text.squeeze(1)]
+        _warn_of_likeness([*self.texts, *texts], torch.cat([normalize(known, dim=-1), made]))
+        return dict(zip(texts, made, strict=True))
+
+    def row_for(self, states: Tensor | None, text: Tensor | None, text_weight: float) -> Tensor:
+        """Row of a class, (E,), of its examples' states (k, H), of its text's row (E,), or of both."""
+        parts = [] if text is None else [text if states is None else text_weight * text]
+        if states is not None:
+            parts.append(self.project(states.to(self.rows)).sum(0))  # k times their mean
+        return normalize(torch.stack(parts).sum(0), dim=0)
 
     def _make_rows(self, width: int) -> None:
         """Make room for the vectors, (C, E), and a projection that begins by changing nothing where it can."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gad_lightning.decisions.smoothing import SeveralSmoothing, Smoothing
 from gad_lightning.errors import SettingError
-from gad_lightning.schema import UNKNOWN
+from gad_lightning.schema import UNKNOWN, LabelSet
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.pacing import Arrival, is_gap
 from gad_lightning.types import joined_names
@@ -59,16 +59,24 @@ class Watcher:
                 f"gap_seconds must be at least one frame, {1 / spec.fps:g} s, got {gap_seconds}.", "raise gap_seconds"
             )
         self.detector, self.gap_seconds = detector, gap_seconds
-        self.labels = detector.classifier.schema.tasks[detector.task].labels
         self.smoothing: Smoothing | SeveralSmoothing = smoothing or Smoothing()
         if self.labels.multi_label:
             self.smoothing = SeveralSmoothing(self.labels, self.smoothing.frames, self.smoothing.thresholds)
         self.encoder = encoder or detector.encoder or SmallEncoder()
         detector.use(self.encoder)
-        self.names = self.labels.names
         self.before: float | None = None
         detector.push(torch.zeros(1, spec.tokens_per_frame, spec.width))
         detector.restart()
+
+    @property
+    def labels(self) -> LabelSet:
+        """The classes, those added while it watches too."""
+        return self.detector.classifier.schema.tasks[self.detector.task].labels
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.labels.names
 
     def look(self, arrival: Arrival) -> Sighting:
         """Label one frame.

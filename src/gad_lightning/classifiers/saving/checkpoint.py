@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.classifiers.deciding import Deciding
+from gad_lightning.classifiers.added_classes import AddedClasses
 from gad_lightning.classifiers.finite import check_weights
 from gad_lightning.classifiers.optimization import Optimized
 from gad_lightning.classifiers.saving.averages import leave_frozen_out, put_frozen_back
@@ -39,7 +39,7 @@ CURRENT = "current_model_state"
 """Where Lightning's weight averaging puts the weights that are trained, beside their average."""
 
 
-class TrainedWeights(Part, Optimized, Deciding):
+class TrainedWeights(Part, Optimized, AddedClasses):
     """Mixin of the classifiers: small checkpoints, rebuilt without a config, refused where they do not fit."""
 
     read_back = False
@@ -55,7 +55,7 @@ class TrainedWeights(Part, Optimized, Deciding):
 
     def settings(self) -> dict[str, Any]:
         """Arguments to record: the schema in place of its shorthand."""
-        return {**self.arguments, "schema": self.schema, "class_names": None, "features": None}
+        return {**self.arguments, "schema": self.trained_schema, "class_names": None, "features": None}
 
     def trained_state(self) -> dict[str, Tensor]:
         """Trained weights by name."""
@@ -87,12 +87,13 @@ class TrainedWeights(Part, Optimized, Deciding):
         return {
             "format": FORMAT,
             "spec": self.spec(),
-            "schema": describe(self.schema),
+            "schema": describe(self.trained_schema),
             "fingerprint": self.backbone.fingerprint(),
             "new_tokens": {"names": list(tokens.names), "written": list(tokens.written)},
             "optimizer": self.optimizer_made,
             "rejection": self.about_rejection(),
             "decisions": self.about_decisions(),
+            "added": self.about_added(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -105,6 +106,7 @@ class TrainedWeights(Part, Optimized, Deciding):
         if self._trainer is not None:  # else it was just made as the checkpoint says
             self.check_settings_of(about)
         self.check_schema(rebuild(about["schema"]))
+        self.take_added(about.get("added", ()))
         self.take_rejection(about.get("rejection"), self.allowed)
         self.take_decisions(about.get("decisions"), self.allowed)
         if about["fingerprint"] != self.backbone.fingerprint():
@@ -167,7 +169,7 @@ class TrainedWeights(Part, Optimized, Deciding):
         """
         if not isinstance(stored, DataSchema):
             raise CheckpointError(f"The checkpoint's schema is a {type(stored).__name__}.", "use another checkpoint")
-        mine, theirs = self.schema.label_sets, stored.label_sets
+        mine, theirs = self.trained_schema.label_sets, stored.label_sets
         for own, other in zip(mine, theirs, strict=False):
             for index, (here, there) in enumerate(zip(own.names, other.names, strict=False)):
                 if here != there:
