@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.gad import GADClassifier
-from gad_lightning.classifiers.rejector import Rejector
+from gad_lightning.classifiers.open_world.rejector import Rejector
 from gad_lightning.decisions.smoothing import Smoothing
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.rejection.max_logit import MaxLogitScore

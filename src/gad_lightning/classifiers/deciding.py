@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.calibration import Wanted, fitted, observed_in
-from gad_lightning.classifiers.rejecting import Rejecting
+from gad_lightning.classifiers.open_world.rejecting import Rejecting
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.decisions.label_sets import ConformalLabels
 from gad_lightning.decisions.observed import Floats

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.deciding import Deciding, log_probabilities
-from gad_lightning.classifiers.rejecting import Video
+from gad_lightning.classifiers.open_world.rejecting import Video
 from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.dataset import WindowDataset

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from gad_lightning.classifiers.added_classes import Example
 from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.open_world.added_classes import Example
 from gad_lightning.classifiers.saving.rewriting import write_changed
 from gad_lightning.csv_rows import read_rows
 from gad_lightning.errors import DataError, SettingError

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.classifiers.added_classes import AddedClasses
 from gad_lightning.classifiers.finite import check_weights
+from gad_lightning.classifiers.open_world.added_classes import AddedClasses
 from gad_lightning.classifiers.optimization import Optimized
 from gad_lightning.classifiers.saving.averages import leave_frozen_out, put_frozen_back
 from gad_lightning.classifiers.saving.differences import Difference, differences, tell_differences

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gad_lightning.classifiers.rejector import Rejector
+from gad_lightning.classifiers.open_world.rejector import Rejector
 from gad_lightning.rejection.max_logit import MaxLogitScore
 from gad_lightning.schema import DataSchema, LabelSet, Task
 from gad_lightning.types import Predictions

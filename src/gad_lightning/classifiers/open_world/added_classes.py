@@ -14,8 +14,8 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.text_tower import embed_texts
 from gad_lightning.classifiers.deciding import Deciding
 from gad_lightning.classifiers.evaluation import Evaluation
-from gad_lightning.classifiers.rejecting import Video
-from gad_lightning.classifiers.stacking import best_offset
+from gad_lightning.classifiers.open_world.rejecting import Video
+from gad_lightning.classifiers.open_world.stacking import best_offset
 from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.heads.text import TextHead
 from gad_lightning.schema import UNKNOWN, DataSchema, Task, alike, normalized

@@ -13,7 +13,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from gad_lightning.classifiers.rejector import Rejector
+from gad_lightning.classifiers.open_world.rejector import Rejector
 from gad_lightning.classifiers.segment_means import SegmentMeans, segment_means
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.errors import DataError, SettingError

@@ -17,7 +17,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
-from gad_lightning.classifiers.rejector import Rejector
+from gad_lightning.classifiers.open_world.rejector import Rejector
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.decisions.path import Decisions
 from gad_lightning.errors import CheckpointError, DataError, SettingError

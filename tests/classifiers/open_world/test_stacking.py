@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gad_lightning.classifiers.stacking import best_offset
+from gad_lightning.classifiers.open_world.stacking import best_offset
 from gad_lightning.errors import DataError
 
 

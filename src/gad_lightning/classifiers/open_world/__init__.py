@@ -1,0 +1,1 @@
+"""Actions that are none of the classes, and classes that are added without training."""
