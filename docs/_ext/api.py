@@ -21,6 +21,7 @@ ROOMS = {
     "video": "Video, encoders and live sources",
     "decisions": "From probabilities to decisions",
     "retrieval": "Search for moments",
+    "search": "Answers helped by search",
     "streaming": "Live streams",
     "metrics": "Metrics",
     "training": "Training",

@@ -146,11 +146,14 @@ if TYPE_CHECKING:
     from gad_lightning.retrieval.moment_index import IndexFacts as IndexFacts
     from gad_lightning.retrieval.moment_index import MomentIndex as MomentIndex
     from gad_lightning.retrieval.moment_index import Neighbors as Neighbors
+    from gad_lightning.retrieval.votes import NeighborVotes as NeighborVotes
     from gad_lightning.schema import DataSchema as DataSchema
     from gad_lightning.schema import FeatureSpec as FeatureSpec
     from gad_lightning.schema import LabelSet as LabelSet
     from gad_lightning.schema import Task as Task
     from gad_lightning.schema import Windows as Windows
+    from gad_lightning.search.answers import NeighborAnswers as NeighborAnswers
+    from gad_lightning.search.answers import votes_of as votes_of
     from gad_lightning.segments import Segment as Segment
     from gad_lightning.segments import frames_between as frames_between
     from gad_lightning.segments import paint as paint

@@ -278,7 +278,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Collect predictions for the test metrics."""
-        self.evaluation.update(self.scores(batch))
+        self.evaluation.update(self.judged(self.scores(batch)))
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Predictions:
         """Score a batch; no objective runs and nothing is generated beyond what the readout needs."""

@@ -54,8 +54,8 @@ class IndexFacts(NamedTuple):
 class Neighbors(NamedTuple):
     """Moments found, best first."""
 
-    numbers: NDArray[np.int64]  # (k,) rows of the table
-    scores: NDArray[np.float32]  # (k,) cosine, or probability where a class was asked for
+    numbers: NDArray[np.int64]  # (k,) rows of the table; (n, k) of several questions
+    scores: NDArray[np.float32]  # alike, cosine, or probability where a class was asked for
 
 
 class MomentIndex:
@@ -154,17 +154,21 @@ class MomentIndex:
                 f"The query has the shape {query.shape}; the index holds rows of width {self.width}.",
                 "embed it with the classifier of the index",
             )
+        found = self.nearest_of_each(query[None], count, unit)
+        there = found.numbers[0] >= 0
+        return Neighbors(found.numbers[0][there], found.scores[0][there])
+
+    def nearest_of_each(self, queries: NDArray[np.floating], count: int, unit: Unit | None = None) -> Neighbors:
+        """The same of several embeddings: (n, p) -> (n, k) each, k at most ``count``; -1 where there are no more."""
         first, last = self._range(unit)
-        if first == last:
-            return Neighbors(np.zeros(0, np.int64), np.zeros(0, np.float32))
+        count = min(count, last - first)
+        if not count or not len(queries):
+            return Neighbors(np.zeros((len(queries), count), np.int64), np.zeros((len(queries), count), np.float32))
         asked = self.faiss.IDSelectorRange(first, last)
         is_exact = isinstance(self.rows, self.faiss.IndexScalarQuantizer)
         how = self.faiss.SearchParameters(sel=asked) if is_exact else self._cells(asked)
-        scores, numbers = self.rows.search(
-            np.ascontiguousarray(query[None], np.float32), min(count, last - first), params=how
-        )
-        there = numbers[0] >= 0
-        return Neighbors(numbers[0][there], scores[0][there])
+        scores, numbers = self.rows.search(np.ascontiguousarray(queries, np.float32), count, params=how)
+        return Neighbors(numbers, scores)
 
     def of_class(self, label: int, count: int = 10, unit: Unit | None = None) -> Neighbors:
         """Moments that the classifier holds for a class, the most probable first."""

@@ -42,7 +42,10 @@ def page_of(question: str, answers: Sequence[Answer], facts: IndexFacts, videos:
     """
     is_chain = any(len(answer.moments) > 1 for answer in answers)
     items = [_answer(rank, answer, videos) for rank, answer in enumerate(answers, 1)]
-    said = f"{len(answers)} of the moments of {len(facts.videos):,} videos, by {facts.classifier} ({facts.space})."
+    said = (
+        f"{len(answers)} answers from {len(facts.videos):,} videos, by {facts.classifier} ({facts.space}). "
+        "In bold, what it takes a moment for."
+    )
     head = tag(
         "head",
         tag("meta", charset="utf-8"),

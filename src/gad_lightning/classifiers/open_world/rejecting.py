@@ -33,6 +33,8 @@ class Rejecting(LightningModule):
     schema: DataSchema
     rejector: Rejector | None
     """What says which queries are unknown; None as long as nothing is rejected."""
+    votes: Callable[[Predictions], Predictions] | None = None
+    """What lets labels of like moments vote, such as ``NeighborVotes``; None as long as nothing votes."""
 
     @property
     def shown_schema(self) -> DataSchema:
@@ -40,7 +42,9 @@ class Rejecting(LightningModule):
         return self.schema if self.rejector is None else self.rejector.shown(self.schema)
 
     def judged(self, predictions: Predictions) -> Predictions:
-        """The predictions, with how far each is above the threshold; the same ones as long as nothing is rejected."""
+        """The predictions with the votes of neighbors and the distance to the threshold, as far as these are on."""
+        if self.votes is not None:
+            predictions = self.votes(predictions)
         if self.rejector is None:
             return predictions
         return predictions._replace(rejection=self.rejector(predictions, self.schema))
