@@ -12,7 +12,7 @@ import pytest
 
 from gad_lightning.cli import main as command
 from gad_lightning.data.toy import ToyActions
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.retrieval.moment_index import MomentIndex
 from gad_lightning.tools.search import main
 from tests.report.making import NASTY, NASTY_VIDEO
@@ -144,3 +144,11 @@ def test_another_checkpoint_is_refused(contrasted: Path, tmp_path: Path) -> None
     other = trained_run(tmp_path, "--model.objectives+=gad_lightning.ContrastText", "--seed_everything=7")
     with pytest.raises(SettingError, match="is the index of another checkpoint"):
         main([str(contrasted / "index"), "stir"], checkpoint=str(other / "checkpoints" / "best.ckpt"))
+
+
+def test_a_checkpoint_that_is_gone_is_asked_for_and_no_address_is_fetched(tmp_path: Path) -> None:
+    for named in ("gone.ckpt", "https://example.invalid/best.ckpt"):
+        moved = facts()._replace(space="ContrastText", checkpoint=named)
+        folder = MomentIndex.build(tmp_path / "i", random_rows(1), moments_of([(0, 0.0, 1.0, 3, 0)]), moved).folder
+        with pytest.raises(MissingDataError, match=f"there is no file {named}[^!]*give --checkpoint"):
+            main([str(folder), "stir"])

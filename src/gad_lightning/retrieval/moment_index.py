@@ -85,7 +85,7 @@ class MomentIndex:
                 "cannot be compared.",
                 "give the checkpoint that it was made with, or make it again with gad-lightning index",
             )
-        self.faiss = _faiss()
+        self.faiss = nearest_library()
         try:
             self.moments: NDArray[np.void] = np.load(self.folder / MOMENTS, mmap_mode="r", allow_pickle=False)
             self.rows = self.faiss.read_index(str(self.folder / ROWS), self.faiss.IO_FLAG_MMAP_IFC)
@@ -121,7 +121,7 @@ class MomentIndex:
         """
         if not len(rows) or len(rows) != len(moments):
             raise DataError(f"{len(rows)} embeddings of {len(moments)} moments make no index.", "give one a moment")
-        faiss, target = _faiss(), make_folder(Path(folder))
+        faiss, target = nearest_library(), make_folder(Path(folder))
         order = np.argsort(moments["unit"], kind="stable")
         found = _learned(faiss, rows)
         for first in range(0, len(rows), AT_ONCE):
@@ -202,8 +202,12 @@ class _Growing(Protocol):
         """Take (n, p) more."""
 
 
-def _faiss() -> ModuleType:
-    """The library of nearest neighbors."""
+def nearest_library() -> ModuleType:
+    """The library of nearest neighbors, faiss.
+
+    Raises:
+        SettingError: if it is not installed.
+    """
     return need("faiss", extra="search", why="to search moments")
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.errors import DataError, SettingError
-from gad_lightning.retrieval.moment_index import MOMENT, UNITS, IndexFacts, MomentIndex
+from gad_lightning.retrieval.moment_index import MOMENT, UNITS, IndexFacts, MomentIndex, nearest_library
 from gad_lightning.search.embedding import Embedder, embedder_of, fingerprint_of
 from gad_lightning.segments import cut
 from gad_lightning.types import Batch, Predictions, first_class
@@ -45,9 +45,10 @@ def index_of_run(
         packages: whose classes the checkpoint may name.
 
     Raises:
-        SettingError: if the first task is not asked at every frame.
+        SettingError: if the first task is not asked at every frame, or faiss is not installed.
         DataError: if there is no frame.
     """
+    nearest_library()  # told before hours of prediction
     classifier = Classifier.load_from_checkpoint(checkpoint, allowed=packages)
     data.predict_split = split
     if not classifier.schema.tasks[0].per_frame:
@@ -66,7 +67,7 @@ def index_of_run(
     facts = IndexFacts(
         classifier=type(classifier).__name__,
         fingerprint=fingerprint_of(classifier),
-        checkpoint=str(checkpoint),
+        checkpoint=str(checkpoint.resolve()),
         space=collector.embedder.space,
         fps=classifier.schema.features.fps,
         classes=classifier.schema.tasks[0].labels.names,

@@ -10,7 +10,7 @@ from typing import Literal
 
 from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.escape import escape_terminal, print_safely
 from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.retrieval.moment_index import MomentIndex, Unit
@@ -85,7 +85,7 @@ def _answers(
     place = None if like is None else _place(like)
     classifier, embedder = None, None
     if place is not None or needs_classifier(index):
-        classifier = Classifier.from_pretrained(checkpoint or index.facts.checkpoint, allowed=packages).eval()
+        classifier = Classifier.from_pretrained(checkpoint or _own_checkpoint(index), allowed=packages).eval()
         index = MomentIndex(index.folder, fingerprint_of(classifier))
         embedder = embedder_of(classifier)
     if place is not None and classifier is not None and embedder is not None:
@@ -93,6 +93,21 @@ def _answers(
     if order is not None:
         return by_order(index, [step.strip() for step in order.split(",") if step.strip()], embedder, count)
     return by_text(index, text or "", embedder, count, unit)
+
+
+def _own_checkpoint(index: MomentIndex) -> str:
+    """The file that the index says it was made with; an address that it names is not asked.
+
+    Raises:
+        MissingDataError: if no such file is there.
+    """
+    named = index.facts.checkpoint
+    if not Path(named).is_file():
+        raise MissingDataError(
+            f"The question needs the classifier of {index.folder}, and there is no file {named}.",
+            "give --checkpoint, the one that it was made with",
+        )
+    return named
 
 
 def _place(like: str) -> tuple[Path, float]:
