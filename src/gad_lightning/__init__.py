@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from gad_lightning.metrics.frame_map import FrameMAP as FrameMAP
     from gad_lightning.metrics.frame_metric import FrameMetric as FrameMetric
     from gad_lightning.metrics.frame_metric import LabelMetric as LabelMetric
+    from gad_lightning.metrics.open_set import OpenSet as OpenSet
     from gad_lightning.metrics.point_f1 import PointF1 as PointF1
     from gad_lightning.metrics.segment_f1 import SegmentF1 as SegmentF1
     from gad_lightning.objectives.base import Objective as Objective

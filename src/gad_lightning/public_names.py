@@ -59,6 +59,7 @@ NAMES_OF = {
     "metrics.error_diversity": ("ErrorDiversity",),
     "metrics.frame_map": ("FrameMAP",),
     "metrics.frame_metric": ("FrameMetric", "LabelMetric"),
+    "metrics.open_set": ("OpenSet",),
     "metrics.point_f1": ("PointF1",),
     "metrics.segment_f1": ("SegmentF1",),
     "objectives.base": ("Objective",),

@@ -5,6 +5,7 @@ from gad_lightning.metrics.calibration_error import CalibrationError
 from gad_lightning.metrics.detection_delay import DetectionDelay, FalseAlarmsPerHour
 from gad_lightning.metrics.error_diversity import ErrorDiversity
 from gad_lightning.metrics.frame_map import FrameMAP
+from gad_lightning.metrics.open_set import OpenSet
 from gad_lightning.metrics.point_f1 import PointF1
 from gad_lightning.metrics.segment_f1 import SegmentF1
 
@@ -14,6 +15,7 @@ __all__ = [
     "ErrorDiversity",
     "FalseAlarmsPerHour",
     "FrameMAP",
+    "OpenSet",
     "PointF1",
     "SegmentF1",
     "Top1",
