@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from gad_lightning.metrics.open_set import OpenSet as OpenSet
     from gad_lightning.metrics.point_f1 import PointF1 as PointF1
     from gad_lightning.metrics.segment_f1 import SegmentF1 as SegmentF1
+    from gad_lightning.objectives.base import ClassObjective as ClassObjective
     from gad_lightning.objectives.base import Objective as Objective
     from gad_lightning.objectives.contrast_text import ContrastText as ContrastText
     from gad_lightning.objectives.previous_action_head import PreviousActionHead as PreviousActionHead
@@ -106,6 +107,7 @@ if TYPE_CHECKING:
     from gad_lightning.objectives.slices import FrameSlices as FrameSlices
     from gad_lightning.objectives.slices import SliceSource as SliceSource
     from gad_lightning.objectives.structure_induced import StructureInduced as StructureInduced
+    from gad_lightning.objectives.truncated_smoothing import TruncatedSmoothing as TruncatedSmoothing
     from gad_lightning.objectives.write_answer import WriteAnswer as WriteAnswer
     from gad_lightning.parts import Part as Part
     from gad_lightning.pictures.timelines import draw_timelines as draw_timelines

@@ -17,7 +17,7 @@ from gad_lightning.errors import SettingError
 from gad_lightning.heads.base import ClassifierHead
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss, query_weights
-from gad_lightning.objectives.base import Objective
+from gad_lightning.objectives.base import ClassObjective, Objective
 from gad_lightning.parts import Part, checked_part
 from gad_lightning.prompts.slots.base import Slot
 from gad_lightning.prompts.slots.last_visual import LastVisualSlot
@@ -138,7 +138,10 @@ class DiscriminativeClassifier(Classifier):
             chosen = replace(chosen, sum=chosen.sum + self.backbone.token_logits(states[0, :0]).sum())
         losses = {"classification": chosen}
         for objective in self._objectives:
-            loss: Loss = objective(batch, tokens, states, self.backbone)
+            if isinstance(objective, ClassObjective):
+                loss = objective.of_scores(batch, self._log_probabilities(logits.float(), batch.task))
+            else:
+                loss = objective(batch, tokens, states, self.backbone)
             losses[_free_name(objective.name, losses)] = loss.scaled(objective.weight)
         return losses
 
@@ -167,11 +170,15 @@ class DiscriminativeClassifier(Classifier):
     def score(self, slot_states: Tensor, task: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities and logits of slot states, (Q, C) float32; of each class by itself if ``multi_label``."""
         logits = self.classify(slot_states, task).float()
+        return self._log_probabilities(logits, task), logits
+
+    def _log_probabilities(self, logits: Tensor, task: Tensor) -> Tensor:
+        """Log-probabilities of float32 logits, (Q, C) both; -inf beyond a task's classes."""
         scores = logits.log_softmax(1)
         several = torch.tensor([asked.labels.multi_label for asked in self.schema.tasks])[task]
         if bool(several.any()):
             scores = torch.where(several.unsqueeze(1).to(logits.device), logsigmoid(logits), scores)
-        return scores.masked_fill(logits == torch.finfo(logits.dtype).min, -torch.inf), logits
+        return scores.masked_fill(logits == torch.finfo(logits.dtype).min, -torch.inf)
 
     def origin_of(self, task: int) -> Tensor | None:
         """That of the task's head."""

@@ -71,3 +71,21 @@ class Objective(Part, nn.Module):
             states: (R, T, H) of the tokens.
             backbone: for ``token_logits``.
         """
+
+
+class ClassObjective(Objective):
+    """An objective on what the head says of the classes. A subclass gives :meth:`of_scores`."""
+
+    @abstractmethod
+    def of_scores(self, batch: Batch, scores: Tensor) -> Loss:
+        """Compute the loss.
+
+        Args:
+            batch: integers on the CPU.
+            scores: (Q, C) float32 log-probabilities, of each class by itself where several can be true at once; -inf
+                beyond a task's classes.
+        """
+
+    def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
+        """Not called: the classifier has the scores at hand and calls :meth:`of_scores`."""
+        raise NotImplementedError
