@@ -49,8 +49,8 @@ def run_parser() -> argparse.ArgumentParser:
 def page() -> str:
     """The text of the page."""
     tools = find_tools()
-    listed = [f"| [`{name}`](#{name}) | {line} |" for name, line in RUNS.items()]
-    listed += [f"| [`{shown(name)}`](#{shown(name)}) | {line} |" for name, line in tools.items()]
+    listed = [f"| [`{name}`](#command-{name}) | {line} |" for name, line in RUNS.items()]
+    listed += [f"| [`{shown(name)}`](#command-{shown(name)}) | {line} |" for name, line in tools.items()]
     texts = [INTRODUCTION, "\n".join(["| command | what it does |", "| --- | --- |", *listed])]
     parsers = next(action.choices for action in run_parser()._actions if isinstance(action, argparse._SubParsersAction))
     texts += [run_section(name, line, parsers[name]) for name, line in RUNS.items()]
@@ -73,7 +73,7 @@ def run_section(name: str, line: str, parser: argparse.ArgumentParser) -> str:
     rows.append("| `--model. --data. --trainer.` | {doc}`every setting of a run <settings>` |")
     listed = "\n".join(["| option | meaning |", "| --- | --- |", *rows])
     usage = f"    gad-lightning {name} --config CONFIG [options]"
-    return f"({name})=\n## {name}\n\n{line.capitalize()}.\n\n{usage}\n\n{listed}"
+    return f"(command-{name})=\n## {name}\n\n{line.capitalize()}.\n\n{usage}\n\n{listed}"
 
 
 def tool_section(name: str) -> str:
@@ -85,7 +85,7 @@ def tool_section(name: str) -> str:
     listed = "\n".join(["| option | default | meaning |", "| --- | --- | --- |", *rows])
     title = shown(name)
     return (
-        f"({title})=\n## {title}\n\n{summary(main.__doc__)}\n\n"
+        f"(command-{title})=\n## {title}\n\n{summary(main.__doc__)}\n\n"
         f"    gad-lightning {' '.join([title, *words])} [options]\n\n{listed}"
     )
 
