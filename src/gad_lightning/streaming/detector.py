@@ -10,8 +10,11 @@ from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.detection import encoder_for
+from gad_lightning.decisions.live import Step
+from gad_lightning.decisions.path import Event
 from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.streaming.compiled import CompiledStreams
+from gad_lightning.streaming.events import StreamEvents
 from gad_lightning.streaming.streams import ChunkStreams, WindowStreams
 from gad_lightning.types import IGNORED, Predictions
 from gad_lightning.video.encoders import Encoder
@@ -72,6 +75,7 @@ class OnlineDetector:
             self.streams = WindowStreams(classifier, num_streams, task)
             if compiled:
                 classifier.backbone.compile()
+        self.events = StreamEvents(classifier, num_streams, task)
         self.encoder: Encoder | None = None
         if encoder is not None:
             self.use(encoder)
@@ -123,6 +127,23 @@ class OnlineDetector:
             slot_states=slot_states,
         )
         return self.classifier.judged(found)
+
+    def decide(self, seen: Predictions) -> list[Step]:
+        """Say what newly labeled frames bring: the label shown, events that start and events that ended.
+
+        Events are, frame for frame, those of ``detect``; each stream's end with :meth:`restart`.
+
+        Args:
+            seen: what :meth:`push` gave; of every push, once and in their order.
+
+        Returns:
+            A step for each of the n queries. In its columns "unknown" is the class after the last one.
+
+        Raises:
+            SettingError: if a push before it was not decided, or this one was already.
+        """
+        with self.classifier.turns:
+            return self.events.decide(seen)
 
     def numbers(self, streams: Sequence[int] | None) -> Tensor:
         """Check the numbers of some streams, all of them by default: (n,) int64.
@@ -194,14 +215,19 @@ class OnlineDetector:
             )
         return self.encoder.encode(pictures.cpu()).half().float()  # feature files have this precision
 
-    def restart(self, streams: Sequence[int] | None = None) -> None:
+    def restart(self, streams: Sequence[int] | None = None) -> list[list[Event]]:
         """Forget what some streams have shown: their next frame is frame 0.
+
+        Returns:
+            The events of each that went on, which end here; none of streams that :meth:`decide` was not called for.
 
         Raises:
             SettingError: if a stream is named twice or does not exist.
         """
+        chosen = self.numbers(streams)
         with self.classifier.turns:
-            self.seen[self.numbers(streams)] = 0
+            self.seen[chosen] = 0
+            return self.events.restart(chosen)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Copy all that the streams have left behind, on the CPU: tensors only, fit for ``torch.save``."""
@@ -219,6 +245,7 @@ class OnlineDetector:
             CheckpointError: if it was saved by a detector of other streams, windows or weights.
         """
         mine = self._state()
+        state = self.events.completed(state)
         for name in [*mine, *state]:
             here, there = (_shape_of(parts.get(name)) for parts in (mine, state))
             if here != there:
@@ -239,7 +266,7 @@ class OnlineDetector:
                 part.copy_(state[name])
 
     def _state(self) -> dict[str, Tensor]:
-        return {"seen": self.seen, "windows": self.windows, **self.streams.state()}
+        return {"seen": self.seen, "windows": self.windows, **self.streams.state(), **self.events.state()}
 
 
 def _shape_of(part: Tensor | None) -> str:

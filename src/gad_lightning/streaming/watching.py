@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gad_lightning.classifiers.detection import Stretch
+from gad_lightning.decisions.path import Event
 from gad_lightning.decisions.smoothing import SeveralSmoothing, Smoothing
 from gad_lightning.errors import SettingError
 from gad_lightning.schema import UNKNOWN, LabelSet
@@ -30,6 +32,8 @@ class Sighting(NamedTuple):
     dropped: int  # frames that came too late so far
     restarted: bool  # whether the stream began anew with this frame, after a gap
     rejection: float | None = None  # above 0 where the frame shows none of the classes; None: not asked
+    started: tuple[Stretch, ...] = ()  # events that start with this frame, which is their end so far
+    ended: tuple[Stretch, ...] = ()  # events whose last frame was an earlier one; all in stream time
 
 
 class Watcher:
@@ -40,7 +44,8 @@ class Watcher:
         encoder: that the classifier's features were made with; the detector's or the built-in one by default.
         gap_seconds: a stream that showed the detector nothing for longer begins anew: window and smoothing are emptied.
             After a shorter time it goes on; the missing frames are left out, nothing takes their place.
-        smoothing: of the labels; None shows the likeliest class.
+        smoothing: of the labels, in place of the decisions that the classifier was calibrated to; None takes those, or
+            the likeliest class. Events come without one only.
 
     Raises:
         SettingError: if the encoder is another one, or the gap is shorter than the time between two frames.
@@ -59,11 +64,12 @@ class Watcher:
                 f"gap_seconds must be at least one frame, {1 / spec.fps:g} s, got {gap_seconds}.", "raise gap_seconds"
             )
         self.detector, self.gap_seconds = detector, gap_seconds
-        self.smoothing: Smoothing | SeveralSmoothing = smoothing or Smoothing()
-        if self.labels.multi_label:
-            self.smoothing = SeveralSmoothing(self.labels, self.smoothing.frames, self.smoothing.thresholds)
+        self.smoothing: Smoothing | SeveralSmoothing | None = smoothing
+        if self.labels.multi_label and smoothing is not None:
+            self.smoothing = SeveralSmoothing(self.labels, smoothing.frames, smoothing.thresholds)
         self.encoder = encoder or detector.encoder or SmallEncoder()
         detector.use(self.encoder)
+        self.since: dict[int, float] = {}  # stream time at which each event that goes on began
         self.before: float | None = None
         detector.push(torch.zeros(1, spec.tokens_per_frame, spec.width))
         detector.restart()
@@ -78,6 +84,11 @@ class Watcher:
         """Names of the classes."""
         return self.labels.names
 
+    @property
+    def shown(self) -> LabelSet:
+        """The classes, and "unknown" as the last one."""
+        return self.labels._replace(names=(*self.names, UNKNOWN))
+
     def look(self, arrival: Arrival) -> Sighting:
         """Label one frame.
 
@@ -86,24 +97,26 @@ class Watcher:
         """
         seconds, picture = arrival.frame
         restarted = is_gap(self.before, seconds, self.gap_seconds)
-        if restarted:
-            self.detector.restart()
-            self.smoothing.restart()
+        ended = self.close() if restarted else ()
         self.before = seconds
         predictions = self.detector.push(torch.tensor(picture)[None])
         probabilities = predictions.scores[0, : len(self.names)].exp().float().cpu()
-        unknown = predictions.unknown.cpu()
-        # what is unknown is smoothed as a class of its own, the last one; where several can be true there is none
-        several = self.labels.multi_label
-        found = self.smoothing(probabilities if several else torch.cat([probabilities * ~unknown, unknown]))
-        shown = found if isinstance(found, Tensor) else torch.arange(len(self.names) + 1) == found
-        sure = probabilities if several else torch.cat([probabilities, probabilities.amax(0, keepdim=True)])
+        sure = torch.cat([probabilities, probabilities.amax(0, keepdim=True)])
+        started: tuple[Stretch, ...] = ()
+        if self.smoothing is None:
+            step = self.detector.decide(predictions)[0]
+            shown, sure = torch.from_numpy(step.chosen), torch.from_numpy(step.probabilities).float()
+            ended += tuple(self._stretch(event, seconds) for event in step.ended)
+            self.since |= {event.label: seconds for event in step.started}
+            started = tuple(self._stretch(event, seconds, ends=False) for event in step.started)
+        else:
+            shown = self._smoothed(self.smoothing, probabilities, predictions.unknown.cpu())
         entropy = torch.special.entr(probabilities).sum()
         if self.labels.multi_label:
             entropy = entropy + torch.special.entr(1 - probabilities).sum()
         return Sighting(
             seconds=seconds,
-            label=joined_names(shown, self.labels._replace(names=(*self.names, UNKNOWN))),
+            label=joined_names(shown, self.shown),
             likeliest=self.names[int(probabilities.argmax())],
             probabilities=probabilities,
             score=float((sure * shown).max()),
@@ -112,4 +125,29 @@ class Watcher:
             dropped=arrival.dropped,
             restarted=restarted,
             rejection=None if predictions.rejection is None else float(predictions.rejection[0]),
+            started=started,
+            ended=ended,
         )
+
+    def close(self) -> tuple[Stretch, ...]:
+        """End the stream: the next frame begins a new one. Gives the events that went on, which end here."""
+        events = self.detector.restart()[0]
+        if self.smoothing is not None:
+            self.smoothing.restart()
+        if self.before is None:
+            return ()
+        end = self.before + 1 / self.detector.classifier.schema.features.fps
+        return tuple(self._stretch(event, end) for event in events)
+
+    def _stretch(self, event: Event, end: float, ends: bool = True) -> Stretch:
+        """An event in stream time."""
+        start = self.since.pop(event.label) if ends else self.since[event.label]
+        names = self.shown.names
+        return Stretch(names[event.label], start, end, event.score, tuple(names[index] for index in event.set))
+
+    def _smoothed(self, smoothing: Smoothing | SeveralSmoothing, probabilities: Tensor, unknown: Tensor) -> Tensor:
+        """The label shown by a smoothing: (C + 1,) bool. What is unknown is a class of its own, the last one."""
+        if isinstance(smoothing, SeveralSmoothing):  # where several can be true nothing is unknown
+            return torch.cat([smoothing(probabilities), torch.zeros(1, dtype=torch.bool)])
+        found = smoothing(torch.cat([probabilities * ~unknown, unknown]))
+        return torch.arange(len(self.shown.names)) == found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,11 +15,12 @@ import torch
 from rich.console import Console
 
 from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.detection import Stretch
 from gad_lightning.decisions.smoothing import Smoothing
 from gad_lightning.errors import GadError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.redact import redact
-from gad_lightning.schema import DataSchema
+from gad_lightning.schema import SEPARATOR, DataSchema
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.journal import Journal
 from gad_lightning.streaming.pacing import every, newest
@@ -52,13 +53,14 @@ def main(
         source: camera, camera:1 or camera:NAME; a URL (rtsp, http, https, rtmp, udp, tcp, srt); or a video file.
         checkpoint: of a trained classifier: .ckpt file or its URL, folder of save_pretrained, or name on the hub.
         log: file of JSON lines: each label with wall and stream time, score (its probability), entropy (nats),
-            latency (seconds) and drops so far, and what happens to the source.
+            latency (seconds) and drops so far; alarms and events if calibrated; and what happens to the source.
         encoder: that the features were made with; needed if it is not the built-in one.
         task: name of what is asked, for classifiers with several; the first by default.
         every_frame: let a file wait for the detector, played as fast as that goes unless ``pace`` says otherwise; else
             a frame that comes too late is dropped and counted.
         gap_seconds: after a longer time without a frame the stream begins anew; after a shorter one it goes on.
-        min_seconds: a label is shown once it has lasted so long.
+        min_seconds: a label is shown once it has lasted so long; this and ``hysteresis`` take the place of what a
+            classifier was calibrated to.
         hysteresis: two probabilities, such as [0.6,0.3]: a class is shown from the first up, until it falls below the
             second.
         device: cpu, cuda, mps, or auto for what is there.
@@ -72,8 +74,7 @@ def main(
     asked, fps = _task_index(classifier.schema, task), classifier.schema.features.fps
     labels = classifier.schema.tasks[asked].labels
     detector = OnlineDetector(classifier, merge=classifier.backbone.mergeable, task=asked, compiled=compiled)
-    smoothing = Smoothing(_frames_of(min_seconds, fps), hysteresis, labels.background)
-    watcher = Watcher(detector, encoder, gap_seconds, smoothing)
+    watcher = Watcher(detector, encoder, gap_seconds, _smoothing_of(min_seconds, hysteresis, fps, labels.background))
     frames = LiveSource(address, fps, resize=watcher.encoder.shrink, **reading)
     screen = Screen(Console(), labels.names, address.shown)
     if detector.drift:
@@ -82,15 +83,19 @@ def main(
         _watch(watcher, frames, journal, screen, every_frame)
 
 
-def _frames_of(min_seconds: float, fps: float) -> int:
-    """Frames that a label must have lasted, 1 for every label at once.
+def _smoothing_of(
+    min_seconds: float, hysteresis: tuple[float, float] | None, fps: float, background: int | None
+) -> Smoothing | None:
+    """The smoothing that the user wants; None for the classifier's own decisions.
 
     Raises:
         SettingError: if the time is below 0.
     """
     if not min_seconds >= 0:
         raise SettingError(f"min_seconds must be 0 or more, got {min_seconds}.", "use 0 to show every label at once")
-    return max(1, math.ceil(min_seconds * fps - 1e-6))
+    if min_seconds == 0 and hysteresis is None:
+        return None
+    return Smoothing(max(1, math.ceil(min_seconds * fps - 1e-6)), hysteresis, background)
 
 
 def _watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool) -> None:
@@ -125,14 +130,25 @@ def _watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Scree
                 sighting = watcher.look(arrival)
                 screen.see(sighting)
                 journal.write("label", **_line_of(sighting))
+                if watcher.detector.events.calibrated:
+                    _write_events(journal, "event", sighting.ended)
+                    _write_events(journal, "alarm", sighting.started)
         except GadError as error:
             journal.write("failed", why=error.message)
             raise
         finally:
             frames.stop()
             arrivals.close()
+            if watcher.detector.events.calibrated:
+                _write_events(journal, "event", watcher.close())
             dropped = 0 if screen.sighting is None else screen.sighting.dropped
             journal.write("closed", frames=screen.frames, drops=dropped, restarts=screen.restarts)
+
+
+def _write_events(journal: Journal, kind: str, events: Sequence[Stretch]) -> None:
+    """Write events, in stream time: ``alarm`` as they start, ``event`` once they have ended."""
+    for event in events:
+        journal.write(kind, **{**event._asdict(), "set": SEPARATOR.join(event.set)})
 
 
 def _line_of(sighting: Sighting) -> dict[str, str | float | int | bool]:

@@ -1,0 +1,82 @@
+"""Events of live streams, by what the classifier is calibrated to at the moment."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.decisions.live import LiveDecisions, Step
+from gad_lightning.decisions.path import Decisions, Event
+from gad_lightning.errors import SettingError
+from gad_lightning.types import Predictions
+
+PREFIX = "decisions."
+"""Beginning of the names under which events that go on are saved."""
+
+
+class StreamEvents:
+    """Keeps the events that go on in some streams.
+
+    Where the classifier is calibrated anew, or has further classes, these are forgotten.
+
+    Args:
+        classifier: whose decisions count, fitted or not.
+        num_streams: that start and restart by themselves.
+        task: index into the schema's tasks.
+    """
+
+    def __init__(self, classifier: Classifier, num_streams: int, task: int) -> None:
+        self.classifier, self.num_streams, self.task = classifier, num_streams, task
+        self.live = self._fresh()
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether events are those of fitted decisions; if not, of the likeliest class."""
+        return self.classifier.decisions_of(self.task) is not None
+
+    def decide(self, seen: Predictions) -> list[Step]:
+        """Take newly labeled frames; see :meth:`OnlineDetector.decide`.
+
+        Raises:
+            SettingError: if a frame before was not decided, or one of these was already.
+        """
+        self._follow()
+        chosen, unknown = seen.video.numpy(), seen.unknown.cpu().numpy()
+        scores = seen.scores[:, : len(self.live.decisions.labels.names)].cpu().double().numpy()
+        frame = self.live.frame[chosen]
+        if (frame != seen.frame.numpy()).any():
+            raise SettingError(
+                f"Frames {frame.tolist()} of streams {chosen.tolist()} come next, got {seen.frame.tolist()}.",
+                "call decide for every push, once and in order, or restart the streams",
+            )
+        return self.live(scores, chosen, unknown)
+
+    def restart(self, streams: Tensor) -> list[list[Event]]:
+        """Begin some streams anew; gives the events of each that went on."""
+        return self.live.restart(streams.numpy())
+
+    def state(self) -> dict[str, Tensor]:
+        """All that goes on, to be copied or written into."""
+        return {f"{PREFIX}{name}": torch.from_numpy(part) for name, part in self.live.state().items()}
+
+    def completed(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A saved state, with nothing going on where an earlier version saved it and nothing is calibrated."""
+        if self.calibrated:
+            return state
+        mine = self.state()
+        frame = f"{PREFIX}frame"
+        return {**mine, frame: state.get("seen", mine[frame]), **state}
+
+    def _fresh(self) -> LiveDecisions:
+        schema = self.classifier.schema
+        self.fitted = self.classifier.decisions_of(self.task)
+        made = self.fitted or Decisions(schema.tasks[self.task].labels, schema.features.fps)
+        return LiveDecisions(made, self.num_streams, unknown=True)
+
+    def _follow(self) -> None:
+        labels = self.classifier.schema.tasks[self.task].labels
+        if self.classifier.decisions_of(self.task) is not self.fitted or labels != self.live.decisions.labels:
+            frame = self.live.frame
+            self.live = self._fresh()
+            self.live.frame[:] = frame
