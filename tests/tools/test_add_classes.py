@@ -73,3 +73,8 @@ def test_a_video_that_is_not_there_is_named(source: Path) -> None:
     (source / "examples.csv").write_text("label,video,start,end\nwait,none.npy,0,1\n")
     with pytest.raises(MissingDataError, match=r"none\.npy"):
         main(str(source / "a.ckpt"), source / "b.ckpt", examples=source / "examples.csv")
+
+
+def test_a_checkpoint_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match=r"none\.ckpt"):
+        main(str(tmp_path / "none.ckpt"), tmp_path / "b.ckpt")

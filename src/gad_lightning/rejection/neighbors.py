@@ -8,8 +8,8 @@ from torch import Tensor
 from gad_lightning.errors import SettingError
 from gad_lightning.rejection.base import RejectionScore
 
-MOST_NEIGHBORS, SHARE = 50, 10
-"""Neighbors by default: 50, or a tenth of the segments where that is less."""
+MOST_NEIGHBORS, SHARE, OF_CLASS = 50, 10, 2
+"""Neighbors by default: 50, a tenth of the segments, or half of those of the median class, whichever is least."""
 ROWS = 1024
 """Queries whose distances are held at once."""
 
@@ -21,7 +21,8 @@ class NeighborScore(RejectionScore):
     of one.
 
     Args:
-        neighbors: k; 50 or a tenth of the segments if None.
+        neighbors: k; if None 50, a tenth of the segments, or half of those of the median class, whichever is least: of
+            more neighbors than a class has segments, the last is of another class, and all that is known is far.
 
     Raises:
         SettingError: if there is no neighbor.
@@ -30,6 +31,7 @@ class NeighborScore(RejectionScore):
     """
 
     bank: Tensor
+    count: Tensor
 
     def __init__(self, neighbors: int | None = None) -> None:
         super().__init__()
@@ -40,7 +42,9 @@ class NeighborScore(RejectionScore):
     def fit(self, states: Tensor, logits: Tensor, labels: Tensor, origin: Tensor | None = None) -> None:
         """Keep the segments."""
         self.check_enough(len(states), self.neighbors or 1)
-        self.keep(bank=_directions(states))
+        of_class = int(labels.unique(return_counts=True)[1].median())
+        usual = max(1, min(MOST_NEIGHBORS, len(states) // SHARE, of_class // OF_CLASS))
+        self.keep(bank=_directions(states), count=torch.tensor(float(self.neighbors or usual)))
 
     def admit(self, states: Tensor) -> None:
         """Keep these segments too."""
@@ -48,7 +52,7 @@ class NeighborScore(RejectionScore):
 
     def forward(self, states: Tensor, logits: Tensor) -> Tensor:
         """(Q, H), (Q, C) -> (Q,)."""
-        count = self.neighbors or max(1, min(MOST_NEIGHBORS, len(self.bank) // SHARE))
+        count = int(self.count)
         exact = "donot_use_mm_for_euclid_dist"  # products of matrices lose half of the digits of small distances
         found = [
             torch.cdist(rows, self.bank, compute_mode=exact).kthvalue(count, dim=1).values

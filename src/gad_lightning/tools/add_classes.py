@@ -45,7 +45,7 @@ def main(
         DataError: if a file cannot be read.
     """
     local = Path(checkpoint)
-    single = local.suffix == ".ckpt" and local.is_file()
+    single = local.suffix == ".ckpt" and "://" not in checkpoint
     if single != (output.suffix == ".ckpt"):
         made = "a .ckpt file" if single else "a folder"
         raise SettingError(f"output is {output}, and of {checkpoint} {made} is made.", "name it so")
