@@ -18,8 +18,11 @@ from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.cli import main
+from gad_lightning.decisions.path import Decisions
+from gad_lightning.decisions.temperature import Temperature
 from gad_lightning.errors import SettingError
 from gad_lightning.prompts.prompt import Prompt
+from gad_lightning.rebuilding import rebuild
 from gad_lightning.schema import LabelSet, Task
 from gad_lightning.tools.export import export_classifier
 from tests.backbones.folders import llama_folder
@@ -55,13 +58,17 @@ def test_the_file_gives_the_scores_for_any_batch_and_length(
     tried = [random_frames(size, length, tokens=tokens) for size, length in ((1, 40), (5, 2), (2, 5), (1, 1))]
     with torch.no_grad():
         expected = [classifier(frames) for frames in tried]
+    made = Decisions(given.tasks[0].labels, 4.0, Temperature(1.5))
+    classifier.decisions = {given.tasks[0].name: made}
     assert export_classifier(classifier, tmp_path / "x.pt2") < 1e-5
     about = {"gad_lightning.json": ""}
     program = torch.export.load(tmp_path / "x.pt2", extra_files=about)
     for frames, scores in zip(tried, expected, strict=True):
         assert torch.allclose(program.module()(frames), scores, atol=1e-5)
     assert not [name for name in program.state_dict if "lora" in name]
-    assert json.loads(about["gad_lightning.json"])["most_frames"] == 40
+    told = json.loads(about["gad_lightning.json"])
+    assert told["most_frames"] == 40
+    assert rebuild(told["decisions"]).spec() == made.spec()
 
 
 def test_each_task_is_a_file_of_its_own(tmp_path: Path) -> None:

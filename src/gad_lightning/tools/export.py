@@ -19,7 +19,7 @@ from gad_lightning.parts import ALLOWED_PACKAGES, describe
 from gad_lightning.types import Batch, Kind
 
 ABOUT = "gad_lightning.json"
-"""Name of the description inside the file: classes, features, most frames."""
+"""Name of the description inside the file: classes, features, most frames, fitted decisions."""
 DRIFT = 1e-4
 """Largest difference of a log-probability between file and classifier that is put down to the order of sums."""
 
@@ -137,6 +137,7 @@ def export_classifier(classifier: Classifier, output: Path, task: int = 0) -> fl
         "task": classifier.schema.tasks[task].name,
         "features": describe(spec)["init_args"] | {"mean": None, "std": None},  # the program standardizes
         "most_frames": windows.frames,
+        "decisions": classifier.about_decisions().get(classifier.schema.tasks[task].name),
     }
     with atomic_write(output) as part, part.open("wb") as file:
         torch.export.save(program, file, extra_files={ABOUT: json.dumps(about)})
