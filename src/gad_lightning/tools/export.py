@@ -132,16 +132,21 @@ def export_classifier(classifier: Classifier, output: Path, task: int = 0) -> fl
             f"The exported program differs from the classifier by {drift:.2g}, more than {DRIFT:g}.",
             "load the checkpoint with backbone.dtype=float32: merging a LoRA into bfloat16 weights rounds them",
         )
-    about = {
-        "classes": list(names),
-        "task": classifier.schema.tasks[task].name,
-        "features": describe(spec)["init_args"] | {"mean": None, "std": None},  # the program standardizes
-        "most_frames": windows.frames,
-        "decisions": classifier.about_decisions().get(classifier.schema.tasks[task].name),
-    }
     with atomic_write(output) as part, part.open("wb") as file:
-        torch.export.save(program, file, extra_files={ABOUT: json.dumps(about)})
+        torch.export.save(program, file, extra_files={ABOUT: json.dumps(_about(classifier, task))})
     return drift
+
+
+def _about(classifier: Classifier, task: int) -> dict[str, Any]:
+    """What the file says of itself."""
+    schema, asked = classifier.schema, classifier.schema.tasks[task]
+    return {
+        "classes": list(asked.labels.names),
+        "task": asked.name,
+        "features": describe(schema.features)["init_args"] | {"mean": None, "std": None},  # the program standardizes
+        "most_frames": schema.windows.frames,
+        "decisions": classifier.about_decisions().get(asked.name),
+    }
 
 
 def main(checkpoint: str, output: Path, task: str | None = None, allowed: list[str] | None = None) -> None:
