@@ -53,3 +53,15 @@ def test_secrets_are_hidden_by_the_names_they_stand_under() -> None:
         "api-key": "",
         "n_token": 4,
     }
+
+
+def test_secrets_are_hidden_by_their_look_and_usual_settings_are_kept() -> None:
+    usual = {"dataset_key": "epic_kitchens_100", "monitor": "val/segment_f1", "class_names": ["cut", "pin the cloth"]}
+    secret = {"headers": {"Authorization": "Bearer x"}, "args": ["token=x", "size=3"], "openaiKey": "a1b2c3d4e5f6"}
+    assert stored({**usual, **secret, "note": "hf_AbCdEfGhIjKlMnOp"}) == {
+        **usual,
+        "headers": {"Authorization": "***"},
+        "args": ["token=***", "size=3"],
+        "openaiKey": "***",
+        "note": "***",
+    }

@@ -39,6 +39,17 @@ class Pot(Part):
         self.token = token
 
 
+class Cup(Part):
+    """A part with a text.
+
+    Args:
+        label: on it.
+    """
+
+    def __init__(self, label: str = "plain") -> None:
+        self.label = label
+
+
 def spec(cls: str = "Kettle", **arguments: Any) -> dict[str, Any]:
     """A description."""
     return {"class_path": f"tests.test_rebuilding.{cls}", "init_args": arguments}
@@ -99,6 +110,12 @@ def test_a_secret_is_not_stored_and_not_needed_where_there_is_a_default() -> Non
     assert (made.size, made.token) == (2, None)
     with pytest.raises(CheckpointError, match="does not say what 'token' of Pot is"):
         rebuild(Pot("tea-time").spec(), HERE)
+
+
+def test_a_secret_that_was_hidden_by_its_look_is_left_out_whatever_its_name() -> None:
+    stored = Cup(label="hf_AbCdEfGhIjKlMnOp").spec()
+    assert stored["init_args"] == {"label": "***"}
+    assert rebuild(stored, HERE).label == "plain"
 
 
 def test_settings_that_name_classes_of_other_packages_are_refused_before_they_are_imported() -> None:

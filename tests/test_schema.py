@@ -52,6 +52,13 @@ def test_names_that_mean_nothing_or_two_things_are_refused(names: list[str], mes
         ("salt \u2764", "salt \u2764\ufe0f"),  # the same picture in color
         ("c\u0430t", "cat"),  # a Cyrillic letter
         ("st\0ir", "stir"),
+        ("don\u2019t move", "don't move"),
+        ("don\u00b4t move", "don't move"),
+        ("say \u201chi\u201d", 'say "hi"'),
+        ("cut/mix", "cut mix"),
+        ("cut / mix", "cut_mix"),
+        ("cut & mix", "cut and mix"),
+        ("cut&mix", "cut_and_mix"),
     ],
 )
 def test_names_that_a_person_takes_for_one_are_found(one: str, other: str) -> None:
@@ -60,7 +67,17 @@ def test_names_that_a_person_takes_for_one_are_found(one: str, other: str) -> No
 
 @pytest.mark.parametrize(
     "names",
-    [("-1", "1"), ("_", "-"), ("\u017c", "z"), ("\u00e8", "e"), ("cut it", "cutit"), ("v1.5", "v15")],
+    [
+        ("-1", "1"),
+        ("_", "-"),
+        ("\u017c", "z"),
+        ("\u00e8", "e"),
+        ("cut it", "cutit"),
+        ("v1.5", "v15"),
+        ("1/2", "1 2"),
+        ("&", "and"),
+        ("don't", "dont"),
+    ],
 )
 def test_names_that_say_two_things_are_two(names: tuple[str, str]) -> None:
     assert alike(names) == []

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TypeVar, cast
 
 from gad_lightning.errors import SettingError
-from gad_lightning.redact import HIDDEN, is_secret, redact
+from gad_lightning.redact import HIDDEN, hide_keys, holds_secret, is_secret, redact
 
 Plain = TypeVar("Plain")
 VARIABLE = re.compile(r"\$\{oc\.env:\s*(\w+)\s*(?:,([^{}]*))?\}")
@@ -61,7 +61,7 @@ def as_written(text: str) -> str:
 
 
 def stored(value: object, name: str = "") -> object:
-    """Plain data as it is stored: texts as written, and what stands under a secret's name hidden.
+    """Plain data as it is stored: texts as written, and what is a secret by its name or look hidden.
 
     Args:
         value: numbers, texts, lists and mappings.
@@ -80,9 +80,9 @@ def stored(value: object, name: str = "") -> object:
     text = as_written(value)
     if VARIABLE.search(text):
         return text
-    if text and is_secret(name):
+    if text and holds_secret(name, text):
         return HIDDEN
-    return redact(text) if LOGIN.search(text) else text
+    return redact(text) if LOGIN.search(text) else hide_keys(text)
 
 
 def from_environment(text: str, source: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from gad_lightning.environment import from_environment
 from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES, RENAMED_ARGUMENTS, Part, Spec, accepts, current_names, current_path
-from gad_lightning.redact import HIDDEN, is_secret
+from gad_lightning.redact import HIDDEN
 
 MOST_VALUES, DEEPEST, LONGEST = 1_000_000, 100, 1_000_000
 """A description of more values, nested deeper, or with a longer text is refused."""
@@ -121,7 +121,7 @@ def _read_spec(spec: object, allowed: Sequence[str]) -> tuple[type, dict[str, An
             "use another checkpoint",
         )
     cls = find_class(path, allowed)
-    kept = {name: value for name, value in arguments.items() if not (value == HIDDEN and is_secret(name))}
+    kept = {name: value for name, value in arguments.items() if value != HIDDEN}
     values = {name: _rebuild(value, allowed) for name, value in kept.items()}
     if hasattr(cls, "_fields"):
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

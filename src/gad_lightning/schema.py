@@ -21,7 +21,14 @@ SAME_LOOK = str.maketrans(
     "\u0131\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u03bf", "iaeopcyxijsho"
 )
 """Letters of other alphabets that look as Latin ones do: the i without a dot, Cyrillic ones, omicron."""
-ALIKE = "capitals, forms of letters or what stands between words"
+SAME_QUOTES = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u2032\u00b4`", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"')
+)
+"""Curly apostrophes and quotation marks, and the straight ones that keyboards have."""
+SLASH = re.compile(r"(?<=[^\W\d_])\s*/\s*(?=[^\W\d_])")
+"""A slash between words; one between digits makes a fraction."""
+ALIKE = "capitals, forms of letters and quotation marks, or what stands between words"
 """How names differ that a person may take for one, for messages."""
 SEPARATOR = "; "
 """What stands between the names of several classes in a text."""
@@ -117,7 +124,7 @@ def alike(names: Iterable[str]) -> list[tuple[str, str]]:
     """Pairs of different names that a person may take for one.
 
     They differ by capitals (also the Turkish ones), forms or joiners of letters, letters of other alphabets that look
-    the same, or by what stands between words.
+    the same, curly and straight quotation marks, or by what stands between words, where ``&`` is read as "and".
 
     Example:
         >>> alike(["stir", "pour", "Stir"])
@@ -136,10 +143,11 @@ def alike(names: Iterable[str]) -> list[tuple[str, str]]:
 
 def _read_as(name: str) -> str:
     """What names that a person may take for one have in common."""
-    letters = unicodedata.normalize("NFKC", normalized(name)).casefold()
+    letters = unicodedata.normalize("NFKC", normalized(name).translate(SAME_QUOTES)).casefold()
     seen = "".join(letter for letter in UNSEEN.sub("", letters) if unicodedata.category(letter) != "Cf")
     dotless = unicodedata.normalize("NFD", seen.translate(SAME_LOOK)).replace("i\u0307", "i")
-    return BETWEEN_WORDS.sub(" ", dotless.strip(" _")) or name
+    words = SLASH.sub(" ", re.sub(r"(?<=.)&(?=.)", " and ", dotless.strip(" _")))
+    return BETWEEN_WORDS.sub(" ", words) or name
 
 
 def check_names(names: Sequence[str], what: str) -> tuple[str, ...]:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
+from gad_lightning.data.feature_store import FeatureStore
 from gad_lightning.data.own import OwnVideos
 from gad_lightning.data.toy import KitchenVideos
 from gad_lightning.errors import DataError, MissingDataError, SettingError
@@ -221,3 +223,31 @@ def test_a_file_that_is_not_taken_for_a_video_is_named(root: Path) -> None:
     (root / "videos/a.mp4").rename(root / "videos/a.asf")
     with pytest.raises(MissingDataError, match=r"a.asf is not taken: its ending is not one of a video"):
         own(root).records("train")
+
+
+@pytest.mark.parametrize(("one", "other"), [("a", "a "), ("r\u00fchren", "ru\u0308hren")])
+def test_two_feature_files_whose_names_are_read_as_one_are_refused(root: Path, one: str, other: str) -> None:
+    (root / "features").mkdir()
+    for name in (one, other):
+        np.save(root / "features" / f"{name}.npy", np.eye(6, dtype=np.float32))
+    write_sidecar(root / "features", FeatureSpec("mine", 4.0, 6))
+    store = FeatureStore(root, None, None)
+    with pytest.raises(DataError, match="keep one of them") as caught:
+        store.open([one])
+    shown = (f"{name}.npy" if name.isascii() else f"{name}.npy ({name + '.npy'!a})" for name in (one, other))
+    assert all(f"{root / 'features'}/{name}" in str(caught.value) for name in shown)
+
+
+def test_features_in_two_kinds_are_read_from_the_first_kind(root: Path) -> None:
+    (root / "features").mkdir()
+    np.save(root / "features" / "a.npy", np.eye(6, dtype=np.float32))
+    torch.save(torch.eye(6), root / "features" / "a.pt")
+    write_sidecar(root / "features", FeatureSpec("mine", 4.0, 6))
+    assert FeatureStore(root, None, None).open(["a"])["a"].path.name == "a.npy"
+
+
+def test_hidden_files_are_no_videos_and_no_features(root: Path) -> None:
+    (root / "features").mkdir()
+    for name in ("videos/._a.mp4", "videos/.d.mp4", "features/._a.npy"):
+        (root / name).write_bytes(b"")
+    assert own(root).store.names == {"a", "b", "c"}

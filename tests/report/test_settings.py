@@ -34,3 +34,14 @@ def test_passwords_in_addresses_are_hidden(tmp_path: Path) -> None:
 
 def test_runs_without_a_config_have_no_section(tmp_path: Path) -> None:
     assert configs([traces(tmp_path / "one", {})]) is None
+
+
+def test_secrets_of_a_config_that_was_written_by_hand_are_hidden(tmp_path: Path) -> None:
+    runs = [
+        traces(tmp_path / name, {"logger": {"api_key": f"clear-{name}", "note": f"hf_ClearClear{name}"}, "seed": name})
+        for name in ("one", "two")
+    ]
+    found = configs(runs)
+    assert found is not None
+    assert "lear" not in written(found)
+    assert ["".join(row.itertext()) for row in found.iter("tr")] == ["settingonetwo", "seedonetwo"]

@@ -75,6 +75,7 @@ class FeatureStore:
         Raises:
             MissingDataError: if a video has neither features nor a video file.
             SettingError: if ``fps`` contradicts what is written beside the features.
+        DataError: if two files have one name.
         """
         stated = read_sidecar(self.given)
         if stated is not None and self.fps not in (None, stated.fps):
@@ -85,7 +86,7 @@ class FeatureStore:
         paths: dict[str, Path | None] = dict.fromkeys(names)
         there = _by_name(self.given, READERS)
         for name in names:
-            paths[name] = min(there.get(name, ()), key=_preference, default=None)
+            paths[name] = _feature_file(name, there[name]) if name in there else None
         left = [name for name, path in paths.items() if path is None]
         paths.update(self._encoded(left))
         return {name: FeatureFile(path, self.fps) for name, path in paths.items() if path is not None}
@@ -95,13 +96,14 @@ class FeatureStore:
             return {}
         here, there = _by_name(self.cache, READERS), _by_name(self.root / "videos", VIDEO_ENDINGS)
         noted = read_report(self.cache / REPORT).videos
-        left = [name for name in names if name not in here or _is_replaced(here[name][0], there.get(name, ()), noted)]
+        made = {name: _feature_file(name, here[name]) for name in names if name in here}
+        left = [name for name in names if name not in made or _is_replaced(made[name], there.get(name, ()), noted)]
         if left:
             missing = {name: self._video(name, there.get(name, [])) for name in left}
             with FileLock(make_folder(self.cache) / ".lock"):
                 self._encode(list(missing.values()))  # what another process has encoded meanwhile is skipped
             here = _by_name(self.cache, READERS)
-        paths = {name: here[name][0] for name in names}
+        paths = {name: _feature_file(name, here[name]) for name in names}
         self._tell_newer(paths)
         self._tell_incomplete(paths.values())
         return paths
@@ -160,7 +162,7 @@ class FeatureStore:
         if len(found) == 1:
             return found[0]
         if found:
-            raise DataError(f"{name!r} is the name of {found[0]} and of {found[1]}.", "keep one of them")
+            raise _two_of_one_name(name, found)
         others = left_out(self.root / "videos").items()
         beside = [f" {other} is not taken: {why}." for other, why in others if normalized(Path(other).stem) == name]
         raise MissingDataError(
@@ -177,14 +179,30 @@ def _is_replaced(features: Path, videos: Sequence[Path], noted: Mapping[str, Out
 
 
 def _by_name(folder: Path, endings: Collection[str]) -> dict[str, list[Path]]:
-    """Files of a folder by the name of their video, as CSV files name it; some disks keep names in Unicode form NFD."""
+    """Files of a folder by the name of their video, as CSV files name it; some disks keep names in Unicode form NFD.
+
+    Hidden files, such as macOS leaves beside others, are none of them.
+    """
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.*")):
-        if path.suffix.lower() in endings and path.is_file():
+        if path.suffix.lower() in endings and path.is_file() and not path.name.startswith("."):
             found.setdefault(normalized(path.stem), []).append(path)
     return found
 
 
-def _preference(path: Path) -> int:
-    """Which of several feature files of one video is read: the lowest."""
-    return list(READERS).index(path.suffix.lower())
+def _feature_file(name: str, found: Sequence[Path]) -> Path:
+    """Which of the feature files of one video is read: the first kind of :data:`READERS`.
+
+    Raises:
+        DataError: if two names are read as one, as ``a.npy`` and ``a .npy`` are.
+    """
+    kinds = {path.suffix.lower(): path for path in found}
+    if len(kinds) < len(found) or len({path.stem for path in found}) > 1:
+        raise _two_of_one_name(name, found)
+    return next(kinds[ending] for ending in READERS if ending in kinds)
+
+
+def _two_of_one_name(name: str, found: Sequence[Path]) -> DataError:
+    """The error that names two files of one video, as they are stored where a person sees no difference."""
+    one, other = (str(path) if path.name.isascii() else f"{path} ({path.name!a})" for path in found[:2])
+    return DataError(f"{name!r} is the name of {one} and of {other}.", "keep one of them")

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 
 import yaml
 
+from gad_lightning.environment import stored
 from gad_lightning.redact import redact
 from gad_lightning.report.figures import section
 from gad_lightning.report.markup import table, tag
@@ -14,21 +15,21 @@ from gad_lightning.report.runs import RunTraces
 
 
 def configs(runs: Sequence[RunTraces]) -> Element | None:
-    """What differs between the configs, and the whole of each; passwords of URLs struck out."""
+    """What differs between the configs, and the whole of each; passwords and keys struck out."""
     with_one = [run for run in runs if run.config]
     if not with_one:
         return None
     rows = [[path, *values] for path, values in _differences(with_one)]
     parts = [table(["setting", *(run.name for run in with_one)], rows)] if rows else []
     for run in with_one:
-        text = yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(stored(run.config), sort_keys=False, allow_unicode=True)
         parts.append(tag("details", tag("summary", f"config.yaml of {run.name}"), tag("pre", redact(text))))
     return section("Config", *parts)
 
 
 def _differences(runs: Sequence[RunTraces]) -> list[tuple[str, list[str]]]:
     """Settings that are not the same in all runs: dotted path, and the value in each."""
-    tables = [dict(_leaves(run.config)) for run in runs]
+    tables = [dict(_leaves(stored(run.config))) for run in runs]
     paths = list(dict.fromkeys(path for table_ in tables for path in table_))
     rows = [(path, [redact(table_.get(path, "-")) for table_ in tables]) for path in paths]
     return [(path, values) for path, values in rows if len(set(values)) > 1]

@@ -36,6 +36,7 @@ def folder(tmp_path: Path) -> Path:
         pytest.param("v/a.mp4\r\n".encode("utf-16-be"), id="UTF-16 without a mark, the other way round"),
         pytest.param(b"# mine\r\n\r\n  v\\a.mp4\r\n", id="backslashes"),
         pytest.param(b'"v/a.mp4"\r\n', id="quoted as the Explorer copies it"),
+        pytest.param(b"# mine\n\xef\xbb\xbfv/a.mp4\n", id="joined of two, the second with a mark"),
     ],
 )
 @pytest.mark.parametrize("name", ["list.txt", "LIST.TXT"])
@@ -71,14 +72,16 @@ def test_accents_may_be_written_either_way(
 
 
 def test_what_a_folder_holds_beside_videos_is_named_with_a_reason(folder: Path) -> None:
-    for name in ("anim.gif", "clip.h264", "noending", ".hidden"):
+    for name in ("anim.gif", "clip.h264", "noending", ".hidden", ".a.mp4", "._a.MP4"):
         (folder / "v" / name).touch()
     (folder / "v/more").mkdir()
     (folder / "v/moved.mp4").symlink_to("gone.mp4")
     os.mkfifo(folder / "v/pipe.mp4")
     assert list(find_videos(folder / "v")) == ["a"]
     found = left_out(folder / "v")
-    assert list(found) == ["anim.gif", "clip.h264", "more", "moved.mp4", "noending", "pipe.mp4"]
+    assert list(found) == ["._a.MP4", ".a.mp4", "anim.gif", "clip.h264", "more", "moved.mp4", "noending", "pipe.mp4"]
+    assert found[".a.mp4"] == found["._a.MP4"] == "a hidden file; a list or the path alone takes it"
+    assert list(find_videos(folder / "v/.a.mp4")) == [".a"]
     assert found["pipe.mp4"] == "a pipe, socket or device"
     assert (found["more"], found["moved.mp4"]) == ("a folder", "a link to nothing")
     assert found["anim.gif"].startswith("its ending is not one of a video")
@@ -95,6 +98,17 @@ def test_two_videos_of_one_name_are_refused(folder: Path) -> None:
     (folder / "v/a.mkv").touch()
     with pytest.raises(DataError, match=r"a.mkv and .*a.mp4 would both become a.npy"):
         find_videos(folder / "v")
+
+
+@pytest.mark.parametrize(("one", "other"), [("v0", "v0 "), ("r\u00fchren", "ru\u0308hren")])
+def test_two_videos_whose_names_are_read_as_one_are_refused(folder: Path, one: str, other: str) -> None:
+    for name in (one, other):
+        (folder / "v" / f"{name}.mp4").touch()
+    with pytest.raises(DataError) as caught:
+        find_videos(folder / "v")
+    assert "are read as one (" in str(caught.value)
+    assert ascii(f"{one}.mp4") in str(caught.value)
+    assert ascii(f"{other}.mp4") in str(caught.value)
 
 
 def test_features_state_from_when_their_times_count(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from gad_lightning.atomic import make_folder
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.parts import describe
+from gad_lightning.schema import normalized
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.encoding.run import Settings
 from gad_lightning.video.features.sidecar import (
@@ -37,7 +38,7 @@ def find_videos(videos: Path | str | Sequence[Path | str]) -> dict[str, Path]:
 
     Raises:
         MissingDataError: if the folder or list is not there or names no video.
-        DataError: if two videos have one name.
+        DataError: if two videos have one name, or names that are read as one: a space more, or two Unicode forms.
     """
     paths = _list_paths(Path(videos)) if isinstance(videos, Path | str) else [Path(video) for video in videos]
     if not paths:
@@ -47,10 +48,17 @@ def find_videos(videos: Path | str | Sequence[Path | str]) -> dict[str, Path]:
             f"give a folder of {', '.join(sorted(VIDEO_ENDINGS))} files, a list of paths, or one video",
         )
     found: dict[str, Path] = {}
+    first: dict[str, Path] = {}  # by name as it is read
     for path in paths:
+        other = first.setdefault(normalized(path.stem), path)
         if path.stem in found:
             raise DataError(
-                f"{found[path.stem]} and {path} would both become {path.stem}.npy.", "rename one, or encode them apart"
+                f"{other} and {path} would both become {path.stem}.npy.", "rename one, or encode them apart"
+            )
+        if other is not path:
+            raise DataError(
+                f"The names of {other} and {path} are read as one ({other.name!a}, {path.name!a}).",
+                "rename one, or encode them apart",
             )
         found[path.stem] = path
     return found
@@ -59,7 +67,8 @@ def find_videos(videos: Path | str | Sequence[Path | str]) -> dict[str, Path]:
 def _list_paths(source: Path) -> list[Path]:
     """Paths that a folder or a text file lists, or the one video that ``source`` is."""
     if os.path.isdir(source):
-        return sorted(path for path in source.iterdir() if path.suffix.lower() in VIDEO_ENDINGS and path.is_file())
+        shown = (path for path in source.iterdir() if not path.name.startswith("."))
+        return sorted(path for path in shown if path.suffix.lower() in VIDEO_ENDINGS and path.is_file())
     if not os.path.exists(source):
         raise MissingDataError(f"There is no {source}.", "give a folder of videos, a list of paths, or a video")
     if source.suffix.lower() != ".txt":
@@ -88,7 +97,7 @@ def _text_of(path: Path) -> str:
         ) from error
     if "\0" in text:
         raise DataError(f"The list {path} is not in UTF-8: a zero stands in it.", "save it as UTF-8")
-    return text
+    return text.replace("\ufeff", "")  # lists that were joined have a mark in the middle
 
 
 def _as_stored(path: Path) -> Path:
@@ -103,7 +112,7 @@ def _as_stored(path: Path) -> Path:
 
 
 def left_out(videos: Path | str | Sequence[Path | str]) -> dict[str, str]:
-    """What of a folder is not taken for a video, and why; hidden files and features count for nothing.
+    """What of a folder is not taken for a video, and why; of hidden files only videos count.
 
     Args:
         videos: as for :func:`find_videos`; a list or paths leave nothing out.
@@ -113,8 +122,9 @@ def left_out(videos: Path | str | Sequence[Path | str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted(Path(videos).iterdir()):
         if path.name.startswith("."):
-            continue
-        if path.is_dir():
+            if path.suffix.lower() in VIDEO_ENDINGS:
+                found[path.name] = "a hidden file; a list or the path alone takes it"
+        elif path.is_dir():
             found[path.name] = "a folder"
         elif not path.exists():
             found[path.name] = "a link to nothing"
