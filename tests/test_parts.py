@@ -10,7 +10,7 @@ from gad_lightning.classifiers.ablations.orders import OrderedGADClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import SettingError
 from gad_lightning.heads.linear import LinearHead
-from gad_lightning.parts import checked_part, current_names, describe
+from gad_lightning.parts import check_given, checked_part, current_names, describe
 from gad_lightning.prompts.contexts.next import NextActions
 from gad_lightning.prompts.contexts.previous import PreviousActions
 from gad_lightning.rebuilding import find_class
@@ -58,3 +58,22 @@ def test_a_part_is_described_with_its_arguments_and_nothing_else_is() -> None:
 def test_what_a_factory_makes_is_checked_by_the_name_of_the_setting() -> None:
     with pytest.raises(SettingError, match=r"model.head gave a int, which is no gad_lightning.LinearHead"):
         checked_part(3, LinearHead, "model.head")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("PreviousActions", r"context must be an instance of PreviousActions, and is the str 'PreviousActions'\."),
+        (NextActions(), r"context must be .*, and is the NextActions .*\n.*give an instance of PreviousActions"),
+        (PreviousActions, r"context must be .*\n.*call the class: context=PreviousActions\(\.\.\.\)"),
+        (None, "context must be .*, and is the NoneType None"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_by_its_name(value: object, message: str) -> None:
+    check_given("context", PreviousActions(), PreviousActions)
+    with pytest.raises(SettingError, match=message):
+        check_given("context", value, PreviousActions)
+
+
+def test_an_argument_may_be_of_a_second_kind() -> None:
+    check_given("context", None, PreviousActions, type(None))

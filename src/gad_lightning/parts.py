@@ -235,6 +235,24 @@ def describe(value: object, whose: str = "A part") -> Any:
     )
 
 
+def check_given(name: str, value: object, kind: type, *others: type) -> None:
+    """Refuse an argument that is neither of this ``kind`` nor of one of ``others``.
+
+    Raises:
+        SettingError: naming the argument and what was given.
+    """
+    if isinstance(value, (kind, *others)):
+        return
+    shown = "".join(repr(value).splitlines()[:1])[:80]
+    called = isinstance(value, type) and issubclass(value, kind)
+    raise SettingError(
+        f"{name} must be an instance of {kind.__name__}, and is the {type(value).__name__} {shown}.",
+        f"call the class: {name}={value.__name__}(...)"
+        if isinstance(value, type) and called
+        else f"give an instance of {kind.__name__}, or of a class derived from it; a class's name is for configs only",
+    )
+
+
 def checked_part(made: object, kind: type[Made], setting: str) -> Made:
     """Return what a factory made.
 

@@ -43,11 +43,11 @@ def rebuild(spec: Any, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Any:
         CheckpointError: if a class lies outside ``allowed`` or is not there, does not take what is described, or if the
             description is too large.
     """
-    _check_size(spec)
+    check_size(spec)
     return _rebuild(current_names(spec), allowed)
 
 
-def _check_size(spec: object) -> None:
+def check_size(spec: object) -> None:
     """Refuse a description that is too large to be one.
 
     Raises:
@@ -209,12 +209,16 @@ def check_packages(settings: object, allowed: Sequence[str], source: str, name: 
             )
 
 
-def find_class(path: str, allowed: Sequence[str] = ALLOWED_PACKAGES) -> type:
+def find_class(path: object, allowed: Sequence[str] = ALLOWED_PACKAGES) -> type:
     """Import the class at a dotted path.
 
     Raises:
-        CheckpointError: if it lies outside ``allowed``, is missing, or is neither a part nor a named tuple.
+        CheckpointError: if it is no text, lies outside ``allowed``, is missing, or is neither a part nor a named tuple.
     """
+    if not isinstance(path, str):
+        raise CheckpointError(
+            f"The checkpoint names a class by {str(path)[:80]!r}, a {type(path).__name__}.", "use another checkpoint"
+        )
     path = current_path(path)
     module, _, name = path.rpartition(".")
     package = module.split(".")[0]

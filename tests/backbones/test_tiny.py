@@ -42,6 +42,7 @@ def test_names_of_every_script_have_tokens_of_their_own(names: list[str]) -> Non
         ({"hidden_size": -1}, "TinyBackbone.hidden_size is -1"),
         ({"hidden_size": 1.5}, "TinyBackbone.hidden_size is 1.5"),
         ({"num_layers": "2"}, "TinyBackbone.num_layers is '2'"),
+        ({"num_layers": True}, "TinyBackbone.num_layers is True"),
         ({"num_heads": None}, "TinyBackbone.num_heads is None"),
         ({"max_positions": 0}, "TinyBackbone.max_positions is 0"),
         ({"hidden_size": 16, "num_heads": 3}, r"hidden_size is 16, which is no multiple of 2 \* num_heads = 6"),

@@ -13,8 +13,10 @@ from lightning import Trainer
 from torch import nn
 
 from gad_lightning.backbones.tiny import TinyBackbone
+from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
+from gad_lightning.classifiers.generative import GenerativeClassifier
 from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import SettingError
 from gad_lightning.objectives.previous_action_head import PreviousActionHead
@@ -64,20 +66,6 @@ def test_a_subclass_may_set_modules_before_or_after_the_base_is_made(kind: Any) 
         assert torch.equal(again(frames), expected)
 
 
-class Tells:
-    """Quacks like a context."""
-
-    with_label = True
-
-    def context(self, query: Any) -> list[int]:
-        """Nothing."""
-        return []
-
-    def longest(self, label: int, goal: int, comma: int) -> int:
-        """Nothing."""
-        return 0
-
-
 def plain(size: int, labels: Any) -> Any:
     """A head factory that makes no head of ours."""
     return nn.Linear(size, len(labels.names))
@@ -89,7 +77,6 @@ def plain(size: int, labels: Any) -> Any:
         (GADClassifier, {"head": plain}, r"model.head gave a Linear, which is no gad_lightning.ClassifierHead"),
         (GADClassifier, {"objectives": [PreviousActionHead(head=plain)]}, r"PreviousActionHead.head gave a Linear"),
         (GADClassifier, {"backbone": TinyBackbone(connector=nn.Linear)}, r"backbone.connector gave a Linear"),  # type: ignore[arg-type]  # wrong on purpose
-        (GADClassifier, {"context": Tells()}, r"GADClassifier\(context=...\) was given .*Tells.*, which a checkpoint"),
     ],
 )
 def test_what_a_checkpoint_could_not_describe_is_refused_before_anything_is_trained(
@@ -103,6 +90,38 @@ def test_what_a_checkpoint_could_not_describe_is_refused_before_anything_is_trai
     with pytest.raises(SettingError, match=message):
         trainer.fit(classifier, data)
     assert trainer.global_step == 0
+
+
+WRONG: list[tuple[type[Classifier], str, object, str]] = [
+    (GADClassifier, "context", "PreviousActions", "context must be an instance of AuxiliaryContext, and is the str"),
+    (GADClassifier, "context", object(), "context must be an instance of AuxiliaryContext, and is the object"),
+    (GADClassifier, "labels", "x", "labels must be an instance of LabelTokens, and is the str 'x'"),
+    (GADClassifier, "slot", "x", "slot must be an instance of Slot, and is the str 'x'"),
+    (GADClassifier, "prompt", "what?", "prompt must be an instance of Prompt, and is the str 'what\\?'"),
+    (GADClassifier, "backbone", "meta-llama/Llama", "backbone must be an instance of Backbone, and is the str"),
+    (GADClassifier, "backbone", nn.Linear(2, 2), "backbone must be an instance of Backbone, and is the Linear"),
+    (GADClassifier, "backbone", TinyBackbone, "\\n.*call the class: backbone=TinyBackbone"),
+    (GADClassifier, "schema", {"tasks": []}, "schema must be an instance of DataSchema, and is the dict"),
+    (GADClassifier, "features", 96, "features must be an instance of FeatureSpec, and is the int 96"),
+    (GADClassifier, "head", nn.Linear(16, 4), "model.head must be a factory .* and is the Linear .*\\n.*LinearHead"),
+    (GADClassifier, "head", nn.Linear, "model.head must be a factory .* and is the type .*Linear"),
+    (GADClassifier, "head", "LinearHead", "model.head must be a factory .* and is the str 'LinearHead'"),
+    (GADClassifier, "head", lambda size, labels: 5, "What model.head makes must be .*, and is the int 5"),
+    (GADClassifier, "objectives", [lambda x: x], r"objectives\[0\] must be an instance of Objective, and is the func"),
+    (GADClassifier, "objectives", PreviousActionHead(), "objectives must be a list, and is the PreviousActionHead"),
+    (DiscriminativeClassifier, "objectives", {"a": 1}, "objectives must be a list, and is the dict"),
+    (GenerativeClassifier, "labels", "x", "labels must be an instance of LabelTokens, and is the str 'x'"),
+    (GenerativeClassifier, "context", "x", "context must be an instance of AuxiliaryContext, and is the str 'x'"),
+    (GenerativeClassifier, "readout", "x", "readout must be an instance of Readout, and is the str 'x'"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "value", "message"), WRONG)
+def test_what_is_no_part_is_refused_by_its_argument(
+    kind: type[Classifier], name: str, value: object, message: str
+) -> None:
+    with pytest.raises(SettingError, match=message):
+        make(kind, **{name: value})
 
 
 class Counts(AuxiliaryContext):

@@ -13,8 +13,11 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import SettingError
+from gad_lightning.heads.base import ClassifierHead
 from gad_lightning.heads.linear import LinearHead
+from gad_lightning.objectives.previous_action_head import PreviousActionHead
 from gad_lightning.objectives.write_answer import WriteAnswer
+from gad_lightning.schema import LabelSet
 from tests.classifiers.making import NAMES, batch, make, random_frames
 
 
@@ -36,6 +39,29 @@ def test_head_factory_gets_hidden_size_and_labels() -> None:
 
     make(DiscriminativeClassifier, head=factory)
     assert made == [(32, len(NAMES))]
+
+
+class TooWide(ClassifierHead):
+    """Has a logit more than there are classes."""
+
+    def __init__(self, hidden_size: int, labels: LabelSet) -> None:
+        super().__init__(hidden_size, labels)
+        self.rows = nn.Linear(hidden_size, len(labels.names) + 1)
+
+    def forward(self, states: Tensor) -> Tensor:
+        logits: Tensor = self.rows(states)
+        return logits
+
+
+def test_a_head_of_another_width_is_refused_before_anything_is_trained() -> None:
+    with pytest.raises(
+        SettingError, match=r"model.head, a TooWide, makes shape \(1, 6\) .*; there are 5 .*\n.*len\(labels.names\)"
+    ):
+        make(DiscriminativeClassifier, head=TooWide)
+    with pytest.raises(
+        SettingError, match=r"PreviousActionHead.head, a TooWide, makes shape \(1, 7\) .* are 6 classes"
+    ):
+        make(DiscriminativeClassifier, objectives=[PreviousActionHead(head=TooWide)])
 
 
 class Untouchable(nn.Module):
@@ -66,5 +92,5 @@ def test_two_objectives_that_write_are_refused_by_name() -> None:
 
 
 def test_an_objective_that_is_none_is_not_passed_over() -> None:
-    with pytest.raises(SettingError, match=r"model.objectives gave a Linear, which is no gad_lightning.Objective"):
+    with pytest.raises(SettingError, match=r"objectives\[0\] must be an instance of Objective, and is the Linear"):
         make(DiscriminativeClassifier, objectives=[nn.Linear(2, 2)])

@@ -76,6 +76,18 @@ def test_large_finite_gradients_are_no_fault() -> None:
     assert all(bool(weight.isfinite().all()) for weight in model.parameters())
 
 
+def test_float16_throughout_is_named_where_it_has_no_room() -> None:
+    data = toy()
+    model = GADClassifier(backbone=TinyBackbone(hidden_size=16), schema=data.schema)
+    with pytest.raises(NotFiniteError, match=r"(?s)Optimizer step \d .*set trainer.precision to bf16-mixed or 32-true"):
+        runner(precision="16-true", max_steps=9).fit(model, data)
+    half = make(GADClassifier).half()
+    with torch.no_grad():
+        next(half.heads.parameters()).view(-1)[0] = float("inf")
+    with pytest.raises(NotFiniteError, match=r"is not finite.*\n.*set trainer.precision to bf16-mixed"):
+        half.on_save_checkpoint({})
+
+
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:
     gad = make(GADClassifier)
     with torch.no_grad():

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -205,3 +206,31 @@ def test_no_stream_is_pushed_and_what_is_no_stream_is_refused() -> None:
             detector.restart(streams)
     with pytest.raises(SettingError, match=r"different numbers below 2, got \[True, False\]"):
         detector.push(torch.zeros(2, 1, WIDTH), [True, False])
+
+
+def test_arrays_and_lists_are_taken_as_tensors_are() -> None:
+    classifier, frame = make(GADClassifier), random_frames(1, 1)[0, 0]
+    expected = OnlineDetector(classifier).push(frame).scores
+    row = frame[0].numpy()
+    for same in (row, row.astype(np.float64), row.tolist(), [row.tolist()], [[row]], [frame[0]], row.astype(">f4")):
+        assert torch.equal(OnlineDetector(classifier).push(same).scores, expected)
+    with pytest.raises(SettingError, match=r"uint8 pictures of shape \(1, 8, 8, 3\), and the detector has no encoder"):
+        OnlineDetector(classifier).push(np.zeros((1, 8, 8, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (None, "got a NoneType"),
+        ("frame.npy", "got a str"),
+        (1.5, "got a float"),
+        ([object()], "got a list that is not one of numbers"),
+        ([[1.0], [1.0, 2.0]], "got a list that is not one of numbers"),
+        (np.array(["a"] * WIDTH), "got a ndarray that is not one of numbers"),
+    ],
+)
+def test_what_is_no_frame_is_refused_in_one_message(wrong: Any, message: str) -> None:
+    detector = OnlineDetector(make(GADClassifier))
+    with pytest.raises(SettingError, match=rf"push wants frames as a tensor, a NumPy array or a list, {message}"):
+        detector.push(wrong)
+    assert detector.seen.tolist() == [0]

@@ -52,7 +52,7 @@ class TinyBackbone(CausalLM):
     ) -> None:
         sizes = {"hidden_size": hidden_size, "num_layers": num_layers, "num_heads": num_heads}
         for name, value in {**sizes, "max_positions": max_positions}.items():
-            if not isinstance(value, int) or value < 1:
+            if type(value) is not int or value < 1:
                 raise SettingError(f"TinyBackbone.{name} is {value!r}.", "set it to a whole number above 0")
         if hidden_size % (2 * num_heads):
             raise SettingError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
+from types import NoneType
 from typing import ClassVar, Self
 
 import torch
@@ -23,7 +24,7 @@ from gad_lightning.classifiers.schedule import PaperAdamW, Then
 from gad_lightning.classifiers.sharded_blocks import ShardedBlocks
 from gad_lightning.classifiers.standardization import ExactFeatures, Standardization
 from gad_lightning.errors import SettingError
-from gad_lightning.parts import Part
+from gad_lightning.parts import Part, check_given
 from gad_lightning.prompts.layout import Branches, Text
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.base import BranchDecoder
@@ -70,13 +71,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
     opener: str  # text that a branch begins with, such as <cls>, unless ``prompt.opener`` says otherwise
     unrecorded = ("optimizer",)
     training_only: ClassVar[tuple[str, ...]] = (
-        "optimizer",
-        "background_weight",
-        "schedule",
-        "warmup",
-        "class_names",
-        "features",
-        "schema",
+        *("optimizer", "background_weight", "schedule", "warmup", "class_names", "features", "schema"),
     )
     meant_by_none: ClassVar[Mapping[str, type[Part]]] = {"prompt": Prompt}
     backbone: Backbone
@@ -94,6 +89,10 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         schedule: Then = "cosine",
         warmup: float = 0.1,
     ) -> None:
+        check_given("backbone", backbone, Backbone)
+        check_given("schema", schema, DataSchema, NoneType)
+        check_given("features", features, FeatureSpec, NoneType)
+        check_given("prompt", prompt, Prompt, NoneType)
         if (schema is None) == (class_names is None):
             raise SettingError("A classifier needs either a schema or class_names.", "give one of the two")
         self.schema = schema if schema is not None else schema_of(class_names or [], features=features)
@@ -165,10 +164,8 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         Raises:
             SettingError: naming both numbers.
         """
-        for what, limit in (
-            ("max_positions", self.backbone.max_positions),
-            ("own window", self.backbone.attention_span),
-        ):
+        limits = {"max_positions": self.backbone.max_positions, "own window": self.backbone.attention_span}
+        for what, limit in limits.items():
             if limit is not None and needed > limit:
                 raise SettingError(
                     f"Prompt, frames ({self.prompt.group} tokens each) and an answer need {needed} positions; the "

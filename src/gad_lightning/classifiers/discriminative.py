@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
+from types import NoneType
 from typing import Any, ClassVar
 
 import torch
@@ -14,11 +15,11 @@ from torch.nn.functional import logsigmoid
 from gad_lightning.backbones.text_tower import embed_texts
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
-from gad_lightning.heads.base import ClassifierHead
+from gad_lightning.heads.base import ClassifierHead, check_factory, check_widths, make_heads
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss, query_weights
-from gad_lightning.objectives.base import ClassObjective, Objective
-from gad_lightning.parts import Part, checked_part
+from gad_lightning.objectives.base import ClassObjective, Objective, check_objectives
+from gad_lightning.parts import Part, check_given, checked_part
 from gad_lightning.prompts.slots.base import Slot
 from gad_lightning.prompts.slots.last_visual import LastVisualSlot
 from gad_lightning.prompts.slots.learned import LearnedSlot
@@ -49,19 +50,23 @@ class DiscriminativeClassifier(Classifier):
         slot: Slot | None = None,
         **shared: Any,
     ) -> None:
+        check_factory(head, "model.head")
+        check_objectives(objectives)
+        check_given("slot", slot, Slot, NoneType)
         self.slot = slot or LearnedSlot()
         self.opener = self.slot.opener
         super().__init__(**shared)
         if slot is None and not len(self.prompt.opener_ids):
             self.slot = LastVisualSlot()  # as an empty prompt.opener says
-        self.heads = nn.ModuleList(head(self.backbone.hidden_size, labels) for labels in self.schema.label_sets)
+        self.heads = make_heads(head, self.backbone.hidden_size, self.schema.label_sets, "model.head")
         self.objectives = nn.ModuleList(objectives or [])
 
     def complete(self) -> None:
-        """Prepare heads and objectives, then build the backbone.
+        """Prepare heads and objectives, then build the backbone and try the heads.
 
         Raises:
-            SettingError: if several objectives write, or the slot is told something and is no token of its own.
+            SettingError: if several objectives write, the slot is told something and is no token of its own, or a head
+                gives another number of logits than there are classes.
         """
         if self.slot_reach and not len(self.prompt.opener_ids):
             raise SettingError(
@@ -80,6 +85,7 @@ class DiscriminativeClassifier(Classifier):
                 "keep one of them in model.objectives",
             )
         super().complete()
+        check_widths(self.heads, self.backbone.hidden_size, self.schema.label_sets, "model.head")
 
     @property
     def _heads(self) -> list[ClassifierHead]:

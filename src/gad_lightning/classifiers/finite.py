@@ -18,6 +18,13 @@ from gad_lightning.types import Batch
 
 VIDEOS = 8
 """Most videos of a batch that a message names."""
+SMALLER = "make the learning rate smaller or set trainer.gradient_clip_val to 1.0"
+"""The remedy for numbers that grew too large."""
+WIDER = (
+    "set trainer.precision to bf16-mixed or 32-true (under 16-true the optimizer divides by squares of gradients that "
+    "float16 rounds to 0)"
+)
+"""The remedy where float16 has no room for them."""
 
 
 class FiniteTraining(Callback):
@@ -56,12 +63,12 @@ class FiniteTraining(Callback):
         if bool(losses.isfinite().all()) and (scaled or all(_is_finite(weight.grad) for weight in weights)):
             return  # the square of a large norm has no room in float32
         shown = ", ".join(f"{loss:g}" for loss in losses.tolist())
+        smaller = WIDER if trainer.precision == "16-true" else SMALLER
         raise NotFiniteError(
             f"Optimizer step {trainer.global_step + 1} (epoch {trainer.current_epoch}) cannot be made: the loss is "
             f"{shown}, the norm of its gradients {float(norm):g}. Its videos: {_names_of(trainer, videos)}. The "
             "weights before it, and the checkpoints, are as they were.",
-            "make the learning rate smaller or set trainer.gradient_clip_val to 1.0, look at these videos with "
-            "`gad-lightning check-data`, and go on from the last checkpoint",
+            f"{smaller}, look at these videos with `gad-lightning check-data`, and go on from the last checkpoint",
         )
 
 
@@ -90,8 +97,7 @@ def check_weights(weights: Mapping[str, Tensor]) -> None:
         if weight.is_floating_point() and not bool(weight.isfinite().all()):
             raise NotFiniteError(
                 f"The weight {name} is not finite: nothing is saved, and the checkpoints before it stay.",
-                "make the learning rate smaller or set trainer.gradient_clip_val to 1.0, and go on from the last "
-                "checkpoint",
+                f"{WIDER if weight.dtype == torch.float16 else SMALLER}, and go on from the last checkpoint",
             )
 
 

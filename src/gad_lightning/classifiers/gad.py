@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
-from gad_lightning.objectives.base import Objective
+from gad_lightning.objectives.base import Objective, check_objectives
 from gad_lightning.objectives.write_answer import WriteAnswer
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.prompts.labels.base import LabelTokens
@@ -48,5 +48,6 @@ class GADClassifier(DiscriminativeClassifier):
         objectives: list[Objective] | None = None,
         **discriminative: Any,
     ) -> None:
+        check_objectives(objectives)
         write = WriteAnswer(context, labels, answer_fraction, generation_weight)
         super().__init__(objectives=[write, *(objectives or [])], **discriminative)

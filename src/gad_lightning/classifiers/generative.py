@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
 from gad_lightning.losses import query_weights
 from gad_lightning.objectives.write_answer import written_loss
-from gad_lightning.parts import Part
+from gad_lightning.parts import Part, check_given
 from gad_lightning.prompts.answers import AnswerWriter, stack
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.prompts.contexts.no_context import NoContext
@@ -57,6 +58,9 @@ class GenerativeClassifier(Classifier):
         answer_fraction: float = 1.0,
         **shared: Any,
     ) -> None:
+        check_given("labels", labels, LabelTokens, NoneType)
+        check_given("context", context, AuxiliaryContext, NoneType)
+        check_given("readout", readout, Readout, NoneType)
         super().__init__(**shared)
         several = [task.name for task in self.schema.tasks if task.labels.multi_label]
         if several:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor, nn
 
-from gad_lightning.parts import Part
+from gad_lightning.errors import SettingError
+from gad_lightning.parts import Part, check_given
 from gad_lightning.schema import LabelSet
 
 TextTower = Callable[[Sequence[str], str | None], Tensor]
@@ -36,3 +38,69 @@ class ClassifierHead(Part, nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """Map states (Q, H) to logits (Q, C); Q may be 0."""
         raise NotImplementedError
+
+
+def check_factory(head: object, setting: str) -> None:
+    """Refuse what cannot make a head.
+
+    Args:
+        head: what was given as the factory.
+        setting: what the user calls it.
+
+    Raises:
+        SettingError: naming what was given, such as a head that is made already.
+    """
+    other = isinstance(head, type) and not issubclass(head, ClassifierHead)
+    if callable(head) and not isinstance(head, nn.Module) and not other:
+        return
+    shown = "".join(repr(head).splitlines()[:1])[:80]
+    raise SettingError(
+        f"{setting} must be a factory (hidden_size, labels) -> ClassifierHead, and is the {type(head).__name__} "
+        f"{shown}.",
+        "give a class derived from gad_lightning.ClassifierHead, such as LinearHead; with settings, "
+        "functools.partial(MLPHead, dropout=0.1)",
+    )
+
+
+def make_heads(
+    factory: Callable[[int, LabelSet], nn.Module], hidden_size: int, label_sets: Sequence[LabelSet], setting: str
+) -> nn.ModuleList:
+    """Make a head for each label set.
+
+    Raises:
+        SettingError: if the factory makes no module; ``setting`` is what the user calls it.
+    """
+    heads = [factory(hidden_size, labels) for labels in label_sets]
+    for head in heads:
+        check_given(f"What {setting} makes", head, ClassifierHead, nn.Module)
+    return nn.ModuleList(heads)
+
+
+def check_widths(heads: nn.ModuleList, hidden_size: int, label_sets: Sequence[LabelSet], setting: str) -> None:
+    """Try each head on one state of zeros; heads without memory (on ``meta``) are passed over.
+
+    Modes and random numbers are afterwards as they were.
+
+    Raises:
+        SettingError: if a head gives anything but one logit a class; ``setting`` is what the user calls it.
+    """
+    for head, labels in zip(heads, label_sets, strict=True):
+        weights = list(head.parameters())
+        if any(weight.is_meta for weight in weights):
+            continue
+        training = [module for module in head.modules() if module.training]
+        like = next(iter(weights), torch.zeros(0))
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            try:
+                found = head.eval()(like.new_zeros(1, hidden_size))
+            finally:
+                for module in training:
+                    module.training = True
+        wanted = len(labels.names)
+        if not isinstance(found, Tensor) or found.shape != (1, wanted):
+            met = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+            raise SettingError(
+                f"{setting}, a {type(head).__name__}, makes {met} of a state (1, {hidden_size}); there are {wanted} "
+                f"classes, so (1, {wanted}) is wanted.",
+                "let its last layer have len(labels.names) outputs, background and ignored classes included",
+            )

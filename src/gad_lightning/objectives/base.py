@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
-from gad_lightning.parts import Part
+from gad_lightning.parts import Part, check_given
 from gad_lightning.prompts.layout import Text
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Batch, Loss, Tokens
@@ -89,3 +89,18 @@ class ClassObjective(Objective):
     def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
         """Not called: the classifier has the scores at hand and calls :meth:`of_scores`."""
         raise NotImplementedError
+
+
+def check_objectives(given: object) -> None:
+    """Refuse what is no list of objectives; None stands for none.
+
+    Raises:
+        SettingError: naming the first that is none.
+    """
+    if not isinstance(given, list | tuple | None):
+        raise SettingError(
+            f"objectives must be a list, and is the {type(given).__name__} {str(given)[:80]!r}.",
+            "give a list, also of one objective: objectives=[...]",
+        )
+    for index, objective in enumerate(given or ()):
+        check_given(f"objectives[{index}]", objective, Objective)

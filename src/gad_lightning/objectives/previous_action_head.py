@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import NoneType
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
-from gad_lightning.heads.base import ClassifierHead
+from gad_lightning.heads.base import ClassifierHead, check_factory, check_widths, make_heads
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss
 from gad_lightning.objectives.base import Objective
-from gad_lightning.parts import Part, checked_part
+from gad_lightning.parts import Part, check_given, checked_part
 from gad_lightning.prompts.answers import context_queries
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.prompts.contexts.previous import PreviousActions
@@ -55,14 +56,16 @@ class PreviousActionHead(Objective):
         weight: float = 1.0,
     ) -> None:
         super().__init__(weight)
+        check_given("context", context, AuxiliaryContext, NoneType)
+        check_factory(head, "PreviousActionHead.head")
         self.own_slot, self.context, self.make_head = own_slot, context or PreviousActions(), head
 
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
         """Make the heads and reserve the slot."""
         self.schema = schema
-        self.heads = nn.ModuleList(
-            self.make_head(backbone.hidden_size, LabelSet((*labels.names, NOTHING))) for labels in schema.label_sets
-        )
+        sets = [LabelSet((*labels.names, NOTHING)) for labels in schema.label_sets]
+        self.heads = make_heads(self.make_head, backbone.hidden_size, sets, "PreviousActionHead.head")
+        check_widths(self.heads, backbone.hidden_size, sets, "PreviousActionHead.head")
         self.opener = backbone.vocabulary.new_token(OPENER) if self.own_slot else None
 
     def made(self) -> dict[str, tuple[Part, int]]:

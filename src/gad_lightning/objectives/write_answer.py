@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import ClassVar
 
 import torch
@@ -11,6 +12,7 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
 from gad_lightning.losses import token_loss
 from gad_lightning.objectives.base import Objective
+from gad_lightning.parts import check_given
 from gad_lightning.prompts.answers import AnswerWriter, stack
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.prompts.contexts.no_context import NoContext
@@ -35,7 +37,7 @@ class WriteAnswer(Objective):
         weight: lambda of the paper.
 
     Raises:
-        SettingError: if ``answer_fraction`` lies outside (0, 1].
+        SettingError: if ``answer_fraction`` lies outside (0, 1], or context or labels are of another kind.
 
     Source: Pang et al., ICLR 2026, generation-assisted discrimination.
     """
@@ -51,6 +53,8 @@ class WriteAnswer(Objective):
         weight: float = 1.0,
     ) -> None:
         super().__init__(weight)
+        check_given("context", context, AuxiliaryContext, NoneType)
+        check_given("labels", labels, LabelTokens, NoneType)
         if answer_fraction is not None and not 0 < answer_fraction <= 1:
             raise SettingError(
                 f"answer_fraction is a part of the queries and must lie in (0, 1], got {answer_fraction}.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from numbers import Integral
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,9 @@ from gad_lightning.streaming.events import StreamEvents
 from gad_lightning.streaming.streams import ChunkStreams, WindowStreams
 from gad_lightning.types import IGNORED, Predictions
 from gad_lightning.video.encoders import Encoder
+
+Frames = Tensor | np.ndarray | Sequence[object]
+"""What may be pushed: a tensor, an array, or a list of numbers or of lists."""
 
 
 class OnlineDetector:
@@ -91,12 +95,13 @@ class OnlineDetector:
         self.encoder.to(self.classifier.device)
 
     @torch.inference_mode()
-    def push(self, frames: Tensor, streams: Sequence[int] | None = None) -> Predictions:
+    def push(self, frames: Frames, streams: Sequence[int] | None = None) -> Predictions:
         """Take the next frame of some streams and label it. Threads may push side by side; they take turns.
 
         Args:
             frames: (n, N, D) features, one frame per stream named, not standardized; (n, D) or, for one stream, (D,)
-                where N is 1. Or (n, h, w, 3) uint8 RGB pictures of one size, if there is an encoder.
+                where N is 1. Or (n, h, w, 3) uint8 RGB pictures of one size, if there is an encoder. A tensor, a NumPy
+                array or a list.
             streams: (n,) different streams; all of them, in order, by default.
 
         Returns:
@@ -104,8 +109,8 @@ class OnlineDetector:
             ``unknown`` says which show none of the classes, if the classifier was fitted to reject.
 
         Raises:
-            SettingError: if the frames have another shape, a stream is named twice or does not exist, or there are
-                pictures and no encoder.
+            SettingError: if the frames are no numbers or have another shape, a stream is named twice or does not exist,
+                or there are pictures and no encoder.
             DataError: if a feature is NaN or infinite; no stream has taken its frame then.
         """
         chosen = self.numbers(streams)
@@ -169,7 +174,7 @@ class OnlineDetector:
         states = scores.new_zeros(0, self.classifier.backbone.hidden_size)
         return Predictions(none, none, none, none, none, scores, scores, states)
 
-    def features_of(self, frames: Tensor, streams: Tensor) -> Tensor:
+    def features_of(self, frames: Frames, streams: Tensor) -> Tensor:
         """Features of what was pushed: (n, N, D), with the precision of feature files where there were pictures.
 
         Args:
@@ -177,9 +182,10 @@ class OnlineDetector:
             streams: (n,) they are of.
 
         Raises:
-            SettingError: if they have another shape, or there are pictures and no encoder.
+            SettingError: if they are no numbers or have another shape, or there are pictures and no encoder.
             DataError: if a feature is NaN or infinite.
         """
+        frames = _tensor_of(frames)
         spec = self.classifier.schema.features
         shape = (len(streams), spec.tokens_per_frame, spec.width)
         if frames.dtype == torch.uint8:
@@ -272,3 +278,20 @@ class OnlineDetector:
 def _shape_of(part: Tensor | None) -> str:
     """Describe shape and precision, to be compared and read."""
     return "nothing" if part is None else f"{tuple(part.shape)} {str(part.dtype).removeprefix('torch.')}"
+
+
+def _tensor_of(frames: object) -> Tensor:
+    """What was pushed as a tensor: pictures as uint8, other arrays and lists as float32."""
+    if isinstance(frames, Tensor):
+        return frames
+    reason = ""
+    if isinstance(frames, np.ndarray | list | tuple):
+        pictures = isinstance(frames, np.ndarray) and frames.dtype == np.uint8
+        try:
+            return torch.tensor(np.asarray(frames, dtype=np.uint8 if pictures else np.float32))
+        except (TypeError, ValueError) as error:
+            reason = f" that is not one of numbers: {error}"
+    raise SettingError(
+        f"push wants frames as a tensor, a NumPy array or a list, got a {type(frames).__name__}{reason}.",
+        "push one row of features per stream, or uint8 RGB pictures",
+    )

@@ -148,10 +148,15 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint file, or one at a URL, without running any code in it; errors show no password.
 
     Raises:
-        SettingError: if it is a URL with user and password.
+        SettingError: if it is no path, or a URL with user and password.
         MissingDataError: if there is no such file.
         CheckpointError: if it is damaged, no checkpoint, holds more than plain data, or weights that are no numbers.
     """
+    if not isinstance(path, str | Path):
+        raise SettingError(
+            f"A checkpoint is read from a path or URL, got a {type(path).__name__}.",
+            "give the path of a .ckpt file as a string or pathlib.Path",
+        )
     shown = redact(str(path))
     if "://" in str(path):
         return _read_url(str(path), shown)

@@ -15,7 +15,8 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
-from gad_lightning.errors import CheckpointError, MissingDataError
+from gad_lightning.classifiers.saving.checkpoint import KEY
+from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
 from gad_lightning.heads.vocabulary import VocabularyHead
 from gad_lightning.prompts.contexts.previous import PreviousActions
 from gad_lightning.prompts.labels.single_token import SingleTokenLabels
@@ -141,6 +142,47 @@ def test_missing_damaged_and_foreign_files_are_named(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, path)
     with pytest.raises(CheckpointError, match="was not saved by this library"):
         GADClassifier.load_from_checkpoint(path)
+
+
+@pytest.mark.parametrize("source", [None, 3, b"x.ckpt"])
+def test_what_is_no_path_is_refused(source: Any) -> None:
+    with pytest.raises(SettingError, match=rf"path or URL, got a {type(source).__name__}\..*\n.*\.ckpt file"):
+        GADClassifier.load_from_checkpoint(source)
+
+
+def nested(depth: int) -> list[Any]:
+    """A list in lists."""
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("spec", "class_path"), 7, "names a class by '7', a int"),
+        (("spec", "class_path"), None, "names a class by 'None'"),
+        (("spec", "init_args"), nested(200), "nested more than 100 deep"),
+        (("optimizer",), nested(200), "nested more than 100 deep"),
+        (("spec", "init_args", "backbone", "init_args", "num_layers"), True, "TinyBackbone.num_layers is True"),
+        (("rejection",), 7, "its rejection is no dict"),
+        (("decisions",), "x", "its decisions is no dict"),
+        (("added",), 7, "its added is no list"),
+    ],
+)
+def test_a_description_that_somebody_changed_is_refused_in_one_message(
+    place: tuple[str, ...], value: object, message: str
+) -> None:
+    classifier = make(GADClassifier)
+    content: dict[str, Any] = {}
+    classifier.on_save_checkpoint(content)
+    part = content[KEY]
+    for name in place[:-1]:
+        part = part[name]
+    part[place[-1]] = value
+    with pytest.raises((CheckpointError, SettingError), match=message):
+        GADClassifier.made_again(content, "x.ckpt", "cpu", ["gad_lightning"])
 
 
 class Trap:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any, Self
 
 import torch
@@ -25,14 +26,15 @@ from gad_lightning.classifiers.saving.recorded_optimizer import RecordedOptimize
 from gad_lightning.classifiers.standardization import Standardization
 from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import ALLOWED_PACKAGES, Part, current_names, describe, path_of
-from gad_lightning.rebuilding import find_class, rebuild
+from gad_lightning.rebuilding import check_size, find_class, rebuild
 from gad_lightning.redact import redact
 from gad_lightning.schema import DataSchema, FeatureSpec
 from gad_lightning.training.checkpoint_files import read_checkpoint as read_checkpoint  # offered here too
 
 KEY = "gad_lightning"
 FORMAT = 1
-ABOUT: dict[str, type] = {"format": int, "spec": dict, "schema": dict, "fingerprint": object}
+ABOUT: dict[str, tuple[type, ...]] = {"format": (int,), "spec": (dict,), "schema": (dict,), "fingerprint": (object,)}
+ABOUT |= {"rejection": (dict, NoneType), "decisions": (dict, NoneType), "added": (list, tuple, NoneType)}
 """What a checkpoint says of its classifier, and of what kind that is."""
 HYPERPARAMETERS = "hyper_parameters"
 CURRENT = "current_model_state"
@@ -106,7 +108,7 @@ class TrainedWeights(Part, Optimized, AddedClasses):
         if self._trainer is not None:  # else it was just made as the checkpoint says
             self.check_settings_of(about)
         self.check_schema(rebuild(about["schema"]))
-        self.take_added(about.get("added", ()))
+        self.take_added(about.get("added") or ())
         self.take_rejection(about.get("rejection"), self.allowed)
         self.take_decisions(about.get("decisions"), self.allowed)
         if about["fingerprint"] != self.backbone.fingerprint():
@@ -236,7 +238,7 @@ class TrainedWeights(Part, Optimized, AddedClasses):
         """
         about = content_of(checkpoint, where)
         weights = weights_of(checkpoint, where)
-        found = find_class(about["spec"]["class_path"], allowed)
+        found = find_class(about["spec"].get("class_path"), allowed)
         if not issubclass(found, cls):
             raise CheckpointError(
                 f"{where} holds a {found.__name__}, not a {cls.__name__}.", f"use the class {found.__name__} to load it"
@@ -266,15 +268,16 @@ def content_of(checkpoint: dict[str, Any], path: str) -> dict[str, Any]:
     """Our own part of a checkpoint.
 
     Raises:
-        CheckpointError: if it has none, or one of a later format.
+        CheckpointError: if it has none, one that is too large or nested too deep, or one of a later format.
     """
     about = checkpoint.get(KEY)
     if about is None:
         raise CheckpointError(f"{path} was not saved by this library.", "use a checkpoint of one of its classifiers")
-    for name, kind in ABOUT.items():
-        if not isinstance(about, dict) or not isinstance(about.get(name), kind):
+    check_size(about)
+    for name, kinds in ABOUT.items():
+        if not isinstance(about, dict) or not isinstance(about.get(name), kinds):
             raise CheckpointError(
-                f"{path} is damaged: its {name} is no {kind.__name__}.", "use another checkpoint, or save it again"
+                f"{path} is damaged: its {name} is no {kinds[0].__name__}.", "use another checkpoint, or save it again"
             )
     if about["format"] > FORMAT:
         raise CheckpointError(f"{path} has format {about['format']}; this version reads up to {FORMAT}.", "upgrade")
