@@ -107,8 +107,11 @@ def test_a_checkpoint_of_another_head_is_refused(fitted: Path, tmp_path: Path) -
     [
         (["fit", "--config=none.yaml"], "File does not exist"),
         (["fit"], "required: fit.data, fit.model"),
-        (["fit", "--config=gad.yaml", "--model.background_weight=heavy"], "Got value: heavy"),
-        (["fit", "--config=gad.yaml", "--model.heads=2"], "Option 'heads' is not accepted"),
+        (
+            ["fit", "--config=gad.yaml", "--model.background_weight=heavy"],
+            "model.background_weight is 'heavy': a number is accepted",
+        ),
+        (["fit", "--config=gad.yaml", "--model.heads=2"], "Did you mean model.head?"),
     ],
 )
 def test_options_that_cannot_be_parsed(
