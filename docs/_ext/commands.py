@@ -80,7 +80,9 @@ def tool_section(name: str) -> str:
     """One of the tools."""
     main: Callable[..., None] = import_module(f"gad_lightning.tools.{name}").main
     arguments = arguments_of(main, main.__doc__)
-    words = [known.name.upper() + ("..." if "list[" in known.type else "") for known in arguments if not known.default]
+    words = [
+        usage_of(known, inspect.signature(main).parameters[known.name]) for known in arguments if not known.default
+    ]
     rows = [row(known) for known in [*arguments, *further(main)]]
     listed = "\n".join(["| option | default | meaning |", "| --- | --- | --- |", *rows])
     title = shown(name)
@@ -88,6 +90,14 @@ def tool_section(name: str) -> str:
         f"(command-{title})=\n## {title}\n\n{summary(main.__doc__)}\n\n"
         f"    gad-lightning {' '.join([title, *words])} [options]\n\n{listed}"
     )
+
+
+def usage_of(known: Argument, parameter: inspect.Parameter) -> str:
+    """How an argument that must be given is typed: by its place, or as an option."""
+    name = known.name.upper()
+    if parameter.kind is parameter.KEYWORD_ONLY:
+        return f"--{known.name} {name}"
+    return name + ("..." if "list[" in known.type else "")
 
 
 def further(main: Callable[..., None]) -> list[Argument]:

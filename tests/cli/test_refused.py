@@ -37,8 +37,8 @@ IN_CONFIG = [
             "NextActions, NoContext, PreviousActions, PublishedPreviousAction.",
         ),
         (
-            "--model.context=my_contexts.HowLong",
-            "model.context is 'my_contexts.HowLong', and there is no module 'my_contexts': start the command in the "
+            "--model.context=my_contextz.HowLong",
+            "model.context is 'my_contextz.HowLong', and there is no module 'my_contextz': start the command in the "
             "folder it lies in, or install its package.",
         ),
         (

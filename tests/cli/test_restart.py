@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,30 @@ def test_every_seed_is_a_run_of_its_own_and_goes_on_by_itself(config: str, tmp_p
 def test_another_experiment_in_the_same_folder_is_refused(config: str, option: str, told: str) -> None:
     again = ["fit", config, "--ckpt_path=last", "--trainer.max_epochs=1"]
     main(again)
-    with pytest.raises(SettingError, match=rf"(?s)only of one with other settings, .*{told}.*default_root_dir"):
+    told = rf"(?s)only of one with other settings, \S*last\.ckpt: .*{told}.*default_root_dir"
+    with pytest.raises(SettingError, match=told):
         main([*again, option])
     main([*again, "--data.num_workers=0", "--data.eval_batch_size=3"])
+
+
+def test_the_run_of_this_very_config_is_scored_although_a_later_one_lies_beside_it(config: str, tmp_path: Path) -> None:
+    other = "--model.init_args.optimizer.init_args.lr=0.5"
+    for option in ([], [other]):
+        main(["fit", config, "--trainer.max_epochs=1", *option])
+    main(["test", config, "--ckpt_path=last"])
+    assert (tmp_path / RUN / "version_0" / "test").is_dir()
+    assert not (tmp_path / RUN / "version_1" / "test").exists()
+    shutil.rmtree(tmp_path / RUN / "version_0")
+    with pytest.raises(SettingError, match=r"only of one with other settings, \S*last\.ckpt: .*lr: 0\.5 -> 0\.01"):
+        main(["test", config, "--ckpt_path=last"])
+
+
+def test_a_checkpoint_of_unknown_settings_is_no_start_of_this_run(config: str, tmp_path: Path) -> None:
+    main(["fit", config, "--trainer.max_epochs=1"])
+    (tmp_path / RUN / "version_0" / "config.yaml").unlink()
+    with pytest.raises(SettingError, match=r"(?s)last\.ckpt: no config\.yaml lies beside it.*give --ckpt_path=PATH"):
+        main(["fit", config, "--ckpt_path=last", "--trainer.max_epochs=2"])
+    main(["test", config, "--ckpt_path=last"])  # the checkpoint itself is compared there
 
 
 class PlainLogger(DummyLogger):

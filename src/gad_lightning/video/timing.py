@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from weakref import proxy
 
 from gad_lightning.optional import need
 from gad_lightning.video.container import is_cover, is_whole_matroska
@@ -65,7 +66,10 @@ class StreamClock:
         self.gap = _usual_gap(stream)
         later = LaterTimes(path, stream.index) if path is not None and path.is_file() else None
         self.later = None if self.in_decoding_order else later
-        self.jumps = Jumps(bool(flags & kinds.ts_discont.value), self.gap, self.stated_end, self._comes_back)
+        clock = proxy(self)  # a circle would keep what FFmpeg holds until Python looks for circles
+        self.jumps = Jumps(
+            bool(flags & kinds.ts_discont.value), self.gap, self.stated_end, lambda *times: clock._comes_back(*times)
+        )
         self.first: float | None = None  # time of the first frame
         self.zero = 0.0  # what is taken off all times, see _zero
         self.now = self.end = 0.0  # of the last frame: its time, and until when it lasts
