@@ -251,3 +251,11 @@ def test_hidden_files_are_no_videos_and_no_features(root: Path) -> None:
     for name in ("videos/._a.mp4", "videos/.d.mp4", "features/._a.npy"):
         (root / name).write_bytes(b"")
     assert own(root).store.names == {"a", "b", "c"}
+
+
+def test_encoded_features_of_a_video_whose_name_was_written_in_another_form_are_not_taken_for_it(root: Path) -> None:
+    own(root).records("train")
+    (made,) = (root / "encoded").glob("*/a.npy")
+    made.with_name("a .npy").write_bytes(made.read_bytes())
+    with pytest.raises(DataError, match=r"'a' is the name of .*encoded.*/a \.npy and of .*encoded.*/a\.npy"):
+        own(root).records("train")
