@@ -104,8 +104,8 @@ def factory(spec: Spec, allowed: Sequence[str] = ALLOWED_PACKAGES) -> Callable[.
     return functools.partial(_make, cls, **values)
 
 
-def _read_spec(spec: object, allowed: Sequence[str]) -> tuple[type, dict[str, Any]]:
-    """Class and arguments of a description; secrets, which are not stored, are left out.
+def path_and_arguments(spec: object) -> tuple[str, Mapping[str, Any]]:
+    """What a description of a part says.
 
     Raises:
         CheckpointError: if it is none.
@@ -120,6 +120,12 @@ def _read_spec(spec: object, allowed: Sequence[str]) -> tuple[type, dict[str, An
             f"The checkpoint describes a part by {str(spec)[:80]!r}, without class and arguments.",
             "use another checkpoint",
         )
+    return path, arguments
+
+
+def _read_spec(spec: object, allowed: Sequence[str]) -> tuple[type, dict[str, Any]]:
+    """Class and arguments of a description; secrets, which are not stored, are left out."""
+    path, arguments = path_and_arguments(spec)
     cls = find_class(path, allowed)
     kept = {name: value for name, value in arguments.items() if value != HIDDEN}
     values = {name: _rebuild(value, allowed) for name, value in kept.items()}
@@ -209,16 +215,12 @@ def check_packages(settings: object, allowed: Sequence[str], source: str, name: 
             )
 
 
-def find_class(path: object, allowed: Sequence[str] = ALLOWED_PACKAGES) -> type:
+def find_class(path: str, allowed: Sequence[str] = ALLOWED_PACKAGES) -> type:
     """Import the class at a dotted path.
 
     Raises:
-        CheckpointError: if it is no text, lies outside ``allowed``, is missing, or is neither a part nor a named tuple.
+        CheckpointError: if it lies outside ``allowed``, is missing, or is neither a part nor a named tuple.
     """
-    if not isinstance(path, str):
-        raise CheckpointError(
-            f"The checkpoint names a class by {str(path)[:80]!r}, a {type(path).__name__}.", "use another checkpoint"
-        )
     path = current_path(path)
     module, _, name = path.rpartition(".")
     package = module.split(".")[0]

@@ -161,8 +161,15 @@ def nested(depth: int) -> list[Any]:
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (("spec", "class_path"), 7, "names a class by '7', a int"),
-        (("spec", "class_path"), None, "names a class by 'None'"),
+        (("spec", "class_path"), 7, "describes a part by \"{'class_path': 7, .*without class and arguments"),
+        (("spec", "class_path"), None, "describes a part by .*without class and arguments"),
+        (("spec",), {}, "describes a part by '{}', without class and arguments"),
+        (
+            ("schema",),
+            {"class_path": "gad_lightning.DataSchema"},
+            "describes a part by .*, without class and arguments",
+        ),
+        (("rejection",), {}, r"rejection has a NoneType as its score, and \[\]"),
         (("spec", "init_args"), nested(200), "nested more than 100 deep"),
         (("optimizer",), nested(200), "nested more than 100 deep"),
         (("spec", "init_args", "backbone", "init_args", "num_layers"), True, "TinyBackbone.num_layers is True"),

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gad_lightning.errors import CheckpointError
 from gad_lightning.exact_buffers import ExactBuffers
 from gad_lightning.rebuilding import rebuild
 from gad_lightning.rejection.base import RejectionScore
@@ -61,8 +62,16 @@ class Rejector(ExactBuffers):
 
     @classmethod
     def made_again(cls, about: Mapping[str, Any], allowed: tuple[str, ...]) -> Rejector:
-        """Make what :meth:`about` describes, with room for what was learned."""
-        score = rebuild(about["score"], allowed)
-        assert isinstance(score, RejectionScore), "a checkpoint names nothing else here"
+        """Make what :meth:`about` describes, with room for what was learned.
+
+        Raises:
+            CheckpointError: if it describes no score.
+        """
+        score = rebuild(about.get("score"), allowed)
+        if not isinstance(score, RejectionScore) or not {"shapes", "task", "over_background"} <= set(about):
+            raise CheckpointError(
+                f"The checkpoint's rejection has a {type(score).__name__} as its score, and {sorted(about)}.",
+                "use another checkpoint, or fit the rejection again",
+            )
         score.make_room(about["shapes"])
         return cls(score, int(about["task"]), bool(about["over_background"]))

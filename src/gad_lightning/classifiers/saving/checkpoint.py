@@ -26,7 +26,7 @@ from gad_lightning.classifiers.saving.recorded_optimizer import RecordedOptimize
 from gad_lightning.classifiers.standardization import Standardization
 from gad_lightning.errors import CheckpointError
 from gad_lightning.parts import ALLOWED_PACKAGES, Part, current_names, describe, path_of
-from gad_lightning.rebuilding import check_size, find_class, rebuild
+from gad_lightning.rebuilding import check_size, find_class, path_and_arguments, rebuild
 from gad_lightning.redact import redact
 from gad_lightning.schema import DataSchema, FeatureSpec
 from gad_lightning.training.checkpoint_files import read_checkpoint as read_checkpoint  # offered here too
@@ -238,7 +238,7 @@ class TrainedWeights(Part, Optimized, AddedClasses):
         """
         about = content_of(checkpoint, where)
         weights = weights_of(checkpoint, where)
-        found = find_class(about["spec"].get("class_path"), allowed)
+        found = find_class(about["spec"]["class_path"], allowed)
         if not issubclass(found, cls):
             raise CheckpointError(
                 f"{where} holds a {found.__name__}, not a {cls.__name__}.", f"use the class {found.__name__} to load it"
@@ -281,6 +281,8 @@ def content_of(checkpoint: dict[str, Any], path: str) -> dict[str, Any]:
             )
     if about["format"] > FORMAT:
         raise CheckpointError(f"{path} has format {about['format']}; this version reads up to {FORMAT}.", "upgrade")
+    for name in ("spec", "schema"):
+        path_and_arguments(about[name])
     found: dict[str, Any] = about
     return found
 
