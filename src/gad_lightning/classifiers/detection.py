@@ -54,7 +54,7 @@ class Detection(NamedTuple):
         return self.scores.exp()
 
 
-def stretch_of(event: Event, names: Sequence[str], fps: float) -> Stretch:
+def _stretch_of(event: Event, names: Sequence[str], fps: float) -> Stretch:
     """An event with names, of "unknown" too, and seconds."""
     shown = tuple(names[index] for index in event.set)
     return Stretch(names[event.label], event.start / fps, event.end / fps, event.score, shown)
@@ -109,7 +109,7 @@ class Detecting(Deciding):
         made, shown = self.decisions_of(task) or Decisions(classes, spec.fps), (*classes.names, UNKNOWN)
         decided = made(log_probabilities(scores), unknown=unknown.numpy())
         names = [joined_names(row, classes._replace(names=shown)) for row in torch.from_numpy(decided.chosen)]
-        segments = [stretch_of(event, shown, spec.fps) for event in made.events(decided)]
+        segments = [_stretch_of(event, shown, spec.fps) for event in made.events(decided)]
         return Detection(names, [frame / spec.fps for frame in range(len(scores))], scores, segments)
 
     def slot_states(self, video: Video, task: int = 0, encoder: Encoder | None = None) -> Tensor:

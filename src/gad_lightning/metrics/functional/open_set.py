@@ -51,7 +51,7 @@ def open_set_scores(rejection: Tensor, unknown: Tensor, right: Tensor) -> dict[s
     }
 
 
-def segment_table(table: FrameTable, rejection: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _segment_table(table: FrameTable, rejection: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Segments of one true label: label (S,), predicted class of the most frames (S,), mean rejection score (S,)."""
     runs = cut_runs(table.target.long(), table.breaks)
     number = torch.repeat_interleave(torch.arange(len(runs.label), device=table.target.device), runs.end - runs.start)
@@ -72,7 +72,7 @@ def open_set(table: FrameTable, rejection: Tensor, labels: LabelSpace) -> dict[s
     """
     found: dict[str, Tensor] = {}
     by_frame = (table.target.long(), table.preds.long(), rejection.double())
-    for kind, (target, predicted, scores) in (("frame", by_frame), ("segment", segment_table(table, rejection))):
+    for kind, (target, predicted, scores) in (("frame", by_frame), ("segment", _segment_table(table, rejection))):
         unknown = target == labels.num_classes
         asked = unknown | (labels.actions(target) >= 0)
         values = open_set_scores(scores[asked], unknown[asked], (predicted == target)[asked])
