@@ -145,7 +145,6 @@ if TYPE_CHECKING:
     from gad_lightning.rejection.max_softmax import MaxSoftmaxScore as MaxSoftmaxScore
     from gad_lightning.rejection.neighbors import NeighborScore as NeighborScore
     from gad_lightning.rejection.virtual_logit import ViMScore as ViMScore
-    from gad_lightning.retrieval.moment_index import MOMENT as MOMENT
     from gad_lightning.retrieval.moment_index import IndexFacts as IndexFacts
     from gad_lightning.retrieval.moment_index import MomentIndex as MomentIndex
     from gad_lightning.retrieval.moment_index import Neighbors as Neighbors

@@ -101,7 +101,7 @@ NAMES_OF = {
     "rejection.max_softmax": ("MaxSoftmaxScore",),
     "rejection.neighbors": ("NeighborScore",),
     "rejection.virtual_logit": ("ViMScore",),
-    "retrieval.moment_index": ("IndexFacts", "MOMENT", "MomentIndex", "Neighbors"),
+    "retrieval.moment_index": ("IndexFacts", "MomentIndex", "Neighbors"),
     "retrieval.votes": ("NeighborVotes",),
     "schema": ("DataSchema", "FeatureSpec", "LabelSet", "Task", "Windows"),
     "search.answers": ("NeighborAnswers", "votes_of"),

@@ -148,7 +148,7 @@ class Decisions(Part):
         return Decided(probabilities, on, self.shown(probabilities, on))
 
     def probabilities(self, scores: Floats, unknown: Bools | None) -> Floats:
-        """Calibrated probabilities, (F, C) or with the column of what is unknown; see :meth:`__call__`."""
+        """Calibrated probabilities, (F, C) or with the column of what is unknown."""
         found = self.temperature(scores, self.labels.multi_label)
         return found if unknown is None else np.concatenate([found, found.max(1, keepdims=True)], 1)
 

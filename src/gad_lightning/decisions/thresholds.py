@@ -62,7 +62,7 @@ class ClassCost(NamedTuple):
     pooled: tuple[str, ...] = ()  # classes that it was fitted together with, as it has too few segments
 
     def cells(self) -> tuple[str, ...]:
-        """A row of a table under :data:`COST_HEADER`."""
+        """A row of the table of costs."""
         numbers = (self.recall, self.delay_seconds, self.false_alarms_per_hour, self.bound)
         thresholds = ("never" if value >= NEVER else f"{value:.4g}" for value in (self.enter, self.leave))
         shown = ("-" if value is None else f"{value:.3g}" for value in numbers)

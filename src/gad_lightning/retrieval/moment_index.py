@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, NamedTuple, Protocol, Self
+from typing import ClassVar, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,9 @@ class MomentIndex:
     Source: Johnson et al., Billion-scale similarity search with GPUs, 2019 (arXiv 1702.08734): faiss, inverted file.
     """
 
+    MOMENT: ClassVar[np.dtype[np.void]] = MOMENT
+    """Columns of the table of moments."""
+
     def __init__(self, folder: Path | str, fingerprint: str | None = None) -> None:
         self.folder = Path(folder)
         self.facts = _read_facts(self.folder)
@@ -113,7 +116,7 @@ class MomentIndex:
         Args:
             folder: gets the files; an index that is there is replaced.
             rows: (n, p) embeddings of length 1, n at least 1.
-            moments: (n,) of :data:`MOMENT`, in any order.
+            moments: (n,) of ``MomentIndex.MOMENT``, in any order.
             facts: what it is of.
 
         Raises:
