@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gad_lightning.csv_rows import read_rows
+from gad_lightning.csv_rows import read_rows, write_rows
 from gad_lightning.errors import DataError, MissingDataError
 
 
@@ -27,3 +27,12 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
     table.write_text("a\n1\n")
     with pytest.raises(DataError, match="has no column 'b'"):
         list(read_rows(table, ("a", "b"), ""))
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.csv", ("label", "text"), [("stir, slowly", 'a "spoon"'), ("öl", 2)])
+    found = list(read_rows(tmp_path / "rows.csv", ("label", "text"), ""))
+    assert [row for _, row in found] == [
+        {"label": "stir, slowly", "text": 'a "spoon"'},
+        {"label": "öl", "text": "2"},
+    ]

@@ -13,9 +13,7 @@ Source: Reyes-Ortiz et al., Transition-Aware Human Activity Recognition Using Sm
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gad_lightning.atomic import atomic_write, make_folder
+from gad_lightning.csv_rows import write_rows
 from gad_lightning.schema import FeatureSpec
 from gad_lightning.video.features.sidecar import write_sidecar
 
@@ -46,12 +45,6 @@ def summary(span: FloatArray) -> FloatArray:
     moments = [span.mean(0), span.std(0), span.min(0), span.max(0), span[-1], span[-1] - span[0]]
     spectrum = np.abs(np.fft.rfft(span - span.mean(0), n=BINS, axis=0))[1:7] / BINS
     return np.concatenate([*moments, *spectrum])
-
-
-def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file."""
-    with atomic_write(path) as part, part.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 def prepare(source: Path, root: Path, fps: float) -> int:

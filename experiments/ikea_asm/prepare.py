@@ -16,9 +16,8 @@ Source: Ben-Shabat et al., The IKEA ASM Dataset, WACV 2021; Kirchmann et al., wh
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gad_lightning.atomic import atomic_write, make_folder
+from gad_lightning.csv_rows import read_rows, write_rows
 from gad_lightning.schema import FeatureSpec
 from gad_lightning.video.features.sidecar import write_sidecar
 
@@ -67,18 +67,6 @@ def segment_rows(truth: Iterable[dict[str, str]], step: int) -> list[tuple[str, 
     return rows
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Read a CSV file."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file."""
-    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
-
-
 def prepare(source: Path, root: Path, fold: int, fps: float = 5.0, whole_clips: bool = False) -> int:
     """Write features, ``segments.csv`` and ``videos.csv``; return the number of videos."""
     step = round(RATE / fps)
@@ -86,14 +74,17 @@ def prepare(source: Path, root: Path, fold: int, fps: float = 5.0, whole_clips: 
         raise SystemExit(f"--fps is {fps}: it must be {RATE} divided by a whole number")
     about = json.loads((source / "about.json").read_text(encoding="utf-8"))
     models = Models(about["clip_frames"], len(about["classes"]))
-    features, videos = make_folder(root / "features"), read_rows(source / "videos.csv")
+    features = make_folder(root / "features")
+    videos = [row for _, row in read_rows(source / "videos.csv", ("video",), "give its folder as SOURCE")]
     with np.load(source / "top1.npz", allow_pickle=False) as said:
         for video in videos:
             with atomic_write(features / f"{video['video']}.npy") as part, part.open("wb") as file:
                 np.save(file, feature_frames(said[video["video"]], models, step, whole_clips), allow_pickle=False)
     name = "ikea-asm-top1" if whole_clips else "ikea-asm-top1-causal"
     write_sidecar(features, FeatureSpec(name, RATE / step, width=len(models.clips) * models.classes))
-    rows = segment_rows(read_rows(source / "truth.csv"), step)
+    rows = segment_rows(
+        [row for _, row in read_rows(source / "truth.csv", ("video",), "give its folder as SOURCE")], step
+    )
     write_rows(root / "segments.csv", ("video", "start", "end", "label"), rows)
     split = [(v["video"], "test" if int(v["fold"]) == fold else "train", v["goal"], v["group"]) for v in videos]
     write_rows(root / "videos.csv", ("video", "split", "goal", "group"), split)

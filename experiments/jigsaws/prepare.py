@@ -16,15 +16,15 @@ Source: Gao et al., JIGSAWS, MICCAI workshop M2CAI 2014.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gad_lightning.atomic import atomic_write, make_folder
+from gad_lightning.csv_rows import read_rows, write_rows
 from gad_lightning.schema import FeatureSpec
 from gad_lightning.video.features.sidecar import write_sidecar
 
@@ -51,18 +51,6 @@ def gesture_rows(gestures: Iterable[dict[str, str]], frames: dict[str, int], rat
     return rows
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Read a CSV file."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file."""
-    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
-
-
 def motion(kinematics: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     """Every ``step``-th row of a recording, the numbers that are used: (T, 76) -> (F, 14)."""
     return np.ascontiguousarray(kinematics[::step][:, COLUMNS])
@@ -75,14 +63,17 @@ def prepare(source: Path, root: Path, fold: int, fps: float = 10.0) -> int:
     step = round(stored / fps)
     if step < 1 or abs(step * fps - stored) > 1e-6:
         raise SystemExit(f"--fps is {fps}: it must be {stored} divided by a whole number")
-    features, videos = make_folder(root / "features"), read_rows(source / "videos.csv")
+    features = make_folder(root / "features")
+    videos = [row for _, row in read_rows(source / "videos.csv", ("video",), "give its folder as SOURCE")]
     with np.load(source / "kinematics.npz", allow_pickle=False) as kinematics:
         for video in videos:
             with atomic_write(features / f"{video['video']}.npy") as part, part.open("wb") as file:
                 np.save(file, motion(kinematics[video["video"]], step), allow_pickle=False)
     write_sidecar(features, FeatureSpec("jigsaws-motion", stored / step, width=len(COLUMNS)))
     frames = {video["video"]: int(video["frames"]) for video in videos}
-    rows = gesture_rows(read_rows(source / "gestures.csv"), frames, rate)
+    rows = gesture_rows(
+        [row for _, row in read_rows(source / "gestures.csv", ("video",), "give its folder as SOURCE")], frames, rate
+    )
     write_rows(root / "segments.csv", ("video", "start", "end", "label"), rows)
     surgeons = sorted({video["group"] for video in videos})
     split = [(v["video"], "test" if v["group"] == surgeons[fold] else "train", v["group"]) for v in videos]

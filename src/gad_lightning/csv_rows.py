@@ -1,4 +1,4 @@
-"""Small CSV files that users write: every fault is reported with file and line.
+"""Small CSV files: every fault of those that users write is reported with file and line.
 
 Texts are read as a person reads them: Unicode form NFC, one space between words and none around, nothing invisible.
 """
@@ -6,9 +6,10 @@ Texts are read as a person reads them: Unicode form NFC, one space between words
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from gad_lightning.atomic import atomic_write
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.schema import ALIKE, alike, normalized
 
@@ -49,6 +50,12 @@ def read_rows(path: Path, needed: Sequence[str], otherwise: str) -> Iterator[tup
         raise DataError(f"{where}: {error}.", "close the quote, or write a quote within quotes twice") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no CSV file in UTF-8: {error}.", "save it as UTF-8 text") from error
+
+
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write rows under a line of column names."""
+    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 def _check_header(path: Path, found: Sequence[str], needed: Sequence[str]) -> None:

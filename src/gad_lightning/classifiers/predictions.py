@@ -91,6 +91,19 @@ class PredictionWriter(Callback):
         rank_zero_info(f"The predictions are in {self.target}")
 
 
+def predict_with(classifier: Classifier, data: ActionDataModule, callback: Callback) -> None:
+    """Predict in this process, on whatever device there is, and leave nothing but what a callback does."""
+    trainer = Trainer(
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        callbacks=[callback],
+    )
+    trainer.predict(classifier, data, return_predictions=False)
+
+
 def data_of(trainer: Trainer) -> ActionDataModule | None:
     """The data module that a trainer was given, None if it was given plain loaders."""
     found = vars(trainer).get("datamodule")  # Lightning does not declare it

@@ -11,7 +11,7 @@ from lightning import LightningModule, Trainer
 
 from gad_lightning.atomic import atomic_write
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.classifiers.predictions import PredictionWriter, data_of
+from gad_lightning.classifiers.predictions import PredictionWriter, data_of, predict_with
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import GadError
 from gad_lightning.report.runs import STATES
@@ -38,15 +38,7 @@ def predict(run: Path, checkpoint: Path, data: ActionDataModule, packages: Seque
     """
     classifier = Classifier.load_from_checkpoint(checkpoint, allowed=packages)
     writer = KeepingWriter(run / PREDICTIONS)
-    trainer = Trainer(
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        callbacks=[writer],
-    )
-    trainer.predict(classifier, data, return_predictions=False)
+    predict_with(classifier, data, writer)
     return run / PREDICTIONS
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.predictions import predict_with
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.retrieval.moment_index import MOMENT, UNITS, IndexFacts, MomentIndex, nearest_library
@@ -54,15 +55,7 @@ def index_of_run(
     if not classifier.schema.tasks[0].per_frame:
         raise SettingError("The first task is asked once a clip, and an index is of moments.", "index another run")
     collector = MomentCollector(embedder_of(classifier), classifier)
-    trainer = Trainer(
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        callbacks=[collector],
-    )
-    trainer.predict(classifier, data, return_predictions=False)
+    predict_with(classifier, data, collector)
     names, first = data.video_names, data.first_video(split)
     facts = IndexFacts(
         classifier=type(classifier).__name__,

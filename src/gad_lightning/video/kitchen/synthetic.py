@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gad_lightning.atomic import atomic_write, make_folder
+from gad_lightning.csv_rows import write_rows
 from gad_lightning.errors import SettingError
 from gad_lightning.optional import need
 from gad_lightning.video.base import Picture
@@ -75,9 +75,9 @@ def render_kitchen(
         if not target.is_file():
             write_video(target, _draw_video(script, seed, fps, size), fps)
     rows = [(s.video, step.start / fps, step.end / fps, step.name) for s in scripts for step in s.steps]
-    _write_csv(kitchen.segments, ("video", "start", "end", "label"), rows)
+    write_rows(kitchen.segments, ("video", "start", "end", "label"), rows)
     about = [(s.video, s.split, s.goal, f"cook_{s.cook:02d}") for s in scripts]
-    _write_csv(kitchen.splits, ("video", "split", "goal", "group"), about)
+    write_rows(kitchen.splits, ("video", "split", "goal", "group"), about)
     return kitchen
 
 
@@ -102,12 +102,6 @@ def _claim(home: Path, settings: dict[str, int]) -> None:
     make_folder(home / "videos")
     with atomic_write(note) as part:
         part.write_text(json.dumps(settings), encoding="utf-8")
-
-
-def _write_csv(target: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write rows under a header."""
-    with atomic_write(target) as part, part.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 def write_video(target: Path, frames: Iterator[Picture], fps: int) -> None:
