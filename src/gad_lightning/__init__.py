@@ -89,6 +89,8 @@ if TYPE_CHECKING:
     from gad_lightning.kernels.triple import TripleKernel as TripleKernel
     from gad_lightning.metrics.accuracy import Top1 as Top1
     from gad_lightning.metrics.accuracy import TopK as TopK
+    from gad_lightning.metrics.alarm_curve import AlarmCurve as AlarmCurve
+    from gad_lightning.metrics.answer_readiness import AnswerReadiness as AnswerReadiness
     from gad_lightning.metrics.calibration_error import CalibrationError as CalibrationError
     from gad_lightning.metrics.detection_delay import DetectionDelay as DetectionDelay
     from gad_lightning.metrics.detection_delay import FalseAlarmsPerHour as FalseAlarmsPerHour
@@ -99,6 +101,8 @@ if TYPE_CHECKING:
     from gad_lightning.metrics.open_set import OpenSet as OpenSet
     from gad_lightning.metrics.point_f1 import PointF1 as PointF1
     from gad_lightning.metrics.segment_f1 import SegmentF1 as SegmentF1
+    from gad_lightning.metrics.set_coverage import SetCoverage as SetCoverage
+    from gad_lightning.metrics.video_risk import VideoRisk as VideoRisk
     from gad_lightning.objectives.base import ClassObjective as ClassObjective
     from gad_lightning.objectives.base import Objective as Objective
     from gad_lightning.objectives.contrast_text import ContrastText as ContrastText

@@ -12,6 +12,7 @@ from torchmetrics import MetricCollection
 
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.metrics import (
+    AnswerReadiness,
     CalibrationError,
     DetectionDelay,
     ErrorDiversity,
@@ -21,6 +22,7 @@ from gad_lightning.metrics import (
     SegmentF1,
     Top1,
     TopK,
+    VideoRisk,
 )
 from gad_lightning.metrics.frame_metric import FrameMetric
 from gad_lightning.types import IGNORED
@@ -36,6 +38,8 @@ KINDS = {
     "diversity": lambda: ErrorDiversity(3),
     "delay": lambda: DetectionDelay(3, fps=4),
     "alarms": lambda: FalseAlarmsPerHour(3, fps=4),
+    "readiness": lambda: AnswerReadiness(3, fps=4),
+    "risk": lambda: VideoRisk(3, fps=4),
     "map": lambda: FrameMAP(3),
     "top2": lambda: TopK(3, k=2),
     "calibration": lambda: CalibrationError(3),

@@ -15,6 +15,7 @@ from torch.utils.data.distributed import DistributedSampler
 from torchmetrics import MetricCollection
 
 from gad_lightning.metrics import (
+    AnswerReadiness,
     CalibrationError,
     DetectionDelay,
     ErrorDiversity,
@@ -24,6 +25,7 @@ from gad_lightning.metrics import (
     SegmentF1,
     Top1,
     TopK,
+    VideoRisk,
 )
 
 CLASSES, FPS = 7, 4.0
@@ -50,6 +52,8 @@ def collections() -> torch.nn.ModuleList:
         "errors": ErrorDiversity(CLASSES, ignore_index=-1, at_errors=2),
         "delay": DetectionDelay(CLASSES, fps=FPS, ignore_index=-1),
         "alarms": FalseAlarmsPerHour(CLASSES, fps=FPS, ignore_index=-1),
+        "readiness": AnswerReadiness(CLASSES, fps=FPS, ignore_index=-1),
+        "risk": VideoRisk(CLASSES, fps=FPS, ignore_index=-1),
     }
     ranked = {
         "map": FrameMAP(CLASSES, ignore_index=-1, calibrated=True, smooth_frames=3),

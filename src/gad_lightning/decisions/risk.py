@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
+import torch
 
 from gad_lightning.decisions.counting import Track, cost_of, track_of
 from gad_lightning.decisions.observed import Floats, Observed
 from gad_lightning.decisions.thresholds import GRID, NEVER, Thresholds
 from gad_lightning.errors import DataError, SettingError
-
-RiskOf = Literal["missed", "false_alarms"]
+from gad_lightning.metrics.functional.video_means import RiskOf, check_risk, video_losses
 
 
 def _controlled(losses: Floats, level: float, largest: float) -> int | None:
@@ -68,10 +67,7 @@ class RiskControl(Thresholds):
         leave: Sequence[float] | None = None,
     ) -> None:
         super().__init__(enter or (), leave or enter or ())
-        if loss not in ("missed", "false_alarms"):
-            raise SettingError(f"loss is {loss!r}.", "set it to 'missed' or 'false_alarms'")
-        if loss == "missed" and largest != 1:
-            raise SettingError(f"A share of missed segments is at most 1, got largest={largest}.", "leave largest out")
+        check_risk(loss, largest)
         if not 0 < level < largest < math.inf:
             raise SettingError(
                 f"level must lie between 0 and the largest loss, {largest:g}; got {level}.",
@@ -120,11 +116,10 @@ class RiskControl(Thresholds):
         """Loss of every video under a threshold of all classes: (K,)."""
         leave = enter if enter >= NEVER else enter * self.hold
         costs = [cost_of(track, enter, leave, frames) for track in tracks]
-        if self.loss == "false_alarms":
-            alarms = np.stack([cost.alarms for cost in costs]).sum(0)
-            rates: Floats = np.where(hours > 0, alarms / np.maximum(hours, 1e-300), 0)
-            return np.minimum(rates, self.largest)
-        there = np.stack([cost.segments for cost in costs]).sum(0)
-        found = np.stack([cost.found for cost in costs]).sum(0)
-        missed: Floats = (there - found) / np.maximum(there, 1)
-        return missed
+        segments, found, alarms = (
+            torch.from_numpy(np.stack(parts).sum(0))
+            for parts in zip(*((cost.segments, cost.found, cost.alarms) for cost in costs), strict=True)
+        )
+        losses = video_losses(self.loss, segments - found, segments, alarms, torch.from_numpy(hours))
+        kept: Floats = losses.clamp(max=self.largest).numpy()
+        return kept

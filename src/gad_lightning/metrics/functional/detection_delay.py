@@ -51,7 +51,7 @@ def detections(table: FrameTable, labels: LabelSpace) -> Detections:
     preds, target = labels.actions(table.preds), labels.actions(table.target)
     right = ((preds == target) & (preds >= 0)).nonzero().flatten()
     scored = labels.scored(table.target)
-    true, found = _segments(target, table.breaks), _segments(preds, table.breaks)
+    true, found = (action_segments(part, table.breaks, labels) for part in (table.target, table.preds))
     first, is_found = _first_inside(right, true)
     delay = (table.frame[first] - table.frame[true.start]).masked_fill(~is_found, -1)
     _, is_right = _first_inside(right, found)
@@ -67,9 +67,9 @@ def detections(table: FrameTable, labels: LabelSpace) -> Detections:
     )
 
 
-def _segments(actions: Tensor, breaks: Tensor) -> LabelRuns:
-    """The runs of actions."""
-    runs = cut_runs(actions, breaks)
+def action_segments(column: Tensor, breaks: Tensor, labels: LabelSpace) -> LabelRuns:
+    """The runs of one label, true or predicted, (M,), that is an action; see :class:`FrameTable` for the breaks."""
+    runs = cut_runs(labels.actions(column), breaks)
     return LabelRuns(*(column[runs.label >= 0] for column in runs))
 
 
