@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from gad_lightning.errors import SettingError as SettingError
     from gad_lightning.heads.base import ClassifierHead as ClassifierHead
     from gad_lightning.heads.cosine import CosineHead as CosineHead
+    from gad_lightning.heads.factor import FactorHead as FactorHead
     from gad_lightning.heads.linear import LinearHead as LinearHead
     from gad_lightning.heads.mlp import MLPHead as MLPHead
     from gad_lightning.heads.text import TextHead as TextHead

@@ -44,6 +44,7 @@ NAMES_OF = {
     "errors": ("CheckpointError", "DataError", "GadError", "MissingDataError", "NotFiniteError", "SettingError"),
     "heads.base": ("ClassifierHead",),
     "heads.cosine": ("CosineHead",),
+    "heads.factor": ("FactorHead",),
     "heads.linear": ("LinearHead",),
     "heads.mlp": ("MLPHead",),
     "heads.text": ("TextHead",),

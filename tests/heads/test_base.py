@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from gad_lightning.errors import SettingError
 from gad_lightning.heads.base import ClassifierHead, check_factory, check_widths
 from gad_lightning.heads.cosine import CosineHead
+from gad_lightning.heads.factor import FactorHead
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.heads.mlp import MLPHead
 from gad_lightning.heads.vocabulary import VocabularyHead
@@ -16,7 +17,7 @@ from gad_lightning.rebuilding import factory
 from gad_lightning.schema import LabelSet
 
 LABELS = LabelSet(("background", "stir", "cut"), 0)
-HEADS = pytest.mark.parametrize("head", [LinearHead, VocabularyHead, CosineHead, MLPHead])
+HEADS = pytest.mark.parametrize("head", [LinearHead, VocabularyHead, CosineHead, MLPHead, FactorHead])
 
 
 @HEADS

@@ -13,6 +13,7 @@ from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.errors import DataError, MissingDataError, SettingError
+from gad_lightning.heads.factor import FactorHead
 from gad_lightning.heads.text import TextHead
 from gad_lightning.tools.add_classes import main
 from tests.classifiers.making import NAMES, make, random_frames
@@ -42,6 +43,13 @@ def test_a_folder_becomes_a_folder(source: Path) -> None:
     folder = Classifier.from_pretrained(source / "a.ckpt").save_pretrained(source / "folder")
     main(str(folder), source / "more", source / "classes.csv")
     assert Classifier.from_pretrained(source / "more").schema.tasks[0].labels.names == (*NAMES, "pour")
+
+
+def test_a_new_pair_of_a_file_is_added(source: Path) -> None:
+    folder = make(DiscriminativeClassifier, head=FactorHead).save_pretrained(source / "folder")
+    (source / "pairs.csv").write_text("label,verb,object\nstir salt,stir,salt\n")
+    main(str(folder), source / "more", factors=source / "pairs.csv")
+    assert Classifier.from_pretrained(source / "more").schema.tasks[0].labels.names == (*NAMES, "stir salt")
 
 
 def test_an_output_of_the_other_kind_is_refused(source: Path) -> None:

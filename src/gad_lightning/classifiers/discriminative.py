@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from types import NoneType
 from typing import Any, ClassVar
 
 import torch
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
@@ -87,10 +88,11 @@ class DiscriminativeClassifier(Classifier):
         super().complete()
         check_widths(self.heads, self.backbone.hidden_size, self.schema.label_sets, "model.head")
 
-    @property
-    def _heads(self) -> list[ClassifierHead]:
-        """A head for each label set."""
-        return [checked_part(head, ClassifierHead, "model.head") for head in self.heads]
+    def on_fit_start(self) -> None:
+        """Say what the heads have to say of themselves."""
+        super().on_fit_start()
+        for summary in filter(None, (head.summary() for head in self.heads_made)):
+            rank_zero_info(summary)
 
     @property
     def _objectives(self) -> list[Objective]:
@@ -105,7 +107,7 @@ class DiscriminativeClassifier(Classifier):
 
     def made(self) -> dict[str, tuple[Part, int]]:
         """The head, of whatever class the factory makes."""
-        return {"head": (self._heads[0], 2)}
+        return {"head": (self.heads_made[0], 2)}
 
     @property
     def slot_reach(self) -> int:
@@ -137,12 +139,16 @@ class DiscriminativeClassifier(Classifier):
         tokens = self._told(tokens, frames, batch)
         states = self.backbone(tokens, frames)
         weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
-        logits = self.classify(tokens.at_slots(states), batch.task)
-        chosen = class_loss(logits, batch.label.to(logits.device), weight.to(logits.device))
+        at_slots = tokens.at_slots(states)
+        logits = self.classify(at_slots, batch.task)
+        weight = weight.to(logits.device)
+        chosen = class_loss(logits, batch.label.to(logits.device), weight)
         if self.writing is None:
             # a head that is trained but writes nothing has no gradient, which distributed training would wait for
             chosen = replace(chosen, sum=chosen.sum + self.backbone.token_logits(states[0, :0]).sum())
         losses = {"classification": chosen}
+        for name, loss in self._losses_of_heads(at_slots, batch, weight):
+            losses[_free_name(name, losses)] = loss
         for objective in self._objectives:
             if isinstance(objective, ClassObjective):
                 loss = objective.of_scores(batch, self._log_probabilities(logits.float(), batch.task))
@@ -150,6 +156,15 @@ class DiscriminativeClassifier(Classifier):
                 loss = objective(batch, tokens, states, self.backbone)
             losses[_free_name(objective.name, losses)] = loss.scaled(objective.weight)
         return losses
+
+    def _losses_of_heads(self, states: Tensor, batch: Batch, weight: Tensor) -> Iterator[tuple[str, Loss]]:
+        """What the heads minimize beside the class loss: states (Q, H), weight (Q,)."""
+        of_task = torch.tensor(self.schema.head_of_task)[batch.task]
+        for number, head in enumerate(self.heads_made):
+            own = of_task == number
+            label = batch.label[own] if batch.label.dim() == 1 else batch.label[own, : len(head.labels.names)]
+            ready = states[own.to(states.device)].to(next(self.heads.parameters(), states).dtype)
+            yield from head.extra_losses(ready, label, weight[own.to(weight.device)]).items()
 
     def classify(self, states: Tensor, task: Tensor) -> Tensor:
         """Logits of each query's own head: states (Q, H), task (Q,) -> (Q, C), finite; lowest beyond its classes."""
@@ -188,7 +203,7 @@ class DiscriminativeClassifier(Classifier):
 
     def origin_of(self, task: int) -> Tensor | None:
         """That of the task's head."""
-        return self._heads[self.schema.head_of_task[task]].origin()
+        return self.heads_made[self.schema.head_of_task[task]].origin()
 
     def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Head at the slots; nothing is written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part, check_given
 from gad_lightning.schema import LabelSet
+from gad_lightning.types import Loss
 
 TextTower = Callable[[Sequence[str], str | None], Tensor]
 """Vectors (n, E) float32 of n texts, by a sentence encoder of that folder or name; by the language model if None."""
@@ -35,9 +36,33 @@ class ClassifierHead(Part, nn.Module):
         """State (H,) at which no class has a logit, as nearly as can be; None where that is unknown."""
         return None
 
+    def summary(self) -> str | None:
+        """What a run says of the head before it trains; None for nothing."""
+        return None
+
+    def row_names(self) -> Mapping[str, Sequence[str]]:
+        """What the rows of a weight stand for, by the weight's name; rows of all others stand for classes."""
+        return {}
+
+    def extra_losses(self, states: Tensor, label: Tensor, weight: Tensor) -> Mapping[str, Loss]:
+        """Losses beside that of the logits, by name; called in every training step, also without queries.
+
+        Args:
+            states: (Q, H).
+            label: (Q,) int64 class or IGNORED; or (Q, C) multi-hot.
+            weight: (Q,) float, of each query.
+        """
+        return {}
+
     def forward(self, states: Tensor) -> Tensor:
         """Map states (Q, H) to logits (Q, C); Q may be 0."""
         raise NotImplementedError
+
+
+def no_logits(weight: Tensor, bias: Tensor) -> Tensor:
+    """The state (H,), float64, whose logits by a linear layer, weight (C, H) and bias (C,), are nearest to 0."""
+    found: Tensor = -(torch.linalg.pinv(weight.detach().double()) @ bias.detach().double())
+    return found
 
 
 def check_factory(head: object, setting: str) -> None:

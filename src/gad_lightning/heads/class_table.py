@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gad_lightning.csv_rows import read_rows
-from gad_lightning.errors import DataError
+from gad_lightning.errors import DataError, SettingError
 from gad_lightning.schema import LabelSet
 
 LABEL = "label"
@@ -37,3 +38,20 @@ def read_classes(path: Path, columns: Sequence[str]) -> dict[str, tuple[str, ...
 def actions_of(labels: LabelSet) -> list[str]:
     """Names of the classes but for background and ignored ones, in order."""
     return [name for index, name in enumerate(labels.names) if index not in (labels.background, labels.ignore)]
+
+
+def check_known(given: Iterable[str], labels: LabelSet, setting: str) -> None:
+    """Refuse a table none of whose classes is one of the head's, and a class without a row.
+
+    Raises:
+        SettingError: naming the first class that is missing, and what may be meant for it.
+    """
+    known = list(given)
+    missing = next((name for name in actions_of(labels) if name not in known), None)
+    if missing is None:
+        return
+    close = difflib.get_close_matches(missing, known, n=1)
+    raise SettingError(
+        f"{setting} says nothing of the class {missing!r}.",
+        f"did you mean it by {close[0]!r}?" if close else "add it, one entry a class",
+    )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from gad_lightning.heads.base import ClassifierHead
+from gad_lightning.heads.base import ClassifierHead, no_logits
 from gad_lightning.schema import LabelSet
 
 
@@ -27,9 +26,7 @@ class LinearHead(ClassifierHead):
 
     def origin(self) -> Tensor:
         """State (H,) whose logits are nearest to 0."""
-        weight, bias = self.project.weight.detach().double(), self.project.bias.detach().double()
-        found: Tensor = -(torch.linalg.pinv(weight) @ bias)
-        return found
+        return no_logits(self.project.weight, self.project.bias)
 
     def forward(self, states: Tensor) -> Tensor:
         """(Q, H) -> (Q, C)."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -14,7 +13,7 @@ from torch.nn.functional import linear, normalize
 
 from gad_lightning.errors import SettingError
 from gad_lightning.heads.base import ClassifierHead, TextTower
-from gad_lightning.heads.class_table import actions_of, read_classes
+from gad_lightning.heads.class_table import actions_of, check_known, read_classes
 from gad_lightning.schema import LabelSet
 
 ALIKE = 0.98
@@ -70,7 +69,7 @@ class TextHead(ClassifierHead):
         self.given, self.mode, self.scale, self.tower = _texts_of(texts), mode, 1 / temperature, tower
         actions = [] if mode == "free" else actions_of(labels)
         if self.given is not None and actions:
-            _check_known(self.given, labels, "texts of TextHead")
+            check_known(self.given, labels, "texts of TextHead")
         self.texts = {name: name if self.given is None else self.given[name] for name in actions}
         _check_texts(self.texts)
         marks = torch.tensor([name in self.texts for name in labels.names])
@@ -191,23 +190,6 @@ def _warn_of_likeness(names: Sequence[str], directions: Tensor) -> None:
         f"The texts of {names[one]!r} and {names[other]!r} have a cosine of {float(cosines[one, other]):.3f}: they are "
         "hardly told apart. Describe what differs.",
         stacklevel=3,
-    )
-
-
-def _check_known(given: Iterable[str], labels: LabelSet, setting: str) -> None:
-    """Refuse a table none of whose classes is one of the head's, and a class without a row.
-
-    Raises:
-        SettingError: naming the first class that is missing, and what may be meant for it.
-    """
-    known = list(given)
-    missing = next((name for name in actions_of(labels) if name not in known), None)
-    if missing is None:
-        return
-    close = difflib.get_close_matches(missing, known, n=1)
-    raise SettingError(
-        f"{setting} says nothing of the class {missing!r}.",
-        f"did you mean it by {close[0]!r}?" if close else "add it, one entry a class",
     )
 
 

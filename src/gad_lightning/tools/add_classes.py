@@ -24,11 +24,12 @@ def main(
     output: Path,
     texts: Path | None = None,
     examples: Path | None = None,
+    factors: Path | None = None,
     text_weight: float = 4.0,
     encoder: Encoder | None = None,
     allowed: list[str] | None = None,
 ) -> None:
-    """Add classes behind those of a classifier with a TextHead; all its other logits stay the same.
+    """Add classes behind those of a classifier with a TextHead or FactorHead; all its other logits stay the same.
 
     Args:
         checkpoint: .ckpt file or its URL, folder of save_pretrained, or name on the hub.
@@ -36,6 +37,7 @@ def main(
         texts: CSV file ``label,text``, one class a row.
         examples: CSV file ``label,video,start,end``, one example a row; times in seconds, paths of videos, or of .npy
             files of features, from the file's own folder.
+        factors: CSV file ``label,verb,object``, one class a row, for a FactorHead.
         text_weight: examples that a text is worth; 0 takes the examples alone.
         encoder: that the classifier's features were made with; needed for videos if it is not the built-in one.
         allowed: further packages whose classes the checkpoint may name.
@@ -54,12 +56,13 @@ def main(
     classifier = Classifier.from_pretrained(checkpoint, None, device, packages)
     told = {} if texts is None else {name: text for name, (text,) in read_classes(texts, ("text",)).items()}
     shown = {} if examples is None else _read_examples(examples)
-    classifier.add_classes(told, shown, text_weight=text_weight, encoder=encoder)
+    pairs = {} if factors is None else read_classes(factors, ("verb", "object"))
+    classifier.add_classes(told, shown, text_weight=text_weight, encoder=encoder, factors=pairs)
     if single:
         write_changed(classifier, local, output)
     else:
         classifier.save_pretrained(output)
-    print_safely(f"{output} knows {', '.join(dict.fromkeys([*told, *shown]))} too")
+    print_safely(f"{output} knows {', '.join(dict.fromkeys([*told, *shown, *pairs]))} too")
 
 
 def _read_examples(path: Path) -> dict[str, list[Example]]:

@@ -17,7 +17,10 @@ from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.open_world.rejecting import Video
 from gad_lightning.classifiers.open_world.stacking import best_offset
 from gad_lightning.errors import CheckpointError, DataError, SettingError
+from gad_lightning.heads.base import ClassifierHead
+from gad_lightning.heads.factor import FactorHead, Pair
 from gad_lightning.heads.text import TextHead
+from gad_lightning.parts import checked_part
 from gad_lightning.schema import UNKNOWN, DataSchema, Task, alike, normalized
 from gad_lightning.segments import frames_between
 from gad_lightning.turns import Turns
@@ -33,10 +36,14 @@ class Added(NamedTuple):
 
     head: int  # that they belong to
     names: tuple[str, ...]
+    pairs: tuple[Pair, ...] = ()  # verb and object of each, where the head goes by them
 
 
 class AddedClasses(Deciding):
-    """Mixin of the classifiers: further classes for a :class:`TextHead`, whose other logits stay as they are."""
+    """Mixin of the classifiers: further classes for a :class:`TextHead` or a :class:`FactorHead`.
+
+    The other logits stay as they are.
+    """
 
     backbone: Backbone
     turns: Turns
@@ -57,11 +64,13 @@ class AddedClasses(Deciding):
         task: int = 0,
         text_weight: float = 4.0,
         encoder: Encoder | None = None,
+        factors: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Add classes behind the others, without training; every other logit stays the same to the last bit.
 
-        The row of a class with k examples is the direction of ``k * (mean of their states) + text_weight * (row of its
-        text)``; an example is one state, the mean of its frames' slots.
+        With a :class:`TextHead` the row of a class with k examples is the direction of ``k * (mean of their states) +
+        text_weight * (row of its text)``; an example is one state, the mean of its frames' slots. A :class:`FactorHead`
+        takes pairs of verbs and objects that it knows.
 
         Args:
             texts: text of each class by its name.
@@ -70,13 +79,21 @@ class AddedClasses(Deciding):
             task: index into the schema's tasks; those of the same classes get them too.
             text_weight: examples that a text is worth, at least 0; 0 takes the examples alone.
             encoder: for video files; needed if the classifier's is not the built-in one.
+            factors: verb and object of each class by its name, for a FactorHead.
 
         Raises:
             SettingError, DataError, MissingDataError: if a class cannot be added; nothing has changed then.
         """
-        texts, examples = dict(texts or {}), dict(examples or {})
-        head = self._text_head(task)
-        names = self._new_names([*texts, *examples], task)
+        texts, examples, factors = dict(texts or {}), dict(examples or {}), dict(factors or {})
+        head, number = self._growing_head(task), self.schema.head_of_task[task]
+        _check_kind(head, texts or examples, factors)
+        names = self._new_names([*texts, *examples, *factors], task)
+        if isinstance(head, FactorHead):
+            pairs = head.check_pairs(factors, names)
+            with self.turns:
+                self._grow(Added(number, tuple(names), tuple(pairs.values())))
+                self._drop_decisions()
+            return
         if not text_weight >= 0:
             raise SettingError(f"text_weight must be 0 or more, got {text_weight}.", "4 is usual")
         told = {name: texts.get(name, name) for name in names if text_weight > 0 or name not in examples}
@@ -85,7 +102,6 @@ class AddedClasses(Deciding):
         shown = {name: self._states_of(name, given, task, encoder) for name, given in examples.items()}
         made = torch.stack([head.row_for(shown.get(name), rows.get(name), text_weight) for name in names])
         with self.turns:
-            number = self.schema.head_of_task[task]
             self._grow(Added(number, tuple(names)))
             self._drop_decisions()
             head.added[-1].copy_(made)
@@ -101,25 +117,28 @@ class AddedClasses(Deciding):
                 "There are further classes now, so the fitted decisions are dropped: calibrate again.", stacklevel=3
             )
 
-    def _text_head(self, task: int) -> TextHead:
+    @property
+    def heads_made(self) -> list[ClassifierHead]:
+        """The classifier's heads, one a label set; none for classifiers without heads."""
+        heads = self._modules.get("heads")
+        made = list(heads) if isinstance(heads, nn.ModuleList) else []
+        return [checked_part(head, ClassifierHead, "model.head") for head in made]
+
+    def _growing_head(self, task: int) -> TextHead | FactorHead:
         """The head of a task.
 
         Raises:
-            SettingError: if it is no TextHead.
+            SettingError: if it takes no classes.
         """
-        head: nn.Module | None = next(iter(self._heads_of(task)), None)
-        if not isinstance(head, TextHead):
+        heads = self.heads_made
+        head = heads[self.schema.head_of_task[task]] if heads else None
+        if not isinstance(head, TextHead | FactorHead):
             what = f"has a {type(head).__name__}" if head is not None else f"is a {type(self).__name__} without a head"
             raise SettingError(
-                f"Classes are added to a TextHead, and this classifier {what}.",
+                f"Classes are added to a TextHead or a FactorHead, and this classifier {what}.",
                 "train it with model.head=gad_lightning.TextHead",
             )
         return head
-
-    def _heads_of(self, task: int) -> list[nn.Module]:
-        """The head of a task, in a list; an empty one for classifiers without heads."""
-        heads = self._modules.get("heads")
-        return [heads[self.schema.head_of_task[task]]] if isinstance(heads, nn.ModuleList) else []
 
     def _new_names(self, given: Sequence[str], task: int) -> list[str]:
         """Names of the classes to add, each once.
@@ -129,7 +148,7 @@ class AddedClasses(Deciding):
         """
         names, known = list(dict.fromkeys(given)), self.schema.tasks[task].labels.names
         if not names:
-            raise SettingError("There is no class to add.", "give texts or examples")
+            raise SettingError("There is no class to add.", "give texts or examples, or factors for a FactorHead")
         for name in names:
             if not normalized(name):
                 raise SettingError("A class to add has an empty name.", "name it")
@@ -167,11 +186,12 @@ class AddedClasses(Deciding):
 
     def _grow(self, added: Added) -> None:
         """Make room in the head and the schema."""
-        heads = self._modules["heads"]
-        assert isinstance(heads, nn.ModuleList), "asked before"
-        head = heads[added.head]
-        assert isinstance(head, TextHead), "asked before"
-        head.make_room(len(added.names))
+        head = self.heads_made[added.head]
+        if isinstance(head, FactorHead):
+            head.add_pairs(dict(zip(added.names, added.pairs, strict=True)))
+        else:
+            assert isinstance(head, TextHead), "asked before"
+            head.make_room(len(added.names))
         old = self.schema.label_sets[added.head]
         labels = old._replace(names=(*old.names, *added.names))
         self.trained_tasks = self.trained_schema.tasks
@@ -199,7 +219,7 @@ class AddedClasses(Deciding):
 
         Source: Chao et al., ECCV 2016 (arXiv 1605.04253), calibrated stacking.
         """
-        head, size = self._text_head(task), len(self.trained_schema.tasks[task].labels.names)
+        head, size = self._growing_head(task), len(self.trained_schema.tasks[task].labels.names)
         if not head.added:
             raise SettingError("No class was added to this task.", "call add_classes first")
         classes = len(self.schema.tasks[task].labels.names)
@@ -214,7 +234,10 @@ class AddedClasses(Deciding):
 
     def about_added(self) -> list[dict[str, Any]]:
         """What was added, but for its rows: plain data."""
-        return [{"head": one.head, "names": list(one.names)} for one in self.added]
+        return [
+            {"head": one.head, "names": list(one.names), **({"pairs": [*map(list, one.pairs)]} if one.pairs else {})}
+            for one in self.added
+        ]
 
     def take_added(self, about: Sequence[Mapping[str, Any]]) -> None:
         """Make room for the classes that were added to a checkpoint's classifier.
@@ -222,7 +245,10 @@ class AddedClasses(Deciding):
         Raises:
             CheckpointError: if this classifier has others.
         """
-        theirs = tuple(Added(int(one["head"]), tuple(one["names"])) for one in about)
+        theirs = tuple(
+            Added(int(one["head"]), tuple(one["names"]), tuple((str(v), str(o)) for v, o in one.get("pairs", ())))
+            for one in about
+        )
         if self.added and self.added != theirs:
             raise CheckpointError(
                 f"This classifier was given the classes {[one.names for one in self.added]}, the checkpoint "
@@ -245,3 +271,20 @@ class AddedClasses(Deciding):
                 "train a classifier of all classes, from this one with --init_from",
             )
         self.drop_rejection()
+
+
+def _check_kind(head: TextHead | FactorHead, texts: object, factors: object) -> None:
+    """Refuse what a head cannot make classes of.
+
+    Raises:
+        SettingError: if a FactorHead is given texts or examples, or a TextHead verbs and objects.
+    """
+    if isinstance(head, FactorHead) and texts:
+        raise SettingError(
+            "A FactorHead knows classes by verb and object, and was given texts or examples.",
+            'give factors={"cut apple": ("cut", "apple")} alone',
+        )
+    if isinstance(head, TextHead) and factors:
+        raise SettingError(
+            "A TextHead knows classes by texts, and was given verbs and objects.", "give texts or examples"
+        )

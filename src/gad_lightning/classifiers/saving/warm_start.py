@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -11,8 +11,9 @@ from torch import Tensor
 from gad_lightning.classifiers.saving.checkpoint import TrainedWeights, content_of, weights_of
 from gad_lightning.classifiers.saving.digest import check_digest
 from gad_lightning.errors import CheckpointError
-from gad_lightning.rebuilding import rebuild
-from gad_lightning.schema import DataSchema
+from gad_lightning.parts import current_names, path_of
+from gad_lightning.rebuilding import factory, path_and_arguments, rebuild
+from gad_lightning.schema import DataSchema, LabelSet
 
 
 class WarmStart(NamedTuple):
@@ -50,7 +51,9 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
     classifier.check_start(about, other_settings)
     heads, mine, theirs = _heads_of(classifier.schema, stored), classifier.schema.label_sets, stored.label_sets
     pairs = {f"heads.{n}.": (theirs[head].names, mine[n].names) for n, head in enumerate(heads)}
-    found = _in_order(found, heads)
+    named = _named_rows(classifier, about["spec"], [theirs[head] for head in heads])
+    lost = {name for name, (stored_rows, _) in named.items() if not stored_rows}
+    found = {name: weight for name, weight in _in_order(found, heads).items() if name not in lost}
     tokens, stored_tokens = classifier.backbone.new_tokens, about.get("new_tokens", {"names": [], "written": []})
     table = {
         "backbone.new_tokens.input": (stored_tokens["names"], tokens.names),
@@ -60,8 +63,8 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
         ),
     }
     copied, fresh, wrong = 0, [], []
-    for name, weight in _learned(classifier).items():
-        pair = next((pair for prefix, pair in (pairs | table).items() if name.startswith(prefix)), None)
+    for name, weight in _learned(classifier, named).items():
+        pair = next((pair for prefix, pair in (named | pairs | table).items() if name.startswith(prefix)), None)
         if name in found and pair is not None and _copy_rows(weight, found[name], *pair):
             copied += 1
         elif name in found and pair is None and found[name].shape == weight.shape:
@@ -82,10 +85,38 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
     return WarmStart(copied, kept, tuple(name for name in asked if name not in known), tuple(fresh))
 
 
-def _learned(classifier: TrainedWeights) -> dict[str, Tensor]:
-    """Weights that are learned; what a head made of texts stays as it is."""
-    state = classifier.trained_state()
-    return {name: weight for name, weight in state.items() if weight.requires_grad or not name.startswith("heads.")}
+def _learned(classifier: TrainedWeights, named: Collection[str]) -> dict[str, Tensor]:
+    """Weights that are learned, and those of ``named`` rows; what a head made of texts stays as it is."""
+    state = classifier.trained_state().items()
+    return {
+        name: weight for name, weight in state if weight.requires_grad or name in named or not name.startswith("heads.")
+    }
+
+
+def _named_rows(
+    classifier: TrainedWeights, stored: object, label_sets: Sequence[LabelSet]
+) -> dict[str, tuple[Sequence[str], Sequence[str]]]:
+    """Names of the stored and of the own rows of the heads' weights, where these are no classes.
+
+    Args:
+        classifier: gets the weights.
+        stored: description of the other classifier.
+        label_sets: of its heads, in the order of the own ones.
+
+    Returns:
+        By the weight's name; without stored names where the other head is of another class.
+    """
+    _, arguments = path_and_arguments(current_names(stored))
+    made = arguments.get("head")
+    described = made["factory"] if isinstance(made, Mapping) and "factory" in made else None
+    found: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
+    for number, (head, labels) in enumerate(zip(classifier.heads_made, label_sets, strict=False)):
+        mine, theirs = head.row_names(), {}
+        if mine and described is not None and path_and_arguments(described)[0] == path_of(type(head)):
+            package = type(head).__module__.partition(".")[0]
+            theirs = factory(described, (package,))(head.hidden_size, labels).row_names()
+        found |= {f"heads.{number}.{name}": (theirs.get(name, ()), rows) for name, rows in mine.items()}
+    return found
 
 
 def _check_base(classifier: TrainedWeights, fingerprint: str, stored: DataSchema, where: str) -> None:
