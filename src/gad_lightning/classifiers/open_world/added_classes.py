@@ -92,7 +92,6 @@ class AddedClasses(Deciding):
             pairs = head.check_pairs(factors, names)
             with self.turns:
                 self._grow(Added(number, tuple(names), tuple(pairs.values())))
-                self._drop_decisions()
             return
         if not text_weight >= 0:
             raise SettingError(f"text_weight must be 0 or more, got {text_weight}.", "4 is usual")
@@ -103,7 +102,6 @@ class AddedClasses(Deciding):
         made = torch.stack([head.row_for(shown.get(name), rows.get(name), text_weight) for name in names])
         with self.turns:
             self._grow(Added(number, tuple(names)))
-            self._drop_decisions()
             head.added[-1].copy_(made)
             if self.rejector is not None and self.schema.head_of_task[self.rejector.task] == number:
                 for states in shown.values():
@@ -114,7 +112,7 @@ class AddedClasses(Deciding):
         if self.decisions:
             self.decisions = {}
             warnings.warn(
-                "There are further classes now, so the fitted decisions are dropped: calibrate again.", stacklevel=3
+                "There are further classes now, so the fitted decisions are dropped: calibrate again.", stacklevel=4
             )
 
     @property
@@ -199,6 +197,7 @@ class AddedClasses(Deciding):
         self.schema = self.schema._replace(tasks=tuple(tasks))
         self.evaluation = Evaluation(self.schema).to(self.device)
         self.added = (*self.added, added)
+        self._drop_decisions()
 
     def calibrate_added(self, predictions: Sequence[Predictions], task: int = 0) -> float:
         """Choose what is added to the logits of added classes, so that trained ones do not always win.

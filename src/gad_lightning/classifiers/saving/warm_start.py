@@ -15,6 +15,9 @@ from gad_lightning.parts import current_names, path_of
 from gad_lightning.rebuilding import factory, path_and_arguments, rebuild
 from gad_lightning.schema import DataSchema, LabelSet
 
+Rows = tuple[Sequence[str], Sequence[str]]
+"""Names of the rows of a stored weight, and of the own one."""
+
 
 class WarmStart(NamedTuple):
     """What a classifier took over."""
@@ -54,14 +57,7 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
     named = _named_rows(classifier, about["spec"], [theirs[head] for head in heads])
     lost = {name for name, (stored_rows, _) in named.items() if not stored_rows}
     found = {name: weight for name, weight in _in_order(found, heads).items() if name not in lost}
-    tokens, stored_tokens = classifier.backbone.new_tokens, about.get("new_tokens", {"names": [], "written": []})
-    table = {
-        "backbone.new_tokens.input": (stored_tokens["names"], tokens.names),
-        "backbone.new_tokens.output": (
-            [stored_tokens["names"][row] for row in stored_tokens["written"]],
-            [tokens.names[row] for row in tokens.written],
-        ),
-    }
+    table = _token_rows(classifier, about)
     copied, fresh, wrong = 0, [], []
     for name, weight in _learned(classifier, named).items():
         pair = next((pair for prefix, pair in (named | pairs | table).items() if name.startswith(prefix)), None)
@@ -85,6 +81,18 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
     return WarmStart(copied, kept, tuple(name for name in asked if name not in known), tuple(fresh))
 
 
+def _token_rows(classifier: TrainedWeights, about: Mapping[str, Any]) -> dict[str, Rows]:
+    """Names of the stored and of the own rows of the new tokens."""
+    tokens, stored = classifier.backbone.new_tokens, about.get("new_tokens", {"names": [], "written": []})
+    return {
+        "backbone.new_tokens.input": (stored["names"], tokens.names),
+        "backbone.new_tokens.output": (
+            [stored["names"][row] for row in stored["written"]],
+            [tokens.names[row] for row in tokens.written],
+        ),
+    }
+
+
 def _learned(classifier: TrainedWeights, named: Collection[str]) -> dict[str, Tensor]:
     """Weights that are learned, and those of ``named`` rows; what a head made of texts stays as it is."""
     state = classifier.trained_state().items()
@@ -93,9 +101,7 @@ def _learned(classifier: TrainedWeights, named: Collection[str]) -> dict[str, Te
     }
 
 
-def _named_rows(
-    classifier: TrainedWeights, stored: object, label_sets: Sequence[LabelSet]
-) -> dict[str, tuple[Sequence[str], Sequence[str]]]:
+def _named_rows(classifier: TrainedWeights, stored: object, label_sets: Sequence[LabelSet]) -> dict[str, Rows]:
     """Names of the stored and of the own rows of the heads' weights, where these are no classes.
 
     Args:
@@ -109,7 +115,7 @@ def _named_rows(
     _, arguments = path_and_arguments(current_names(stored))
     made = arguments.get("head")
     described = made["factory"] if isinstance(made, Mapping) and "factory" in made else None
-    found: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
+    found: dict[str, Rows] = {}
     for number, (head, labels) in enumerate(zip(classifier.heads_made, label_sets, strict=False)):
         mine, theirs = head.row_names(), {}
         if mine and described is not None and path_and_arguments(described)[0] == path_of(type(head)):
