@@ -91,6 +91,7 @@ class DataSchema(NamedTuple):
     goals: tuple[str, ...] = ()
     features: FeatureSpec = FeatureSpec()
     windows: Windows = Windows()
+    unknown: tuple[str, ...] = ()  # classes of the data that were held out of training
 
     @property
     def label_sets(self) -> list[LabelSet]:

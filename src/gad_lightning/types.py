@@ -38,6 +38,17 @@ def first_class(label: Tensor) -> Tensor:
     return label.argmax(1).where((label > 0).any(1), IGNORED)
 
 
+def known_class(target: Tensor, classes: int) -> Tensor:
+    """Class of each query, (Q,), see :func:`first_class`; IGNORED too where it is none of ``classes`` known ones.
+
+    Example:
+        >>> known_class(torch.tensor([1, 3, -100]), 3).tolist()
+        [1, -100, -100]
+    """
+    first = first_class(target)
+    return first.masked_fill(first >= classes, IGNORED)
+
+
 def chosen_classes(probabilities: Tensor, labels: LabelSet) -> Tensor:
     """Say which classes a query has: (Q, C), C at least the classes of ``labels`` -> (Q, C') bool.
 
@@ -84,7 +95,7 @@ class Batch(NamedTuple):
     frame: Tensor  # (Q,) int64, the same frame within the video
     horizon: Tensor  # (Q,) int64, 0 asks what happens at the anchor, h asks for the h-th segment after it
     task: Tensor  # (Q,) int64, index into the schema's tasks
-    label: Tensor  # (Q,) int64 class or IGNORED; or (Q, C) float multi-hot
+    label: Tensor  # (Q,) int64 class, C for an action that is none of them, or IGNORED; or (Q, C) float multi-hot
     video: Tensor  # (Q,) int64, global number of the video
     query_index: (
         Tensor  # (Q,) int64, number of the query within its video; (video, query_index) is its key in every process
@@ -219,7 +230,8 @@ class Predictions(NamedTuple):
     query_index: Tensor  # (Q,) int64
     task: Tensor  # (Q,) int64
     frame: Tensor  # (Q,) int64, frame of the video at the features' fps
-    target: Tensor  # (Q,) int64 or (Q, C): the true label, IGNORED if unknown
+    target: Tensor  # (Q,) int64 or (Q, C): the true label, C (of its task) for an action that is none of the classes,
+    # IGNORED if nothing is said
     scores: Tensor  # (Q, C) float log-probabilities, of each class by itself where several can be true at once; -inf
     # where a readout has none and beyond a task's classes
     logits: Tensor  # (Q, C) float before the softmax (sigmoid); the scores again for a generative classifier

@@ -11,7 +11,7 @@ from gad_lightning.metrics.functional.frames import FrameTable, video_breaks
 from gad_lightning.results.several import pair_table, single_labels
 from gad_lightning.results.standard import MAP, full_name, metrics_of, space_of
 from gad_lightning.schema import DataSchema, Task
-from gad_lightning.types import Predictions, chosen_classes, first_class
+from gad_lightning.types import Predictions, chosen_classes, known_class
 
 PRECISION = "ap/"
 """Beginning of the name of a class's average precision."""
@@ -101,7 +101,10 @@ class Evaluation(nn.Module):
         self.held = nn.ModuleList(self.evaluations)
 
     def update(self, predictions: Predictions) -> None:
-        """Add scored queries; where one label is asked for, multi-hot targets count as their first class."""
+        """Add scored queries; where one label is asked for, multi-hot targets count as their first class.
+
+        Frames of actions that are none of the classes are left out.
+        """
         for number, evaluation in enumerate(self.evaluations):
             asked = (predictions.task == number).nonzero().squeeze(1)
             if not len(asked):
@@ -113,7 +116,12 @@ class Evaluation(nn.Module):
                 target = target[:, : scores.shape[1]] if target.dim() == 2 else target
                 columns = (scores.exp(), target, predictions.video[asked], frame[asked])
             else:
-                columns = (scores.argmax(1), first_class(target), predictions.video[asked], frame[asked])
+                columns = (
+                    scores.argmax(1),
+                    known_class(target, scores.shape[1]),
+                    predictions.video[asked],
+                    frame[asked],
+                )
             evaluation.update(*(column.to(evaluation.device) for column in columns))
 
     def reset(self) -> None:

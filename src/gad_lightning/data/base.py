@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
 
-import torch
 from lightning import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
@@ -17,11 +16,12 @@ from gad_lightning.data.checks import check_choice, check_labels, check_same_kin
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.epoch_sampler import EpochSampler
 from gad_lightning.data.fingerprints import fingerprints, warn_of_changes
-from gad_lightning.data.loader import LateLoader, outlive_signals
-from gad_lightning.data.plans import Chunks, EveryQuery, Plans, PublishedWindows, StridedQueries
-from gad_lightning.data.records import Queries, VideoRecord, timeline
+from gad_lightning.data.loader import loader_of
+from gad_lightning.data.plans import plans_of
+from gad_lightning.data.records import VideoRecord, timeline
 from gad_lightning.data.splits import group_of, hold_out
 from gad_lightning.data.statistics import feature_statistics
+from gad_lightning.data.unknown_classes import UnknownClasses, choose_unknown, with_goals
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.parts import AcceptsEarlierNames
 from gad_lightning.schema import SEPARATOR, DataSchema, FeatureSpec, LabelSet, Mode, Task, Windows, check_names
@@ -62,6 +62,11 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
             two values becomes 0 and 1; of one of mostly zeros (or one other value) these become 0, and the others are
             divided by their size.
         predict_split: videos that ``predict`` runs on.
+        unknown_classes: names of classes to hold out of training and of all its texts, or how many of the actions, or
+            which share; their frames are ignored in training, and unknown in validation, test and prediction.
+        unknown_seed: of the draw, if they are drawn.
+        added_classes: classes that the classifier was given after its training, in its order; they are held out too,
+            and count behind the others. The command line takes them from the checkpoint.
     """
 
     background: str | None = "background"
@@ -88,6 +93,9 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         val_fraction: float = 0.1,
         standardize: bool = True,
         predict_split: Split = "test",
+        unknown_classes: list[str] | int | float | None = None,
+        unknown_seed: int = 0,
+        added_classes: list[str] | None = None,
     ) -> None:
         super().__init__()
         self.windows = Windows(mode, short_memory, long_memory, short_stride, long_stride, chunk)
@@ -102,6 +110,9 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         self.val_fraction = val_fraction
         self.standardize = standardize
         self.predict_split = predict_split
+        self.unknown_classes = unknown_classes
+        self.unknown_seed = unknown_seed
+        self.added_classes = added_classes or []
         self.allow_zero_length_dataloader_with_multiple_devices = True  # evaluation repeats no sample to fill a rank
         self._listed: dict[Split, list[VideoRecord]] = {}
         self._sets: dict[tuple[Split, bool], WindowDataset] = {}
@@ -138,8 +149,18 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
             DataError, SettingError: if the data or a setting cannot be used.
         """
         check_settings(self)
-        check_choice(self.tasks)
-        return DataSchema(self.tasks, tuple(self.goals), self.features, self.windows)
+        tasks, goals = self.unknown.known_tasks(self.tasks), self.unknown.known_goals(self.goals)
+        check_choice(tasks)
+        return DataSchema(tasks, goals, self.features, self.windows, self.unknown.names)
+
+    @cached_property
+    def unknown(self) -> UnknownClasses:
+        """The classes that training never sees.
+
+        Raises:
+            SettingError: if they cannot be held out.
+        """
+        return choose_unknown(self.tasks, self.unknown_classes, self.unknown_seed, self.added_classes)
 
     @cached_property
     def features(self) -> FeatureSpec:
@@ -201,9 +222,10 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         videos, published = self.videos(split), self.sampling == "published"
         if not videos:
             raise self._empty(split)
-        classes = self.schema.tasks[0].labels
+        classes, given = self.schema.tasks[0].labels, self.tasks
         check_same_kind(videos, self.schema.features)
-        timelines = [timeline(record, classes) for record in videos]
+        every = (timeline(record, given[0].labels) for record in videos)
+        timelines = [self.unknown.relabeled(laid, given, split == "train") for laid in every]
         single = [record.name for record, laid in zip(videos, timelines, strict=True) if laid.queries.label.ndim == 1]
         if self.multi_label and (single or not classes.multi_label):
             raise SettingError(
@@ -211,19 +233,10 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
             )
         if training:
             check_labels(timelines, classes)
-        plans = self._plans(videos, [laid.queries for laid in timelines], training)
-        return WindowDataset(videos, timelines, plans, self.windows, self.first_video(split), training, published)
-
-    def _plans(self, videos: Sequence[VideoRecord], queries: Sequence[Queries], training: bool) -> Plans:
-        if self.windows.mode == "one_pass":
-            counts = [record.frames.num_frames for record in videos]
-            return Chunks(queries, self.seed, counts, self.windows.chunk, training)
-        if not training:
-            return EveryQuery(queries, self.seed)
-        classes = self.schema.tasks[0].labels
-        if self.sampling == "published":
-            return PublishedWindows(queries, self.seed, self.stride, self.windows, self.background_limit, classes)
-        return StridedQueries(queries, self.seed, self.stride, self.background_limit, classes)
+        queries = [laid.queries for laid in timelines]
+        plans = plans_of(self, [record.frames.num_frames for record in videos], queries, training, classes)
+        records = with_goals(videos, self.goals, self.schema.goals)
+        return WindowDataset(records, timelines, plans, self.windows, self.first_video(split), training, published)
 
     def _empty(self, split: Split) -> DataError:
         return DataError(
@@ -262,17 +275,7 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         trainer = self.trainer
         processes, rank = (1, 0) if trainer is None else (trainer.world_size, trainer.global_rank)
         repeated = trainer is not None and trainer.overfit_batches > 0  # type: ignore[attr-defined]  # not declared
-        return LateLoader(
-            dataset,
-            batch_size=None,  # a key of the sampler names a whole batch
-            sampler=EpochSampler(dataset, batch_size, processes, rank, repeated),
-            collate_fn=_as_is,
-            num_workers=self.num_workers,
-            worker_init_fn=outlive_signals,
-            generator=torch.Generator(),  # its own: the run's random numbers do not depend on the number of workers
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-        )
+        return loader_of(dataset, EpochSampler(dataset, batch_size, processes, rank, repeated), self.num_workers)
 
     @cached_property
     def fingerprints(self) -> dict[str, list[str]]:
@@ -293,8 +296,3 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
                 "its validation scores may be of videos it was trained on.",
                 stacklevel=2,
             )
-
-
-def _as_is(batch: Any) -> Any:
-    """Leave a batch as the data set made it."""
-    return batch

@@ -24,6 +24,7 @@ class LoadingSettings(Protocol):
     batch_size: int
     eval_batch_size: int
     num_workers: int
+    seed: int
     val_fraction: float
     background_limit: float | None
     sampling: Literal["uniform", "published"]

@@ -6,9 +6,13 @@ import os
 import signal
 from collections.abc import Iterator
 from threading import Thread
+from typing import Any
 
+import torch
 from torch.utils.data import DataLoader
 
+from gad_lightning.data.dataset import WindowDataset
+from gad_lightning.data.epoch_sampler import EpochSampler
 from gad_lightning.types import Batch
 
 
@@ -24,7 +28,27 @@ class LateLoader(DataLoader[Batch]):
         yield from super().__iter__()
 
 
-def outlive_signals(worker: int) -> None:
+def loader_of(dataset: WindowDataset, sampler: EpochSampler, num_workers: int) -> LateLoader:
+    """Load the batches that a sampler names, in ``num_workers`` processes."""
+    return LateLoader(
+        dataset,
+        batch_size=None,  # a key of the sampler names a whole batch
+        sampler=sampler,
+        collate_fn=_as_is,
+        num_workers=num_workers,
+        worker_init_fn=_outlive_signals,
+        generator=torch.Generator(),  # its own: the run's random numbers do not depend on the number of workers
+        persistent_workers=num_workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _as_is(batch: Any) -> Any:
+    """Leave a batch as the data set made it."""
+    return batch
+
+
+def _outlive_signals(worker: int) -> None:
     """Let a worker process ignore SIGUSR1, and SIGTERM from anyone but its training process (a ``worker_init_fn``).
 
     A cluster sends them to every process of a job, to the workers too, and a worker that dies takes the training

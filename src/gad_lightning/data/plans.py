@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from gad_lightning.data.checks import LoadingSettings
 from gad_lightning.data.records import Queries, every_frame
 from gad_lightning.data.sampling import Stream, draws
 from gad_lightning.data.windows import IntArray, chunk_bounds
@@ -242,6 +243,27 @@ class Chunks(Plans):
         shifted = [frames > self.chunk and self.training for frames in self.num_frames]
         counts = [len(self._bounds(video, 1 if odd else self.chunk)) - 1 for video, odd in enumerate(shifted)]
         return sum(counts) + sum(map(len, self.clips))
+
+
+def plans_of(
+    data: LoadingSettings, num_frames: Sequence[int], queries: Sequence[Queries], training: bool, classes: LabelSet
+) -> Plans:
+    """The rule that settings ask for.
+
+    Args:
+        data: the settings.
+        num_frames: of each video.
+        queries: of each video.
+        training: whether samples are drawn, or each query is asked once.
+        classes: label set of the first task.
+    """
+    if data.windows.mode == "one_pass":
+        return Chunks(queries, data.seed, num_frames, data.windows.chunk, training)
+    if not training:
+        return EveryQuery(queries, data.seed)
+    if data.sampling == "published":
+        return PublishedWindows(queries, data.seed, data.stride, data.windows, data.background_limit, classes)
+    return StridedQueries(queries, data.seed, data.stride, data.background_limit, classes)
 
 
 REMEDY = "set data.sampling to uniform"

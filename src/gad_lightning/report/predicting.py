@@ -18,7 +18,7 @@ from gad_lightning.report.runs import STATES
 from gad_lightning.results.predictions import read_about, write_about
 from gad_lightning.results.rows import Ints
 from gad_lightning.results.run_folder import PREDICTIONS
-from gad_lightning.types import IGNORED, Batch, Predictions, first_class
+from gad_lightning.types import IGNORED, Batch, Predictions, known_class
 
 KEPT = 2000
 """States kept of a run, evenly over its frames."""
@@ -70,7 +70,8 @@ class KeepingWriter(PredictionWriter):
     ) -> None:
         """Keep the states of every so many-th frame of the first task."""
         super().on_predict_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
-        truth = first_class(outputs.target)
+        assert isinstance(pl_module, Classifier), "only classifiers predict actions"
+        truth = known_class(outputs.target, len(pl_module.shown_schema.tasks[0].labels.names))
         kept = (outputs.query_index % self.every == 0) & (outputs.task == 0) & (truth != IGNORED)
         self.states.append(
             (outputs.slot_states[kept].float().numpy(), truth[kept].numpy(), outputs.label[kept].numpy())
@@ -97,14 +98,14 @@ class KeepingWriter(PredictionWriter):
 
 def _training_counts(data: ActionDataModule) -> dict[str, list[int]]:
     """Training segments of each class of the first task, by the task's name; nothing if they are not at hand."""
-    task = data.schema.tasks[0]
-    counts = [0] * len(task.labels.names)
+    task, names = data.schema.tasks[0], data.tasks[0].labels.names
+    counts = dict.fromkeys(names, 0)
     try:
         videos = data.videos("train")
     except GadError:
         return {}
     for record in videos:
         for segment in record.segments:
-            if 0 <= segment.label < len(counts):
-                counts[segment.label] += 1
-    return {task.name: counts}
+            if 0 <= segment.label < len(names):
+                counts[names[segment.label]] += 1
+    return {task.name: [counts[name] for name in task.labels.names]}

@@ -14,7 +14,7 @@ from torch import Tensor
 from gad_lightning.results.several import single_labels, truths_of
 from gad_lightning.schema import SEPARATOR, DataSchema, LabelSet, Task
 from gad_lightning.segments import cut_each, cut_runs
-from gad_lightning.types import IGNORED, Predictions, chosen_classes, first_class, joined_names
+from gad_lightning.types import Predictions, chosen_classes, first_class, joined_names
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -38,7 +38,7 @@ class QueryColumns(NamedTuple):
     frame: _Column  # (Q,) frame of the video
     label: _Column  # (Q,) best class
     score: _Column  # (Q,) its probability, float32 in [0, 1]
-    truth: _Column  # (Q,) true class, of several see gad_lightning.results.several; or IGNORED
+    truth: _Column  # (Q,) true class, of several see gad_lightning.results.several; C if none of them; or IGNORED
     probabilities: NDArray[np.float32] | None = None  # (Q, M), where several labels can be true: those of all classes
     truths: NDArray[np.int8] | None = None  # (Q, M): 1 true, 0 not true, -1 unknown
     scores: NDArray[np.float32] | None = None  # (Q, M) log-probabilities, where events are still to be decided
@@ -122,7 +122,8 @@ def frame_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] |
         if asked.labels.multi_label:
             what: tuple[Cell, ...] = _several_cells(columns, row, asked.labels)
         else:
-            known = None if truth == IGNORED else asked.labels.names[truth]
+            # an unknown action has a name only where the classes that are shown have one for it
+            known = asked.labels.names[truth] if 0 <= truth < len(asked.labels.names) else None
             what = (asked.labels.names[label], round(score, 6), known)
         yield dict(zip(FRAME_COLUMNS, (*where, *what), strict=True))
 

@@ -47,10 +47,10 @@ def pair_table(chosen: Tensor, truth: Tensor, video: Tensor, frame: Tensor, labe
 
 
 def truths_of(target: Tensor, classes: int) -> Tensor:
-    """Targets, (N,) or (N, C'), as (N, C) int8: 1 true, 0 not true, -1 unknown."""
+    """Targets, (N,) or (N, C'), as (N, C) int8: 1 true, 0 not true, -1 unknown, or none of the classes."""
     if target.dim() == 2:
         return target[:, :classes].sign().to(torch.int8)
-    known = (target >= 0).unsqueeze(1)
+    known = ((target >= 0) & (target < classes)).unsqueeze(1)
     every = torch.arange(classes, device=target.device)
     return (target.unsqueeze(1) == every).to(torch.int8).where(known, -1)
 

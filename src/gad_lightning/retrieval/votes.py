@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.retrieval.moment_index import MomentIndex
-from gad_lightning.types import IGNORED, Predictions, first_class
+from gad_lightning.types import IGNORED, Predictions, known_class
 
 WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 TEMPERATURES = (0.02, 0.05, 0.1, 0.2, 0.5)
@@ -77,7 +77,7 @@ class NeighborVotes:
         Raises:
             DataError: if none of them has a label.
         """
-        truth = first_class(predictions.target).cpu()
+        truth = known_class(predictions.target, predictions.scores.shape[1]).cpu()
         known = (truth != IGNORED) & (predictions.task.cpu() == 0)
         if not bool(known.any()):
             raise DataError("No validation frame has a label to weigh the neighbors by.", "give weight and temperature")

@@ -20,7 +20,7 @@ from gad_lightning.errors import DataError, SettingError
 from gad_lightning.retrieval.moment_index import MOMENT, UNITS, IndexFacts, MomentIndex, nearest_library
 from gad_lightning.search.embedding import Embedder, embedder_of, fingerprint_of
 from gad_lightning.segments import cut
-from gad_lightning.types import Batch, Predictions, first_class
+from gad_lightning.types import Batch, Predictions, known_class
 
 
 class _Frames(NamedTuple):
@@ -95,7 +95,7 @@ class MomentCollector(Callback):
         states = outputs.slot_states.to(self.classifier.device)
         rows = self.embedder.states(states).astype(np.float16)
         best = outputs.scores.float().max(1)
-        truth = first_class(outputs.target)
+        truth = known_class(outputs.target, len(self.classifier.schema.tasks[0].labels.names))
         for video in outputs.video.unique().tolist():
             own = (outputs.video == video) & (outputs.task == 0)
             part = _Frames(outputs.frame[own], rows[own.numpy()], best.indices[own], best.values[own].exp(), truth[own])

@@ -39,27 +39,30 @@ class Survey(NamedTuple):
 def survey(data: ActionDataModule, samples: WindowDataset) -> Survey:
     """Count one split."""
     classes = data.tasks[0].labels
+    known = data.unknown.known(classes)  # what the labels of the samples count in
     frames, hours, background, unscored, several = 0, 0.0, 0, 0, 0
     segments = np.zeros(len(classes.names), dtype=np.int64)
     questions = np.zeros(len(data.tasks), dtype=np.int64)
     for record, laid in zip(samples.records, samples.timelines, strict=True):
         frames += record.frames.num_frames
         hours += record.frames.num_frames / record.frames.spec.fps / 3600
-        segments += _segments_per_class(record, laid, classes)
+        segments += _segments_per_class(record, laid, classes, known)
         questions += np.bincount(laid.queries.task, minlength=len(questions))
         several += int((_classes_per_frame(data, record) > 1).sum())
         labels = laid.queries.label if laid.queries.label.ndim == 1 else laid.queries.label.argmax(1)
         ignored = (laid.queries.label if laid.queries.label.ndim == 1 else laid.queries.label[:, 0]) == IGNORED
         unscored += int(ignored.sum())
-        background += int(((labels == classes.background) & ~ignored).sum())
+        background += int(((labels == known.background) & ~ignored).sum())
     total = max(1, int(questions.sum()))
     shares = (background / total, unscored / total, several / max(1, frames))
     return Survey(len(samples.records), frames, hours, segments, questions, *shares)
 
 
-def _segments_per_class(record: VideoRecord, laid: Timeline, classes: LabelSet) -> IntArray:
+def _segments_per_class(record: VideoRecord, laid: Timeline, classes: LabelSet, known: LabelSet) -> IntArray:
     """Annotated segments of every class in one video: (C,); where only frames are labeled, their runs."""
-    labels = np.array([segment.label for segment in record.segments] or laid.segments[:, 0], dtype=np.int64)
+    number = np.array([classes.names.index(name) for name in known.names])
+    given = [segment.label for segment in record.segments]
+    labels = np.array(given or number[laid.segments[:, 0]], dtype=np.int64)
     skipped = [IGNORED if index is None else index for index in (classes.background, classes.ignore)]
     return np.bincount(labels[(labels >= 0) & ~np.isin(labels, skipped)], minlength=len(classes.names))
 

@@ -24,7 +24,7 @@ from gad_lightning.parts import checked_part
 from gad_lightning.schema import UNKNOWN, DataSchema, Task, alike, normalized
 from gad_lightning.segments import frames_between
 from gad_lightning.turns import Turns
-from gad_lightning.types import IGNORED, Predictions, first_class
+from gad_lightning.types import IGNORED, Predictions, first_class, known_class
 from gad_lightning.video.encoders import Encoder
 
 Example = tuple[Video, float, float]
@@ -222,7 +222,9 @@ class AddedClasses(Deciding):
         if not head.added:
             raise SettingError("No class was added to this task.", "call add_classes first")
         classes = len(self.schema.tasks[task].labels.names)
-        rows = [part.picked((part.task == task) & (first_class(part.target) != IGNORED)) for part in predictions]
+        rows = [
+            part.picked((part.task == task) & (known_class(part.target, classes) != IGNORED)) for part in predictions
+        ]
         logits = torch.cat([part.logits[:, :classes].float().cpu() for part in rows])
         target = torch.cat([first_class(part.target).cpu() for part in rows])
         before = float(head.offset)

@@ -18,6 +18,7 @@ from gad_lightning.classifiers.finite import check_weights
 from gad_lightning.classifiers.open_world.added_classes import AddedClasses
 from gad_lightning.classifiers.optimization import Optimized
 from gad_lightning.classifiers.saving.averages import leave_frozen_out, put_frozen_back
+from gad_lightning.classifiers.saving.classes import check_classes
 from gad_lightning.classifiers.saving.differences import Difference, differences, tell_differences
 from gad_lightning.classifiers.saving.digest import KEY as DIGEST
 from gad_lightning.classifiers.saving.digest import check_digest, digest_of
@@ -171,20 +172,7 @@ class TrainedWeights(Part, Optimized, AddedClasses):
         """
         if not isinstance(stored, DataSchema):
             raise CheckpointError(f"The checkpoint's schema is a {type(stored).__name__}.", "use another checkpoint")
-        mine, theirs = self.trained_schema.label_sets, stored.label_sets
-        for own, other in zip(mine, theirs, strict=False):
-            for index, (here, there) in enumerate(zip(own.names, other.names, strict=False)):
-                if here != there:
-                    raise CheckpointError(
-                        f"Class {index} is {there!r} in the checkpoint and {here!r} here.",
-                        "use the class list and order it was trained with",
-                    )
-        sizes, stored_sizes = [len(own.names) for own in mine], [len(other.names) for other in theirs]
-        if sizes != stored_sizes:
-            raise CheckpointError(
-                f"The checkpoint has label sets of {stored_sizes} classes, this classifier of {sizes}.",
-                "use the class list it was trained with",
-            )
+        check_classes(self.trained_schema, stored)
         features = self.schema.features
         if features._replace(mean=None, std=None) != stored.features._replace(mean=None, std=None):
             raise CheckpointError(

@@ -176,8 +176,8 @@ def class_results(predictions: Predictions, labels: LabelSet, task: int = 0) -> 
     """
     asked = predictions.task == task
     target, said = predictions.target[asked], predictions.scores[asked, : len(labels.names)].argmax(1)
-    said = said[target >= 0]
-    target = target[target >= 0]
+    asked = (target >= 0) & (target < len(labels.names))
+    said, target = said[asked], target[asked]
     results = {}
     for index, name in enumerate(labels.names):
         right = float(torch.sum((said == index) & (target == index)))
