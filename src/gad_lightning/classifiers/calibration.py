@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gad_lightning.classifiers.segment_means import batches_of
-from gad_lightning.data.base import ActionDataModule
+from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.decisions.counting import cost_of, rate_bound, track_of, video_draws
 from gad_lightning.decisions.label_sets import ConformalLabels
 from gad_lightning.decisions.observed import Observed
@@ -40,19 +40,21 @@ def observed_in(
     device: torch.device,
     schema: DataSchema,
     task: int,
+    split: Split = "val",
 ) -> Observed:
-    """Score every frame of the validation split once.
+    """Score every frame of a split once; videos are in the order of the data's records.
 
     Args:
-        data: with a validation split.
+        data: with videos in the split.
         score: scores a batch, and says what is unknown.
         device: of the classifier.
         schema: of the classifier.
         task: index of the task whose frames count.
+        split: ``val`` to fit to; another one only to measure what was fitted.
     """
     labels = schema.tasks[task].labels
     parts, classes = [], len(labels.names)
-    for batch in batches_of(data.dataset("val"), data.eval_batch_size, device):
+    for batch in batches_of(data.dataset(split), data.eval_batch_size, device):
         found = score(batch)
         asked = (found.task.cpu() == task) & (batch.horizon == 0)
         truth = truths_of(found.target, classes)

@@ -198,6 +198,7 @@ class _Search:
         self.wanted, self.observed, self.frames = wanted, observed, frames
         self.hours, self.draws = observed.hours, video_draws(observed.num_videos)
         self.tracks = {label: track_of(observed, label) for label in observed.actions}
+        self.counted: dict[tuple[int, float, float], Cost] = {}  # classes are counted for themselves and in pools
         self.segments = {
             label: int(cost_of(self.tracks[label], NEVER, NEVER, 1).segments.sum()) for label in self.tracks
         }
@@ -208,7 +209,7 @@ class _Search:
         enter = max(self.smallest([label]), self.smallest([label, *pool]) if pool else 0.0)
         leave = self.best_leave([label, *pool], enter)
         names = tuple(self.observed.labels.names[other] for other in pool)
-        cost = cost_of(self.tracks[label], enter, leave, self.frames)
+        (cost,) = self.costs([label], enter, leave)
         return class_cost(self.observed, label, (enter, leave), cost, self.bound(cost.alarms, 1))._replace(pooled=names)
 
     def pool_of(self, label: int) -> list[int]:
@@ -246,7 +247,10 @@ class _Search:
 
     def costs(self, labels: Sequence[int], enter: float, leave: float) -> list[Cost]:
         """Costs of common thresholds of some classes."""
-        return [cost_of(self.tracks[label], enter, leave, self.frames) for label in labels]
+        for label in labels:
+            if (label, enter, leave) not in self.counted:
+                self.counted[label, enter, leave] = cost_of(self.tracks[label], enter, leave, self.frames)
+        return [self.counted[label, enter, leave] for label in labels]
 
     def bound(self, alarms: Ints, classes: int) -> float:
         """Upper bound of a class's rate, from the alarms of several."""
