@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from gad_lightning.data.simulated.timelines import SyntheticTimelines as SyntheticTimelines
     from gad_lightning.data.toy import KitchenVideos as KitchenVideos
     from gad_lightning.data.toy import ToyActions as ToyActions
+    from gad_lightning.decisions.handing_over import HandedOver as HandedOver
+    from gad_lightning.decisions.handing_over import HandOver as HandOver
+    from gad_lightning.decisions.handing_over import WrittenText as WrittenText
     from gad_lightning.decisions.label_sets import ConformalLabels as ConformalLabels
     from gad_lightning.decisions.path import Decisions as Decisions
     from gad_lightning.decisions.path import Event as Event

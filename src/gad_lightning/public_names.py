@@ -34,6 +34,7 @@ NAMES_OF = {
     "data.simulated.features": ("SimulatedFeatures",),
     "data.simulated.timelines": ("SyntheticTimelines",),
     "data.toy": ("KitchenVideos", "ToyActions"),
+    "decisions.handing_over": ("HandedOver", "HandOver", "WrittenText"),
     "decisions.label_sets": ("ConformalLabels",),
     "decisions.path": ("Decisions", "Event", "FittedOn"),
     "decisions.risk": ("RiskControl",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -125,6 +126,16 @@ class Backbone(Part, nn.Module):
         Returns:
             (n, V + K), or (n, k) in the order of ``ids``.
         """
+
+    def original(self) -> AbstractContextManager[object]:
+        """Be the language model as it came, in evaluation mode, for as long as the block lasts.
+
+        Raises:
+            SettingError: if it is gone, or this backbone keeps none.
+        """
+        raise SettingError(
+            f"{type(self).__name__} keeps no language model as it came.", "take a CausalLM with backbone.lora"
+        )
 
     def text_states(self, texts: Sequence[str]) -> Tensor:
         """Vectors of texts as the language model had them before it was trained: (n, H) float32.

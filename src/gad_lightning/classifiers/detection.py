@@ -11,17 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gad_lightning.classifiers.deciding import Deciding, log_probabilities
+from gad_lightning.classifiers.deciding import log_probabilities
+from gad_lightning.classifiers.open_world.describing import Describing
 from gad_lightning.classifiers.open_world.rejecting import Video
 from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.plans import Chunks, EveryQuery
 from gad_lightning.data.records import FeatureSource, VideoRecord, timeline
+from gad_lightning.decisions.handing_over import HandedOver, HandOver
 from gad_lightning.decisions.path import Decisions, Event
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.schema import UNKNOWN, DataSchema, FeatureSpec, Windows
-from gad_lightning.turns import Turns
 from gad_lightning.types import Batch, Predictions, joined_names
 from gad_lightning.video.damage import Broken
 from gad_lightning.video.encoders import Encoder, SmallEncoder
@@ -47,6 +48,7 @@ class Detection(NamedTuple):
     seconds: list[float]  # F times, from 0
     scores: Tensor  # (F, C) log-probabilities, to compute with
     segments: list[Stretch]  # events of a label or of "unknown", background left out; they may overlap
+    handed_over: tuple[HandedOver, ...] = ()  # stretches that stayed unknown, in words, if so asked
 
     @property
     def probabilities(self) -> Tensor:
@@ -60,10 +62,8 @@ def _stretch_of(event: Event, names: Sequence[str], fps: float) -> Stretch:
     return Stretch(names[event.label], event.start / fps, event.end / fps, event.score, shown)
 
 
-class Detecting(Deciding):
+class Detecting(Describing):
     """Mixin of the classifiers: labels every frame of a video."""
-
-    turns: Turns
 
     @abstractmethod
     def scores(self, batch: Batch) -> Predictions:
@@ -78,6 +78,7 @@ class Detecting(Deciding):
         batch_size: int = BATCH,
         encoder: Encoder | None = None,
         broken: Broken = "keep",
+        hand_over: HandOver | None = None,
     ) -> Detection:
         """Label every frame of one video, as ``gad-lightning predict`` would. Threads may call this side by side.
 
@@ -90,14 +91,17 @@ class Detecting(Deciding):
             encoder: for video files; needed if the classifier's is not the built-in one.
             broken: of a damaged video, ``"keep"`` what is whole and ``"skip"`` what cannot be decoded, with a warning,
                 or ``"refuse"`` it.
+            hand_over: how stretches that stay unknown are put into words; None leaves them as they are.
 
         Returns:
-            Labels, times, scores of every frame, and the segments.
+            Labels, times, scores of every frame, the segments, and what was put into words.
 
         Raises:
             MissingDataError, DataError, SettingError: if the video cannot be read or is of another kind.
         """
         spec, classes = self.schema.features, self.schema.tasks[task].labels
+        if hand_over is not None:
+            self.check_hand_over(hand_over, task)
         frames = open_frames(video, fps, spec, encoder, broken)
         dataset = _dataset_of(VideoRecord("video", frames), self.schema, task)
         scores = torch.empty(frames.num_frames, len(classes.names))
@@ -109,8 +113,10 @@ class Detecting(Deciding):
         made, shown = self.decisions_of(task) or Decisions(classes, spec.fps), (*classes.names, UNKNOWN)
         decided = made(log_probabilities(scores), unknown=unknown.numpy())
         names = [joined_names(row, classes._replace(names=shown)) for row in torch.from_numpy(decided.chosen)]
-        segments = [_stretch_of(event, shown, spec.fps) for event in made.events(decided)]
-        return Detection(names, [frame / spec.fps for frame in range(len(scores))], scores, segments)
+        events = made.events(decided)
+        told = () if hand_over is None else self.hand_over_in(hand_over, frames, events, scores, task)
+        segments = [_stretch_of(event, shown, spec.fps) for event in events]
+        return Detection(names, [frame / spec.fps for frame in range(len(scores))], scores, segments, told)
 
     def slot_states(self, video: Video, task: int = 0, encoder: Encoder | None = None) -> Tensor:
         """Slot states of every frame of one video, (F, H) float32 on the CPU; errors of :meth:`detect`."""
@@ -126,14 +132,8 @@ class Detecting(Deciding):
 
     def score_in_evaluation(self, batch: Batch) -> Predictions:
         """Score a batch without dropout; every module is then as it was before, in training or not."""
-        with self.turns:
-            training = [module for module in self.modules() if module.training]
-            self.eval()
-            try:
-                return self.scores(batch)
-            finally:
-                for module in training:
-                    module.training = True
+        with self.turns, self.in_evaluation():
+            return self.scores(batch)
 
 
 def _dataset_of(record: VideoRecord, schema: DataSchema, task: int) -> WindowDataset:

@@ -71,3 +71,15 @@ def chunk_frames(start: int, end: int, window: int) -> IntArray:
         array([ 6,  7,  8,  9, 10])
     """
     return np.arange(max(0, start - (window - 1)), end)
+
+
+def frames_up_to(frame: int, windows: Windows) -> IntArray:
+    """Frames that a frame is labeled with, itself the last: its window, or in one pass its chunk so far.
+
+    Example:
+        >>> frames_up_to(9, Windows(mode="one_pass", short=3, chunk=4))
+        array([6, 7, 8, 9])
+    """
+    if windows.mode == "window":
+        return window_frames(frame + 1, windows)
+    return chunk_frames(frame // windows.chunk * windows.chunk, frame + 1, windows.frames)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gad_lightning.decisions.handing_over import HandedOver
 from gad_lightning.decisions.observed import Bools, Floats, Ints
 from gad_lightning.decisions.path import Decisions, Event
 from gad_lightning.decisions.switches import Switches
@@ -18,6 +19,7 @@ class Step(NamedTuple):
     chosen: Bools  # (C',) the label shown, or the labels where several can be true
     started: list[Event]  # events that start with this frame, the alarms; ``end`` is the next frame
     ended: list[Event]  # events whose last frame was the one before
+    words: HandedOver | None = None  # the unknown stretch that has now lasted long enough, if it is to be told
 
 
 class LiveDecisions:
@@ -59,6 +61,11 @@ class LiveDecisions:
         self.switches.restart(streams)
         self.frame[streams] = 0
         return ended
+
+    def unknown_since(self, streams: Ints) -> Ints:
+        """Frame at which the unknown stretch that goes on began in some streams, (n,); -1 where there is none."""
+        since: Ints = self.start[streams, -1]
+        return since
 
     def state(self) -> dict[str, Ints | Floats | Bools]:
         """All that the streams have left behind, to be copied or written into."""

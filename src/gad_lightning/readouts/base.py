@@ -60,6 +60,7 @@ class BranchDecoder:
         batch: Batch,
         task: Tensor,
         room: Callable[[int], int],
+        told: Tensor | None = None,
     ) -> BranchDecoder:
         """Read trunks and openers in one pass.
 
@@ -71,10 +72,11 @@ class BranchDecoder:
             batch: the queries.
             task: (B,) task of each sample.
             room: from the most branches of a row to the room that what is read on them needs.
+            told: (Q, H) added to the slots' input; None for nothing.
         """
         rows, width = tokens.ids.shape
         most = int(torch.bincount(batch.sample, minlength=1).max())
-        placed = backbone.place(tokens)
+        placed = backbone.place(tokens) if told is None else backbone.place(tokens).showing(told)
         cache = backbone.make_cache(rows, width + room(most) + most)
         at = torch.arange(width, device=placed.ids.device).expand(rows, -1)
         states = backbone.slot_states(placed, frames, cache, at)

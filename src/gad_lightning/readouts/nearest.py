@@ -58,13 +58,26 @@ def _nearest(text: str, names: tuple[str, ...]) -> int:
     return min(range(len(names)), key=lambda index: (Levenshtein.distance(plain, names[index].lower()), names[index]))
 
 
-def write_freely(branches: BranchDecoder, end: int, max_tokens: int) -> tuple[list[list[int]], Tensor]:
-    """Greedy text of every branch, without the end token, and its log-probability (Q,)."""
+def write_freely(
+    branches: BranchDecoder, end: int, max_tokens: int, first: Tensor | None = None, known: int | None = None
+) -> tuple[list[list[int]], Tensor]:
+    """Write greedily on every branch.
+
+    Args:
+        branches: Q of them.
+        end: id that closes a text.
+        max_tokens: longest text.
+        first: (Q, H) states that the texts follow; the slots' by default.
+        known: only the first tokens of the vocabulary are written; all by default.
+
+    Returns:
+        Token ids of each text, without the end token, and its log-probability (Q,).
+    """
     texts: list[list[int]] = [[] for _ in range(len(branches))]
     total = torch.zeros(len(branches))
-    query, states = torch.arange(len(branches)), branches.slot_states
+    query, states = torch.arange(len(branches)), branches.slot_states if first is None else first
     for step in range(max_tokens):
-        best = [branches.backbone.token_logits(rows).log_softmax(1).max(1) for rows in states.split(ROWS)]
+        best = [branches.backbone.token_logits(rows)[:, :known].log_softmax(1).max(1) for rows in states.split(ROWS)]
         total[query] += torch.cat([part.values for part in best]).float().cpu()
         ids = torch.cat([part.indices for part in best]).cpu()
         going = ids != end

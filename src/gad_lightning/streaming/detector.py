@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from numbers import Integral
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.detection import encoder_for
+from gad_lightning.decisions.handing_over import HandOver
 from gad_lightning.decisions.live import Step
 from gad_lightning.decisions.path import Event
 from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.streaming.compiled import CompiledStreams
 from gad_lightning.streaming.events import StreamEvents
+from gad_lightning.streaming.handing_over import LiveHandOver
+from gad_lightning.streaming.pushed import Frames, tensor_of
 from gad_lightning.streaming.streams import ChunkStreams, WindowStreams
 from gad_lightning.types import IGNORED, Predictions
 from gad_lightning.video.encoders import Encoder
-
-Frames = Tensor | np.ndarray | Sequence[object]
-"""What may be pushed: a tensor, an array, or a list of numbers or of lists."""
 
 
 class OnlineDetector:
@@ -40,9 +39,10 @@ class OnlineDetector:
             a CPU. In ``one_pass`` mode a step then reads every stream's rows, pushed or not, by one graph, and on CUDA
             by a CUDA graph: one stream is then five times as fast on an H200, 256 are slower than without.
         encoder: that the classifier's features were made with; ``push`` then takes pictures too.
+        hand_over: how stretches that stay unknown are put into words, which :meth:`decide` gives; None for nothing.
 
     Raises:
-        SettingError: if there is no stream, or the encoder is another one.
+        SettingError: if there is no stream, the encoder is another one, or the classifier cannot be handed over.
 
     Example:
         >>> from gad_lightning import FeatureSpec, GADClassifier, TinyBackbone
@@ -61,9 +61,12 @@ class OnlineDetector:
         task: int = 0,
         compiled: bool = False,
         encoder: Encoder | None = None,
+        hand_over: HandOver | None = None,
     ) -> None:
         if num_streams < 1:
             raise SettingError(f"num_streams must be at least 1, got {num_streams}.", "use 1 for one stream")
+        if hand_over is not None:
+            classifier.check_hand_over(hand_over, task, merge)
         self.classifier = classifier.eval()
         self.drift = classifier.backbone.merge() if merge else 0.0
         """Largest relative change of a weight matrix that rounding the merged weights has made."""
@@ -80,6 +83,7 @@ class OnlineDetector:
             if compiled:
                 classifier.backbone.compile()
         self.events = StreamEvents(classifier, num_streams, task)
+        self.words = None if hand_over is None else LiveHandOver(classifier, hand_over, num_streams, task)
         self.encoder: Encoder | None = None
         if encoder is not None:
             self.use(encoder)
@@ -120,6 +124,8 @@ class OnlineDetector:
         with self.classifier.turns:
             frame = self.seen[chosen]
             scores, logits, slot_states = self.streams.step(chosen, frame, ready)
+            if self.words is not None:
+                self.words.keep(chosen, frame, ready)
             self.seen[chosen] += 1
         found = Predictions(
             video=chosen,
@@ -142,13 +148,17 @@ class OnlineDetector:
             seen: what :meth:`push` gave; of every push, once and in their order.
 
         Returns:
-            A step for each of the n queries. In its columns "unknown" is the class after the last one.
+            A step for each of the n queries. In its columns "unknown" is the class after the last one. With
+            ``hand_over`` its ``words`` tell a stretch that has just stayed unknown for long enough.
 
         Raises:
             SettingError: if a push before it was not decided, or this one was already.
         """
         with self.classifier.turns:
-            return self.events.decide(seen)
+            if self.words is None:
+                return self.events.decide(seen)
+            self.words.check(seen, self.seen)
+            return self.words.told_in(self.events.decide(seen), seen, self.events.unknown_since(seen.video))
 
     def numbers(self, streams: Sequence[int] | None) -> Tensor:
         """Check the numbers of some streams, all of them by default: (n,) int64.
@@ -185,7 +195,7 @@ class OnlineDetector:
             SettingError: if they are no numbers or have another shape, or there are pictures and no encoder.
             DataError: if a feature is NaN or infinite.
         """
-        frames = _tensor_of(frames)
+        frames = tensor_of(frames)
         spec = self.classifier.schema.features
         shape = (len(streams), spec.tokens_per_frame, spec.width)
         if frames.dtype == torch.uint8:
@@ -257,7 +267,7 @@ class OnlineDetector:
             if here != there:
                 raise CheckpointError(
                     f"The saved streams have {there} for {name!r}; this detector has {here}.",
-                    "make the detector with the classifier, num_streams and precision that the state was saved with",
+                    "make the detector with the classifier, num_streams, precision and hand_over of the saved one",
                 )
         theirs = state["windows"].tolist()
         if theirs != self.windows.tolist():
@@ -272,26 +282,10 @@ class OnlineDetector:
                 part.copy_(state[name])
 
     def _state(self) -> dict[str, Tensor]:
-        return {"seen": self.seen, "windows": self.windows, **self.streams.state(), **self.events.state()}
+        words = {} if self.words is None else self.words.state()
+        return {"seen": self.seen, "windows": self.windows, **self.streams.state(), **self.events.state(), **words}
 
 
 def _shape_of(part: Tensor | None) -> str:
     """Describe shape and precision, to be compared and read."""
     return "nothing" if part is None else f"{tuple(part.shape)} {str(part.dtype).removeprefix('torch.')}"
-
-
-def _tensor_of(frames: object) -> Tensor:
-    """What was pushed as a tensor: pictures as uint8, other arrays and lists as float32."""
-    if isinstance(frames, Tensor):
-        return frames
-    reason = ""
-    if isinstance(frames, np.ndarray | list | tuple):
-        pictures = isinstance(frames, np.ndarray) and frames.dtype == np.uint8
-        try:
-            return torch.tensor(np.asarray(frames, dtype=np.uint8 if pictures else np.float32))
-        except (TypeError, ValueError) as error:
-            reason = f" that is not one of numbers: {error}"
-    raise SettingError(
-        f"push wants frames as a tensor, a NumPy array or a list, got a {type(frames).__name__}{reason}.",
-        "push one row of features per stream, or uint8 RGB pictures",
-    )

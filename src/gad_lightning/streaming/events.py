@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.decisions.live import LiveDecisions, Step
+from gad_lightning.decisions.observed import Ints
 from gad_lightning.decisions.path import Decisions, Event
 from gad_lightning.errors import SettingError
 from gad_lightning.types import Predictions
@@ -55,6 +56,10 @@ class StreamEvents:
     def restart(self, streams: Tensor) -> list[list[Event]]:
         """Begin some streams anew; gives the events of each that went on."""
         return self.live.restart(streams.numpy())
+
+    def unknown_since(self, streams: Tensor) -> Ints:
+        """Frame at which the unknown stretch that goes on began in some streams, (n,); -1 where there is none."""
+        return self.live.unknown_since(streams.numpy())
 
     def state(self) -> dict[str, Tensor]:
         """All that goes on, to be copied or written into."""

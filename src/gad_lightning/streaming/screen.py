@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from gad_lightning.decisions.handing_over import HandedOver
 from gad_lightning.escape import escape_terminal
 from gad_lightning.redact import redact
 from gad_lightning.streaming.watching import Sighting
@@ -44,6 +45,7 @@ class Screen:
         self.changes: deque[tuple[float, str]] = deque(maxlen=RECENT)
         self.latencies: deque[float] = deque(maxlen=1000)
         self.last = time.monotonic()
+        self.told = ""  # what was last put into words
 
     @contextmanager
     def drawn(self) -> Iterator[None]:
@@ -65,6 +67,9 @@ class Screen:
         if not self.changes or self.changes[-1][1] != sighting.label:
             self.changes.append((sighting.seconds, sighting.label))
             self.tell(f"{sighting.seconds:9.2f} s  {sighting.label}  {sighting.score:.2f}")
+        if sighting.words is not None:
+            self.told = escape_terminal(_told(sighting.words))
+            self.tell(self.told)
 
     def say(self, status: str) -> None:
         """Take what happens to the source."""
@@ -100,4 +105,12 @@ class Screen:
             bars.add_row(Text(self.names[index]), Text(f"{share:.2f}"), Text("█" * round(BAR_WIDTH * share)))
         past = [Text(f"{seconds:9.2f} s   {label}", style="dim") for seconds, label in reversed(self.changes)]
         now = Text(f"{seen.seconds:9.2f} s   {seen.label}{age}", style="bold")
-        return Group(head, now, bars, *past, Text(self.counts, style="dim"))
+        told = [Text(self.told)] if self.told else []
+        return Group(head, now, bars, *past, *told, Text(self.counts, style="dim"))
+
+
+def _told(words: HandedOver) -> str:
+    """A stretch that stayed unknown, on one line."""
+    texts = " | ".join(repr(text.text) for text in (words.slot, words.base) if text is not None)
+    since = f"{words.seconds:9.2f} s  unknown since {words.start_seconds:.2f} s, nearest {words.nearest}"
+    return f"{since}: {texts}" if texts else f"{since}; no tokens left for words"

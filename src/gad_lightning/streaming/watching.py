@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.detection import Stretch
+from gad_lightning.decisions.handing_over import HandedOver
 from gad_lightning.decisions.path import Event
 from gad_lightning.decisions.smoothing import SeveralSmoothing, Smoothing
 from gad_lightning.errors import SettingError
@@ -34,6 +35,7 @@ class Sighting(NamedTuple):
     rejection: float | None = None  # above 0 where the frame shows none of the classes; None: not asked
     started: tuple[Stretch, ...] = ()  # events that start with this frame, which is their end so far
     ended: tuple[Stretch, ...] = ()  # events whose last frame was an earlier one; all in stream time
+    words: HandedOver | None = None  # what has now stayed unknown for long enough, in stream time, if it is to be told
 
 
 class Watcher:
@@ -101,16 +103,19 @@ class Watcher:
         self.before = seconds
         predictions = self.detector.push(torch.tensor(picture)[None])
         probabilities = predictions.scores[0, : len(self.names)].exp().float().cpu()
-        sure = torch.cat([probabilities, probabilities.amax(0, keepdim=True)])
         started: tuple[Stretch, ...] = ()
-        if self.smoothing is None:
+        words: HandedOver | None = None
+        if self.smoothing is None or self.detector.words is not None:
             step = self.detector.decide(predictions)[0]
             shown, sure = torch.from_numpy(step.chosen), torch.from_numpy(step.probabilities).float()
-            ended += tuple(self._stretch(event, seconds) for event in step.ended)
+            over = tuple(self._stretch(event, seconds) for event in step.ended)
             self.since |= {event.label: seconds for event in step.started}
-            started = tuple(self._stretch(event, seconds, ends=False) for event in step.started)
-        else:
+            started, ended = tuple(self._stretch(event, seconds, ends=False) for event in step.started), ended + over
+            words = self._in_stream_time(step.words, seconds)
+        if self.smoothing is not None:
+            sure = torch.cat([probabilities, probabilities.amax(0, keepdim=True)])
             shown = self._smoothed(self.smoothing, probabilities, predictions.unknown.cpu())
+            started = ended = ()
         entropy = torch.special.entr(probabilities).sum()
         if self.labels.multi_label:
             entropy = entropy + torch.special.entr(1 - probabilities).sum()
@@ -127,6 +132,7 @@ class Watcher:
             rejection=None if predictions.rejection is None else float(predictions.rejection[0]),
             started=started,
             ended=ended,
+            words=words,
         )
 
     def close(self) -> tuple[Stretch, ...]:
@@ -134,10 +140,15 @@ class Watcher:
         events = self.detector.restart()[0]
         if self.smoothing is not None:
             self.smoothing.restart()
-        if self.before is None:
+        if self.before is None or self.smoothing is not None:
             return ()
         end = self.before + 1 / self.detector.classifier.schema.features.fps
         return tuple(self._stretch(event, end) for event in events)
+
+    def _in_stream_time(self, words: HandedOver | None, seconds: float) -> HandedOver | None:
+        """An unknown stretch that is told at a frame."""
+        start = self.since.get(len(self.names), seconds)
+        return None if words is None else words._replace(start_seconds=start, seconds=seconds)
 
     def _stretch(self, event: Event, end: float, ends: bool = True) -> Stretch:
         """An event in stream time."""

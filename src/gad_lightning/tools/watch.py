@@ -16,6 +16,7 @@ from rich.console import Console
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.detection import Stretch
+from gad_lightning.decisions.handing_over import HandedOver, HandOver, WrittenText
 from gad_lightning.decisions.smoothing import Smoothing
 from gad_lightning.errors import GadError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
@@ -44,6 +45,7 @@ def main(
     hysteresis: tuple[float, float] | None = None,
     device: str = "auto",
     compiled: bool = False,
+    hand_over: HandOver | None = None,
     allowed: list[str] | None = None,
     **reading: Any,
 ) -> None:
@@ -53,7 +55,7 @@ def main(
         source: camera, camera:1 or camera:NAME; a URL (rtsp, http, https, rtmp, udp, tcp, srt); or a video file.
         checkpoint: of a trained classifier: .ckpt file or its URL, folder of save_pretrained, or name on the hub.
         log: file of JSON lines: each label with wall and stream time, score (its probability), entropy (nats),
-            latency (seconds) and drops so far; alarms and events if calibrated; and what happens to the source.
+            latency (seconds) and drops so far; alarms and events if calibrated; words; what happens to the source.
         encoder: that the features were made with; needed if it is not the built-in one.
         task: name of what is asked, for classifiers with several; the first by default.
         every_frame: let a file wait for the detector, played as fast as that goes unless ``pace`` says otherwise; else
@@ -61,10 +63,10 @@ def main(
         gap_seconds: after a longer time without a frame the stream begins anew; after a shorter one it goes on.
         min_seconds: a label is shown once it has lasted so long; this and ``hysteresis`` take the place of what a
             classifier was calibrated to.
-        hysteresis: two probabilities, such as [0.6,0.3]: a class is shown from the first up, until it falls below the
-            second.
+        hysteresis: two probabilities, such as [0.6,0.3]: a class is shown from the first up, until below the second.
         device: cpu, cuda, mps, or auto for what is there.
         compiled: compile the language model first, for half a minute; needs a C++ compiler on a CPU.
+        hand_over: how stretches that stay unknown are put into words, such as --hand_over.min_seconds=2.
         allowed: further packages whose classes the checkpoint may name, such as your own with a head.
         **reading: see :class:`LiveSource`.
     """
@@ -72,8 +74,7 @@ def main(
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     classifier = Classifier.from_pretrained(checkpoint, None, _chosen_device(device), packages)
     asked, fps = _task_index(classifier.schema, task), classifier.schema.features.fps
-    labels = classifier.schema.tasks[asked].labels
-    detector = OnlineDetector(classifier, merge=classifier.backbone.mergeable, task=asked, compiled=compiled)
+    labels, detector = classifier.schema.tasks[asked].labels, _detector_of(classifier, asked, compiled, hand_over)
     watcher = Watcher(detector, encoder, gap_seconds, _smoothing_of(min_seconds, hysteresis, fps, labels.background))
     frames = LiveSource(address, fps, resize=watcher.encoder.shrink, **reading)
     screen = Screen(Console(), labels.names, address.shown)
@@ -81,6 +82,12 @@ def main(
         screen.say(f"LoRA merged: rounding changed a weight matrix by {detector.drift:.1e} of its size at most")
     with Journal(log) as journal:
         _watch(watcher, frames, journal, screen, every_frame)
+
+
+def _detector_of(classifier: Classifier, task: int, compiled: bool, hand_over: HandOver | None) -> OnlineDetector:
+    """A detector of one stream, its LoRA merged unless the language model without it is to be asked too."""
+    merge = classifier.backbone.mergeable and not (hand_over is not None and hand_over.from_base)
+    return OnlineDetector(classifier, merge=merge, task=task, compiled=compiled, hand_over=hand_over)
 
 
 def _smoothing_of(
@@ -130,6 +137,8 @@ def _watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Scree
                 sighting = watcher.look(arrival)
                 screen.see(sighting)
                 journal.write("label", **_line_of(sighting))
+                if sighting.words is not None:
+                    journal.write("words", **_words_of(sighting.words))
                 if watcher.detector.events.calibrated:
                     _write_events(journal, "event", sighting.ended)
                     _write_events(journal, "alarm", sighting.started)
@@ -165,6 +174,17 @@ def _line_of(sighting: Sighting) -> dict[str, str | float | int | bool]:
         "drops": sighting.dropped,
         "restarted": sighting.restarted,
     }
+
+
+def _words_of(told: HandedOver) -> dict[str, str | float | int | None]:
+    """What the log holds of a stretch that stayed unknown."""
+    line: dict[str, str | float | int | None] = {}
+    for name, value in told._asdict().items():
+        if isinstance(value, WrittenText):
+            line |= {name: value.text, f"{name}_log_probability": value.log_probability}
+        else:
+            line[name] = value
+    return line
 
 
 @contextmanager

@@ -163,6 +163,11 @@ class OrderedGADClassifier(GADClassifier):
         return branches._replace(slot=length[: len(batch.sample)] - 1)
 
     @property
+    def text_follows_slot(self) -> bool:
+        """Only if the slot comes first."""
+        return self.order == "discriminative_first"
+
+    @property
     def context_length(self) -> int:
         """Most tokens of a context that is written at test; at least what earlier versions wrote."""
         writer = self._write.writer()
