@@ -89,6 +89,7 @@ NAMES_OF = {
     "prompts.labels.shuffled": ("ShuffledLabels",),
     "prompts.labels.single_token": ("SingleTokenLabels",),
     "prompts.labels.words": ("WordLabels",),
+    "prompts.memory": ("VerbalizedMemory",),
     "prompts.prompt": ("Prompt",),
     "prompts.slots.anchor_frame": ("AnchorFrameSlot",),
     "prompts.slots.base": ("Slot",),

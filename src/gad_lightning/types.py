@@ -101,6 +101,8 @@ class Batch(NamedTuple):
         Tensor  # (Q,) int64, number of the query within its video; (video, query_index) is its key in every process
     )
     uniform: Tensor  # (Q,) float in [0, 1), random but the query's own: its answer is written if it is below a share
+    remembered: Tensor | None = None  # (B, K) int64, classes of the last segments that ended before first_frame, the
+    # newest last and -1 for none; None: nobody has said. Data sets leave it out.
 
     @classmethod
     def at_last_frames(cls, frames: Tensor, frame_counts: Tensor, task: int = 0) -> Batch:

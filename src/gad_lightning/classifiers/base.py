@@ -16,9 +16,10 @@ from torch.optim import Optimizer
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.classifiers.detection import Detecting
-from gad_lightning.classifiers.evaluation import Evaluation
+from gad_lightning.classifiers.evaluation import Evaluating, Evaluation
 from gad_lightning.classifiers.finite import FiniteTraining, check_settings
 from gad_lightning.classifiers.monitors import check_monitors
+from gad_lightning.classifiers.remembering import PastLabels
 from gad_lightning.classifiers.saving.sharing import Shareable
 from gad_lightning.classifiers.schedule import PaperAdamW, Then
 from gad_lightning.classifiers.sharded_blocks import ShardedBlocks
@@ -26,6 +27,7 @@ from gad_lightning.classifiers.standardization import ExactFeatures, Standardiza
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part, check_given
 from gad_lightning.prompts.layout import Branches, Text
+from gad_lightning.prompts.memory import VerbalizedMemory
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import DataSchema, FeatureSpec, schema_of
@@ -45,7 +47,7 @@ class _EmptyModule(LightningModule):
         return made
 
 
-class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModule):
+class Classifier(Shareable, Detecting, Evaluating, ShardedBlocks, ExactFeatures, _EmptyModule):
     """A language model that reads a video's frames and says which action a query's frame shows.
 
     A subclass gives :meth:`losses`, :meth:`scores` and :meth:`score_branches`. Its constructor may set modules before
@@ -59,6 +61,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         class_names: shorthand for a schema of one task; give one of the two.
         features: with ``class_names``, how the frames were made; by default the built-in encoder's.
         prompt: text around the frames.
+        memory: what was done before them, as text; none by default.
         background_weight: weight of background queries in the loss, at least 0.
         optimizer: factory ``parameters -> Optimizer``; the default chooses its rate by the hidden size.
         schedule: learning rate after the warm-up: cosine to 0, or constant.
@@ -84,6 +87,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         class_names: list[str] | None = None,
         features: FeatureSpec | None = None,
         prompt: Prompt | None = None,
+        memory: VerbalizedMemory | None = None,
         background_weight: float = 1.0,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] = PaperAdamW,
         schedule: Then = "cosine",
@@ -93,6 +97,7 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         check_given("schema", schema, DataSchema, NoneType)
         check_given("features", features, FeatureSpec, NoneType)
         check_given("prompt", prompt, Prompt, NoneType)
+        check_given("memory", memory, VerbalizedMemory, NoneType)
         if (schema is None) == (class_names is None):
             raise SettingError("A classifier needs either a schema or class_names.", "give one of the two")
         self.schema = schema if schema is not None else schema_of(class_names or [], features=features)
@@ -109,7 +114,10 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         opener = self.opener if self.prompt.opener is None else self.prompt.opener
         classes = [name for labels in self.schema.label_sets for name in labels.names]
         backbone.prepare(self.schema, [*self.prompt.texts(self.schema, opener), *classes, *self.schema.goals])
-        self.prompt.prepare(self.schema, backbone.vocabulary, opener)
+        self.memory, self.past = deepcopy(memory), PastLabels()
+        if self.memory is not None:
+            self.memory.prepare(self.schema, backbone.vocabulary)
+        self.prompt.prepare(self.schema, backbone.vocabulary, opener, self.memory)
         self.evaluation = Evaluation(self.schema)
         self.standardize = Standardization(self.schema.features)
         self.turns = Turns()
@@ -202,7 +210,8 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
             SettingError: if a text is longer than its context states, and than the language model can hold.
         """
         branches, room = self.branches(batch, answers, beside), batch.frames.shape[1]
-        tokens = self.prompt.lay_out(batch.frame_counts, room, self.sample_task(batch), branches)
+        asked = (batch.frame_counts, room, self.sample_task(batch))
+        tokens = self.prompt.lay_out(*asked, branches, remembered=self.remembered(batch))
         self.check_positions(int(tokens.places.position.max()) + 1)
         return tokens
 
@@ -239,7 +248,8 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Sum the losses, and log each as it is over all processes."""
         with self.turns:
-            total, logged = average(self.losses(batch), 1 if self._trainer is None else self.trainer.world_size)
+            told = self.remembering_truth(batch)
+            total, logged = average(self.losses(told), 1 if self._trainer is None else self.trainer.world_size)
         for name, value in logged.items():
             self.log(f"train/{name}", value, batch_size=len(batch.label), prog_bar=name == "loss")
         return total
@@ -262,32 +272,6 @@ class Classifier(Shareable, Detecting, ShardedBlocks, ExactFeatures, _EmptyModul
         self.check_trainable()
         if not self.training:
             self.train()
-
-    def on_validation_epoch_start(self) -> None:
-        """Forget what a validation that was broken off has left."""
-        self.evaluation.reset()
-
-    on_test_epoch_start = on_validation_epoch_start
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Collect predictions for the validation metrics."""
-        self.evaluation.update(self.scores(batch))
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Collect predictions for the test metrics."""
-        self.evaluation.update(self.judged(self.scores(batch)))
-
-    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Predictions:
-        """Score a batch; no objective runs and nothing is generated beyond what the readout needs."""
-        return self.judged(self.scores(batch)).cpu()
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics."""
-        self.log_dict({f"val/{name}": value for name, value in self.evaluation.compute().items()}, prog_bar=True)
-
-    def on_test_epoch_end(self) -> None:
-        """Log the test metrics."""
-        self.log_dict({f"test/{name}": value for name, value in self.evaluation.compute(per_class=True).items()})
 
     def configure_callbacks(self) -> list[Callback]:
         """Bring the callbacks along that make a stopped run go on exactly, unless the trainer has them."""

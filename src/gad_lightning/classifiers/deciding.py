@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from gad_lightning.classifiers.calibration import Wanted, fitted, observed_in
 from gad_lightning.classifiers.open_world.rejecting import Rejecting
+from gad_lightning.classifiers.remembering import PastLabels
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.decisions.label_sets import ConformalLabels
 from gad_lightning.decisions.observed import Floats
@@ -71,7 +73,8 @@ class Deciding(Rejecting):
                 "name a val split, or set data.val_fraction above 0",
             )
         with torch.inference_mode():
-            seen = observed_in(data, self._judge, torch.device(self.device), self.schema, task)
+            judge = partial(self._judge, past=PastLabels())
+            seen = observed_in(data, judge, torch.device(self.device), self.schema, task)
         wanted = Wanted(thresholds or AlarmThresholds(), duration or MinimumDuration(), sets)
         found = fitted(seen, wanted)
         self.decisions = {**self.decisions, asked.name: found}
@@ -89,8 +92,8 @@ class Deciding(Rejecting):
             found.check(asked.labels, asked.name)
         return found
 
-    def _judge(self, batch: Batch) -> Predictions:
-        return self.judged(self.score_in_evaluation(batch))
+    def _judge(self, batch: Batch, past: PastLabels) -> Predictions:
+        return self.judged(self.score_in_evaluation(batch, past))
 
     def about_decisions(self) -> dict[str, Any]:
         """Fitted decisions as plain data, by task."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from torch import Tensor
 from gad_lightning.classifiers.deciding import log_probabilities
 from gad_lightning.classifiers.open_world.describing import Describing
 from gad_lightning.classifiers.open_world.rejecting import Video
+from gad_lightning.classifiers.remembering import PastLabels
 from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.dataset import WindowDataset
@@ -65,10 +65,6 @@ def _stretch_of(event: Event, names: Sequence[str], fps: float) -> Stretch:
 class Detecting(Describing):
     """Mixin of the classifiers: labels every frame of a video."""
 
-    @abstractmethod
-    def scores(self, batch: Batch) -> Predictions:
-        """Class scores of a batch."""
-
     @torch.inference_mode()
     def detect(
         self,
@@ -106,8 +102,9 @@ class Detecting(Describing):
         dataset = _dataset_of(VideoRecord("video", frames), self.schema, task)
         scores = torch.empty(frames.num_frames, len(classes.names))
         unknown = torch.zeros(frames.num_frames, dtype=torch.bool)
+        past = PastLabels()
         for batch in batches_of(dataset, batch_size, self.device):  # of each only the scores are kept
-            part = self.judged(self.score_in_evaluation(batch))
+            part = self.judged(self.score_in_evaluation(batch, past))
             scores[part.query_index.cpu()] = part.scores[:, : len(classes.names)].float().cpu()
             unknown[part.query_index.cpu()] = part.unknown.cpu()
         made, shown = self.decisions_of(task) or Decisions(classes, spec.fps), (*classes.names, UNKNOWN)
@@ -123,17 +120,23 @@ class Detecting(Describing):
         frames = open_frames(video, None, self.schema.features, encoder, "keep")
         dataset = _dataset_of(VideoRecord("video", frames), self.schema, task)
         states = torch.empty(frames.num_frames, 0)
+        past = PastLabels()
         for batch in batches_of(dataset, BATCH, self.device):
-            part = self.score_in_evaluation(batch).cpu()
+            part = self.score_in_evaluation(batch, past).cpu()
             if not states.numel():
                 states = torch.empty(frames.num_frames, part.slot_states.shape[1])
             states[part.query_index] = part.slot_states.float()
         return states
 
-    def score_in_evaluation(self, batch: Batch) -> Predictions:
-        """Score a batch without dropout; every module is then as it was before, in training or not."""
+    def score_in_evaluation(self, batch: Batch, past: PastLabels | None = None) -> Predictions:
+        """Score a batch without dropout; every module is then as it was before, in training or not.
+
+        Args:
+            batch: samples of videos.
+            past: what was said of them before, for a memory; its labels are added. Nothing by default.
+        """
         with self.turns, self.in_evaluation():
-            return self.scores(batch)
+            return self.scores_after(past or PastLabels(), batch)
 
 
 def _dataset_of(record: VideoRecord, schema: DataSchema, task: int) -> WindowDataset:

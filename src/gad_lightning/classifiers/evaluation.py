@@ -1,17 +1,19 @@
-"""The standard metrics of a validation or test run, per task."""
+"""Validation, test and prediction: how their batches are scored, and the standard metrics per task."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from gad_lightning.classifiers.open_world.rejecting import Rejecting
+from gad_lightning.classifiers.remembering import PastLabels
 from gad_lightning.metrics.frame_map import FrameMAP
 from gad_lightning.metrics.frame_metric import LabelMetric
 from gad_lightning.metrics.functional.frames import FrameTable, video_breaks
 from gad_lightning.results.several import pair_table, single_labels
 from gad_lightning.results.standard import MAP, full_name, metrics_of, space_of
 from gad_lightning.schema import DataSchema, Task
-from gad_lightning.types import Predictions, chosen_classes, known_class
+from gad_lightning.types import Batch, Predictions, chosen_classes, known_class
 
 PRECISION = "ap/"
 """Beginning of the name of a class's average precision."""
@@ -142,3 +144,37 @@ class Evaluation(nn.Module):
                     values[full_name(name, evaluation.task, len(self.schema.tasks))] = value
         self.reset()
         return values
+
+
+class Evaluating(Rejecting):
+    """Mixin of the classifiers: what Lightning calls in validation, test and prediction."""
+
+    evaluation: Evaluation
+    past: PastLabels
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget what a validation that was broken off has left."""
+        self.evaluation.reset()
+        self.past = PastLabels()
+
+    on_test_epoch_start = on_predict_epoch_start = on_validation_epoch_start
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collect predictions for the validation metrics."""
+        self.evaluation.update(self.scores_after(self.past, batch))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Collect predictions for the test metrics."""
+        self.evaluation.update(self.judged(self.scores_after(self.past, batch)))
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Predictions:
+        """Score a batch; no objective runs and nothing is generated beyond what the readout needs."""
+        return self.judged(self.scores_after(self.past, batch)).cpu()
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics."""
+        self.log_dict({f"val/{name}": value for name, value in self.evaluation.compute().items()}, prog_bar=True)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics."""
+        self.log_dict({f"test/{name}": value for name, value in self.evaluation.compute(per_class=True).items()})

@@ -18,6 +18,7 @@ class Stream(IntEnum):
     ORDER = 1
     ANSWER = 2
     BACKGROUND = 3
+    MEMORY = 4
 
 
 def draws(seed: int, epoch: int, stream: Stream, *columns: IntArray) -> NDArray[np.float64]:

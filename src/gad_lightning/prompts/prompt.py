@@ -11,6 +11,7 @@ from torch import Tensor
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
 from gad_lightning.prompts.layout import Branches, Text, Trunk, assemble, lay_next
+from gad_lightning.prompts.memory import VerbalizedMemory
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Tokens, Vocabulary
 
@@ -72,16 +73,20 @@ class Prompt(Part):
             )
         return self.template.format(question=self.question[task])
 
-    def prepare(self, schema: DataSchema, vocabulary: Vocabulary, opener: str) -> None:
+    def prepare(
+        self, schema: DataSchema, vocabulary: Vocabulary, opener: str, memory: VerbalizedMemory | None = None
+    ) -> None:
         """Encode the fixed text and reserve the learned vectors.
 
         Args:
             schema: classes, tasks and features.
             vocabulary: the backbone's.
             opener: with which a branch begins; its last token is the slot.
+            memory: prepared; its text stands at the end of each prompt.
         """
         begin = [] if vocabulary.begin is None else [vocabulary.begin]
-        prompts = [begin + vocabulary.encode(self.text(task.name)) for task in schema.tasks]
+        self.memory, empty = memory, [] if memory is None else [memory.nothing] * memory.length
+        prompts = [begin + vocabulary.encode(self.text(task.name)) + empty for task in schema.tasks]
         self.prompt_lengths = torch.tensor([len(ids) for ids in prompts])
         self.prompt_ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(ids) for ids in prompts], batch_first=True)
         self.separator_ids = torch.tensor(
@@ -126,7 +131,13 @@ class Prompt(Part):
         return self.lay_out(frame_counts, room, task, self.branches(sample, anchor, answers), begin)
 
     def lay_out(
-        self, frame_counts: Tensor, room: int, task: Tensor, branches: Branches, begin: Tensor | None = None
+        self,
+        frame_counts: Tensor,
+        room: int,
+        task: Tensor,
+        branches: Branches,
+        begin: Tensor | None = None,
+        remembered: Tensor | None = None,
     ) -> Tokens:
         """Lay out B samples and their branches; all arguments on the CPU.
 
@@ -136,12 +147,17 @@ class Prompt(Part):
             task: (B,) the task whose prompt each sample has.
             branches: what hangs off the frames.
             begin: (B,) first frame to lay out: the prompt and the frames before it are in a cache. -1 lays out all.
+            remembered: (B, K) classes that the memory of each sample holds; none by default.
 
         Returns:
             One row a sample: the trunk, then its branches in their order.
         """
+        prompt_ids = self.prompt_ids[task]
+        if self.memory is not None and remembered is not None:
+            place = self.prompt_lengths[task].unsqueeze(1) + torch.arange(-self.memory.length, 0)
+            prompt_ids = prompt_ids.scatter(1, place, self.memory.tokens(remembered))
         trunk = Trunk(
-            prompt_ids=self.prompt_ids[task],
+            prompt_ids=prompt_ids,
             prompt_lengths=self.prompt_lengths[task],
             separator=self.separator_ids,
             tokens_per_frame=self.tokens_per_frame,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.predictions import data_of
+from gad_lightning.classifiers.remembering import PastLabels
 from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import SettingError
@@ -102,10 +103,10 @@ def _predicted(classifier: Classifier, data: ActionDataModule | None) -> Predict
             "There are no validation videos to weigh the neighbors by.",
             "give NeighborAnswers a weight and a temperature",
         )
-    parts = []
+    parts, past = [], PastLabels()
     with torch.inference_mode():
         for batch in batches_of(data.dataset("val"), data.eval_batch_size, classifier.device):
-            scored = classifier.score_in_evaluation(batch).cpu()
+            scored = classifier.score_in_evaluation(batch, past).cpu()
             parts.append(scored._replace(rejection=None))
     kept = Predictions._fields[:8]
     return Predictions(*(torch.cat([getattr(part, name) for part in parts]) for name in kept))

@@ -71,22 +71,24 @@ class ChunkStreams:
         room = self.scratch + len(prompt.opener_ids) + classifier.room(1) + 1
         self.cache = classifier.backbone.make_cache(rows, room)
         self.slot_memory = _SlotMemory(classifier, num_streams) if classifier.slot_reach else None
+        self.memory = None if classifier.memory is None else classifier.closed_segments(num_streams)
         self.layout: tuple[list[list[int]], Tokens] | None = None
-        self.read_prompt(rows)
+        self.read_prompt(torch.arange(rows))
 
     @torch.inference_mode()
-    def read_prompt(self, rows: int) -> None:
-        """Read the prompt once and give it to every row."""
-        backbone, one = self.classifier.backbone, torch.zeros(1, dtype=torch.int64)
-        none = one[:0]
-        tokens = backbone.place(self.classifier.prompt.render(one, 0, none, none, one + self.task))._replace(
-            plain=False
-        )
-        at = torch.arange(self.prompt_room, device=tokens.ids.device).unsqueeze(0)
-        self.cache.choose(one)
-        no_frames = torch.zeros(1, 0, 1, self.classifier.prompt.width, device=tokens.ids.device)
+    def read_prompt(self, row: Tensor, remembered: Tensor | None = None) -> None:
+        """Read the prompt into rows (r,) of the cache, with what each remembers (r, K); else once for all of them."""
+        backbone, prompt = self.classifier.backbone, self.classifier.prompt
+        read = row if remembered is not None else row[:1]
+        asked = (torch.zeros_like(read), 0, torch.full_like(read, self.task))
+        laid = prompt.lay_out(*asked, prompt.branches(row[:0], row[:0]), remembered=remembered)
+        tokens = backbone.place(laid)._replace(plain=False)
+        at = torch.arange(self.prompt_room, device=tokens.ids.device).expand(len(read), -1)
+        self.cache.choose(read)
+        no_frames = torch.zeros(1, 0, 1, prompt.width, device=tokens.ids.device)
         backbone(tokens, no_frames, self.cache, at)
-        self.cache.copy_row(0, torch.arange(rows), self.prompt_room)
+        if remembered is None:
+            self.cache.copy_row(int(row[0]), row, self.prompt_room)
 
     def step(self, streams: Tensor, frame: Tensor, frames: Tensor) -> Scored:
         """Read one frame of each stream into its chunks and ask at the current one.
@@ -107,8 +109,12 @@ class ChunkStreams:
         stream, which, place = stream[order], which[order], place[order]
         row = streams[stream] * self.per_stream + place  # (r,) of the cache
         local = frame[stream] - first[stream, which]  # (r,) number of the frame within its chunk
-        if bool((local == 0).any()):
-            self.cache.forget(row[local == 0], self.prompt_room)
+        begun = local == 0
+        if bool(begun.any()):
+            self.cache.forget(row[begun], self.prompt_room)
+            if self.memory is not None:
+                owner = stream[begun]
+                self.read_prompt(row[begun], self.memory.before(streams[owner], frame[owner]))
         self.cache.forget(row, self.scratch)
         asked = (which == 0).nonzero().squeeze(1)  # (n,) rows of the chunks that hold the frames themselves
         task = torch.full_like(row, self.task)  # (r,)
@@ -119,6 +125,8 @@ class ChunkStreams:
         used = torch.full_like(row, self.scratch + len(prompt.opener_ids))  # (r,)
         branches = BranchDecoder(backbone, prompt, self.cache, states, asked, local[asked], task, used)
         scores, logits = self.classifier.score_branches(branches, task[asked])
+        if self.memory is not None:
+            self.memory.add(streams, frame, scores.argmax(1).cpu())
         return scores, logits, branches.slot_states  # scoring may have moved them
 
     def read(
@@ -177,7 +185,7 @@ class ChunkStreams:
         keys = {f"keys.{layer}": part for layer, part in self.cache.keys.items()}
         values = {f"values.{layer}": part for layer, part in self.cache.values.items()}
         told = {} if self.slot_memory is None else {"slot_memory": self.slot_memory.kept}
-        return {**places, **keys, **values, **told}
+        return {**places, **keys, **values, **told, **({} if self.memory is None else self.memory.state())}
 
     def check(self, state: dict[str, Tensor]) -> None:
         """Refuse what other weights left behind: they read the prompt otherwise.
@@ -185,9 +193,11 @@ class ChunkStreams:
         Raises:
             CheckpointError: if they did.
         """
+        memory = self.classifier.memory
+        same = self.prompt_room - (0 if memory is None else memory.length)  # what is remembered may differ
         for layer, keys in self.cache.keys.items():
-            mine = keys[0, :, : self.prompt_room].float().cpu()
-            theirs = state[f"keys.{layer}"][0, :, : self.prompt_room].float().cpu()
+            mine = keys[0, :, :same].float().cpu()
+            theirs = state[f"keys.{layer}"][0, :, :same].float().cpu()
             if bool((mine - theirs).abs().max() > SAME_PROMPT * mine.abs().max()):
                 raise CheckpointError(
                     "The saved streams were read by other weights: the prompt's keys differ.",
@@ -210,6 +220,7 @@ class WindowStreams:
         self.room = windows.short + windows.long
         shape, where = (num_streams, self.room, spec.tokens_per_frame, spec.width), classifier.device
         self.kept = torch.zeros(shape, dtype=classifier.standardize.dtype, device=where)
+        self.memory = None if classifier.memory is None else classifier.closed_segments(num_streams)
 
     def step(self, streams: Tensor, frame: Tensor, frames: Tensor) -> Scored:
         """Keep one frame of each stream and score its window."""
@@ -219,12 +230,18 @@ class WindowStreams:
         counts = torch.tensor([len(rows) for rows in shown])
         places = torch.nn.utils.rnn.pad_sequence([rows % self.room for rows in shown], batch_first=True)
         window = self.kept[streams.unsqueeze(1), places]
-        predictions = self.classifier.scores(Batch.at_last_frames(window, counts, self.task))
+        batch = Batch.at_last_frames(window, counts, self.task)
+        if self.memory is not None:
+            first = torch.tensor([int(rows[0]) for rows in shown])
+            batch = batch._replace(first_frame=first, remembered=self.memory.before(streams, first))
+        predictions = self.classifier.scores(batch)
+        if self.memory is not None:
+            self.memory.add(streams, frame, predictions.label.cpu())
         return predictions.scores, predictions.logits, predictions.slot_states
 
     def state(self) -> dict[str, Tensor]:
         """The frames kept, to be written to in place."""
-        return {"kept": self.kept}
+        return {"kept": self.kept, **({} if self.memory is None else self.memory.state())}
 
     def check(self, state: dict[str, Tensor]) -> None:
         """Frames are frames, whatever the weights are."""

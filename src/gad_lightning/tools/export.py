@@ -32,7 +32,8 @@ class WholeWindow(nn.Module):
         task: index into the schema's tasks.
 
     Raises:
-        SettingError: if it writes its answer, is quantized, or its backbone is no language model of transformers.
+        SettingError: if it writes its answer, has a memory, is quantized, or its backbone is no language model of
+            transformers.
     """
 
     before: Tensor
@@ -51,6 +52,11 @@ class WholeWindow(nn.Module):
                 f"A {type(classifier).__name__} on a {type(backbone).__name__} cannot be exported: only a head at one "
                 "state of a language model of transformers is one function of the frames.",
                 "export a DiscriminativeClassifier or GADClassifier",
+            )
+        if classifier.memory is not None:
+            raise SettingError(
+                "A classifier with model.memory cannot be exported: its answers depend on those it gave before.",
+                "train without model.memory, or use the classifier itself",
             )
         spec = classifier.schema.features
         shown = torch.zeros(1, 2, spec.tokens_per_frame, spec.width, device=classifier.device)

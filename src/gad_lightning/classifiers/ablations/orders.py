@@ -151,7 +151,7 @@ class OrderedGADClassifier(GADClassifier):
                     "the frames.",
                     "take another order, or slot: gad_lightning.LearnedSlot",
                 )
-            self.prompt.prepare(self.schema, self.backbone.vocabulary, CONTEXT_OPENER)
+            self.prompt.prepare(self.schema, self.backbone.vocabulary, CONTEXT_OPENER, self.memory)
         super().complete()
 
     def branches(self, batch: Batch, answers: Text | None = None, beside: Sequence[Text] = ()) -> Branches:

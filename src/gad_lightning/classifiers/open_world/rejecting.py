@@ -5,15 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from lightning import LightningModule
 from torch import Tensor
 
 from gad_lightning.classifiers.open_world.rejector import Rejector
+from gad_lightning.classifiers.remembering import PastLabels, Remembering
 from gad_lightning.classifiers.segment_means import SegmentMeans, segment_means
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.errors import DataError, SettingError
@@ -27,10 +28,9 @@ Video = str | Path | np.ndarray | Tensor
 """Path of a video file; or features, not standardized, as an array or the path of a .npy file."""
 
 
-class Rejecting(LightningModule):
+class Rejecting(Remembering):
     """Mixin of the classifiers: off until :meth:`fit_rejection` is called or a checkpoint has what it gave."""
 
-    schema: DataSchema
     rejector: Rejector | None
     """What says which queries are unknown; None as long as nothing is rejected."""
     votes: Callable[[Predictions], Predictions] | None = None
@@ -49,8 +49,8 @@ class Rejecting(LightningModule):
             return predictions
         return predictions._replace(rejection=self.rejector(predictions, self.schema))
 
-    def score_in_evaluation(self, batch: Batch) -> Predictions:
-        """Score a batch without dropout."""
+    def score_in_evaluation(self, batch: Batch, past: PastLabels | None = None) -> Predictions:
+        """Score a batch without dropout, after what was said of the videos before."""
         raise NotImplementedError
 
     def slot_states(self, video: Video, task: int = 0, encoder: Encoder | None = None) -> Tensor:
@@ -103,8 +103,8 @@ class Rejecting(LightningModule):
             return made.scored(found.slot_states, found.logits.to(found.slot_states.device), labels)
 
         def means(split: Split, extra: Callable[[Predictions], Tensor] | None = None) -> SegmentMeans:
-            read = data.dataset(split)
-            return segment_means(read, data.eval_batch_size, device, self.score_in_evaluation, task, extra)
+            predict = partial(self.score_in_evaluation, past=PastLabels())
+            return segment_means(data.dataset(split), data.eval_batch_size, device, predict, task, extra)
 
         training = means("train")
         logits = training.logits[:, : len(labels.names)]
