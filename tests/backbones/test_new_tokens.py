@@ -38,3 +38,20 @@ def test_a_table_without_tokens_has_no_weights() -> None:
 def test_a_token_after_the_table_was_built_is_refused() -> None:
     with pytest.raises(SettingError, match="'<late>' comes after"):
         built("<cls>").reserve("<late>")
+
+
+def test_the_gradient_of_a_row_is_that_of_one_thread_with_any_number_of_threads() -> None:
+    table = NewTokens()
+    table.reserve("<cls>")
+    table.build(torch.randn(50, 96), torch.randn(50, 96))
+    (row,) = table.parameters()
+    above, before = torch.randn(4000, 96), torch.get_num_threads()
+    gradients = []
+    try:
+        for threads in (1, 2, 3, 4, 3, 4):
+            torch.set_num_threads(threads)
+            (of_row,) = torch.autograd.grad((table.embed(torch.zeros(4000, dtype=torch.int64)) * above).sum(), row)
+            gradients.append(of_row)
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(of_row, gradients[0]) for of_row in gradients)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 
 from gad_lightning.errors import SettingError
 
@@ -37,15 +38,15 @@ class NewTokens(nn.Module):
             self.written.append(row)
         return row
 
-    def build(self, embedding: Tensor, head: Tensor) -> None:
+    def build(self, table: Tensor, head: Tensor) -> None:
         """Make the rows, with the spread of the language model's own.
 
         Args:
-            embedding: (V, H) input rows of the language model.
+            table: (V, H) input rows of the language model.
             head: (V, H) its output rows.
         """
         self.built = True
-        self.input = self._rows(len(self.names), embedding)
+        self.input = self._rows(len(self.names), table)
         self.output = self._rows(len(self.written), head)
 
     @staticmethod
@@ -57,9 +58,12 @@ class NewTokens(nn.Module):
         return nn.Parameter(torch.randn(count, like.shape[1], device=like.device) * spread)
 
     def embed(self, rows: Tensor) -> Tensor:
-        """Input vectors of rows (n,) -> (n, H) float32."""
+        """Input vectors of rows (n,) -> (n, H) float32.
+
+        Not by indexing: on CPUs several threads add up its gradient as they come, and equal runs end unequal.
+        """
         assert self.input is not None, "a new token stands in a prompt, yet none was reserved"
-        return self.input[rows]
+        return embedding(rows, self.input)
 
     def logits(self, states: Tensor) -> Tensor:
         """Logits (n, K) of all K new tokens for states (n, H); -inf for those that are never written."""
