@@ -5,13 +5,26 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from gad_lightning.cli import main
+from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import CheckpointError, GadError, MissingDataError, SettingError
+from gad_lightning.results.predictions import read_predictions
 from gad_lightning.training.checkpoint_files import read_checkpoint
 from tests.cli.runs import python, values_of
+
+TEXTED = """
+model:
+  class_path: gad_lightning.DiscriminativeClassifier
+  init_args:
+    head: gad_lightning.TextHead
+    backbone: {{class_path: gad_lightning.TinyBackbone, init_args: {{hidden_size: 16, num_layers: 1, lora: {{r: 2}}}}}}
+data: {{class_path: gad_lightning.ToyActions, init_args: {{mode: one_pass}}}}
+trainer: {{accelerator: cpu, max_epochs: 1, enable_progress_bar: false, default_root_dir: {root}}}
+"""
 
 
 def test_fit_keeps_config_metrics_the_best_checkpoint_and_the_last(fitted: Path) -> None:
@@ -150,3 +163,26 @@ def test_a_run_that_goes_on_with_other_settings_says_which_and_writes_to_its_own
         f"trainer.default_root_dir: {fitted.parents[2]} -> {tmp_path}; trainer.max_epochs: 2 -> 3. "
         "The optimizer goes on with its own."
     )
+
+
+def test_a_checkpoint_with_added_classes_is_scored_on_data_that_has_them(tmp_path: Path) -> None:
+    config = tmp_path / "toy.yaml"
+    config.write_text(TEXTED.format(root=tmp_path))
+    main(["fit", f"--config={config}", "--data.unknown_classes=[add salt, pour water]"])
+    best = next(tmp_path.rglob("best.ckpt"))
+    more = best.with_name("more.ckpt")
+    (tmp_path / "new.csv").write_text("label,text\npour water,pour water\nadd salt,add salt\n")
+    main(["add-classes", str(best), str(more), f"--texts={tmp_path / 'new.csv'}"])
+    values = []
+    for number, held in enumerate(("[add salt, pour water]", "null")):
+        root = tmp_path / str(number)
+        words = (f"--data.unknown_classes={held}", f"--ckpt_path={more}", f"--trainer.default_root_dir={root}")
+        main(["test", f"--config={config}", *words])
+        values += values_of(next(root.rglob("metrics.csv")).parent, "test/top1")
+    assert values[0] == values[1]
+    main(["predict", f"--config={config}", f"--ckpt_path={more}"])
+    _, (found,) = read_predictions(next(tmp_path.rglob("frames.csv")).parent)
+    names, data = found.task.labels.names, ToyActions(mode="one_pass")
+    assert names[-2:] == ("pour water", "add salt")
+    true = np.concatenate([laid.queries.label for laid in data.dataset("test").timelines])
+    assert [names[label] for label in found.truth] == [data.class_names[label] for label in true]

@@ -12,7 +12,7 @@ from gad_lightning.parts import current_names
 from gad_lightning.redact import redact
 from gad_lightning.results.run_folder import CONFIG, run_folder_of
 
-FREE = ("num_workers", "batch_size", "eval_batch_size", "predict_split")
+FREE = ("num_workers", "batch_size", "eval_batch_size", "predict_split", "added_classes")
 """Settings of the data that may differ where a run goes on; the samples of a step are checked when it does."""
 
 

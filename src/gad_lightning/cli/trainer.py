@@ -19,6 +19,8 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from gad_lightning.atomic import make_folder
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.predictions import PredictionWriter
+from gad_lightning.classifiers.saving.checkpoint import content_of
+from gad_lightning.classifiers.saving.classes import added_names
 from gad_lightning.cli.changed import changed, config_beside, is_other_run
 from gad_lightning.cli.guards import check_accelerator, refusal_of
 from gad_lightning.cli.kept_config import KeptConfig, config_text
@@ -133,6 +135,7 @@ class RunCLI(LightningCLI):
         self.save_config_kwargs = {"restart": bool(path)}
         self.goes_on: Path | None = None
         self.evaluates: Path | None = None  # folder of the run whose checkpoint is evaluated
+        self.added: list[str] = []  # classes that the checkpoint's classifier was given after its training
         if path == "best":
             raise SettingError(
                 "--ckpt_path=best is only known to the run that trains.",
@@ -141,7 +144,7 @@ class RunCLI(LightningCLI):
         if path == "last":
             path = settings["ckpt_path"] = self.last_checkpoint(command, settings)
         if path and path.split(":")[0] not in SPECIAL_CHECKPOINTS and "://" not in path:
-            WholeCheckpointIO().load_checkpoint(path)
+            self.added = added_names(content_of(WholeCheckpointIO().load_checkpoint(path), path))
             self.tell_changes(command, Path(path))
 
     def tell_changes(self, command: str, checkpoint: Path) -> None:
@@ -200,8 +203,23 @@ class RunCLI(LightningCLI):
             )
         if not settings["trainer"]["fast_dev_run"]:
             make_folder(Path(settings["trainer"]["default_root_dir"]))
-        if self.subcommand != "fit" and not settings["ckpt_path"]:
+        if self.subcommand == "fit":
+            return
+        if not settings["ckpt_path"]:
             rank_zero_warn(f"{self.subcommand} was given no --ckpt_path: the classifier is untrained.")
+        if self.added:
+            self.count_added_last(settings["data"])
+
+    def count_added_last(self, data: Namespace) -> None:
+        """Let the data count classes that were added to the checkpoint's classifier as that does."""
+        options = data.init_args
+        if "added_classes" not in options:
+            raise SettingError(
+                f"The checkpoint's classifier was given the classes {', '.join(self.added)}, and {data.class_path} has "
+                "no setting added_classes.",
+                "let its constructor take **loading, and pass it on to ActionDataModule",
+            )
+        options.added_classes = options.added_classes or self.added
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Add logger and callbacks where the config does not say otherwise."""

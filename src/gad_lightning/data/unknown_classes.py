@@ -82,6 +82,23 @@ class UnknownClasses(NamedTuple):
         left = (segments[:, 0] >= 0) & (segments[:, 0] < size)
         return Timeline(queries._replace(label=label), segments[left])
 
+    def check_added(self, names: Sequence[str], labels: LabelSet) -> None:
+        """Refuse a classifier whose added classes are not counted as it counts them.
+
+        Args:
+            names: that it was given after its training, in its order.
+            labels: first label set of the data, with all classes.
+
+        Raises:
+            SettingError: naming them.
+        """
+        if tuple(names) != self.added and (self.names or self.added or set(names) & set(labels.names)):
+            raise SettingError(
+                f"The classifier was given the classes {list(names)} after its training, and the data counts "
+                f"{list(self.added)} behind those of the training.",
+                f"set data.added_classes to {list(names)}",
+            )
+
     def _table(self, labels: LabelSet, first: bool, training: bool) -> IntArray:
         """New label of every class, (C,)."""
         known, added = self.known(labels).names, self.added if first else ()

@@ -76,7 +76,7 @@ def main(
 
 def _data_of(checkpoint: Path, run: Path | None, packages: Sequence[str]) -> ActionDataModule:
     """The data of a run; warns if its validation videos are not those that were held out of training."""
-    data = data_of(run or run_folder_of(checkpoint), packages)
+    data = data_of(run or run_folder_of(checkpoint), packages, checkpoint)
     stored = read_checkpoint(checkpoint).get(type(data).__qualname__)
     if isinstance(stored, dict):
         data.load_state_dict(stored)

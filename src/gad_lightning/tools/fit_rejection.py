@@ -46,7 +46,7 @@ def main(
     source = checkpoint or chosen_checkpoint(run)
     if source is None:
         raise MissingDataError(f"{run} has no checkpoint.", "give the folder of a run that was trained")
-    data = data_of(run, packages)
+    data = data_of(run, packages, source)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     classifier = Classifier.load_from_checkpoint(source, device, packages)
     threshold = classifier.fit_rejection(data, score or EnergyScore(), kept, over_background=over_background)

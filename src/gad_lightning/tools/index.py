@@ -33,6 +33,6 @@ def main(run: Path, output: Path | None = None, split: Split = "test", allowed: 
         )
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     target = output or run / "index"
-    index = index_of_run(target, checkpoint, data_of(run, packages), split, packages)
+    index = index_of_run(target, checkpoint, data_of(run, packages, checkpoint), split, packages)
     seconds = len(index) - index.segments
     print_safely(f"{target} holds {index.segments:,} segments and {seconds:,} seconds, by {index.facts.space}")

@@ -105,7 +105,7 @@ def _run_of(folder: Path, when: str, allowed: Sequence[str] = ()) -> RunTraces:
             )
         packages = [*ALLOWED_PACKAGES, *allowed]
         print_safely(f"{folder}: predicting the test split with {checkpoint.relative_to(folder)}")
-        found = predict(folder, checkpoint, data_of(folder, packages), packages)
+        found = predict(folder, checkpoint, data_of(folder, packages, checkpoint), packages)
     if found is None:
         raise MissingDataError(
             f"{folder} has no predictions.", "leave out --predict=never, or run gad-lightning predict"

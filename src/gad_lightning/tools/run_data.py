@@ -7,19 +7,23 @@ from pathlib import Path
 
 from jsonargparse import ArgumentError, ArgumentParser
 
+from gad_lightning.classifiers.saving.checkpoint import content_of
+from gad_lightning.classifiers.saving.classes import added_names
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.environment import resolve
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.rebuilding import check_packages
 from gad_lightning.results.run_folder import read_config
+from gad_lightning.training.checkpoint_files import read_checkpoint
 
 
-def data_of(folder: Path, packages: Sequence[str]) -> ActionDataModule:
+def data_of(folder: Path, packages: Sequence[str], checkpoint: Path | None = None) -> ActionDataModule:
     """Make the data module of a run's config.
 
     Args:
         folder: of the run.
         packages: whose classes the config may name.
+        checkpoint: whose classifier is used: classes that were added to it count as they do there.
 
     Raises:
         MissingDataError: if the run has no config.
@@ -37,4 +41,6 @@ def data_of(folder: Path, packages: Sequence[str]) -> ActionDataModule:
     except ArgumentError as error:
         raise SettingError(f"The data of {folder} cannot be made: {error}", "correct its config.yaml") from error
     data: ActionDataModule = made
+    if checkpoint is not None and not data.added_classes:
+        data.added_classes = added_names(content_of(read_checkpoint(checkpoint), str(checkpoint)))
     return data

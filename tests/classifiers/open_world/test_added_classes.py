@@ -23,7 +23,7 @@ from gad_lightning.decisions.path import Decisions
 from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.heads.text import TextHead
 from gad_lightning.rejection.neighbors import NeighborScore
-from gad_lightning.schema import Mode
+from gad_lightning.schema import LabelSet, Mode
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.types import Batch
 from tests.classifiers.making import NAMES, WIDTH, make, random_frames, schema
@@ -261,3 +261,35 @@ def test_decisions_of_fewer_classes_are_dropped_with_a_warning() -> None:
     with pytest.warns(UserWarning, match="fitted decisions are dropped: calibrate again"):
         classifier.add_classes({"pour": "stir"})
     assert classifier.decisions == {}
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"unknown_classes": ["add salt", "stir tea"]}, {"added_classes": ["stir tea"]}]
+)
+def test_data_that_counts_added_classes_in_another_way_is_refused(settings: dict[str, Any]) -> None:
+    known = ToyActions(unknown_classes=["add salt", "stir tea"], mode="one_pass")
+    backbone = TinyBackbone(hidden_size=32, num_layers=1, lora={"r": 2})
+    classifier = DiscriminativeClassifier(schema=known.schema, backbone=backbone, head=TextHead).eval()
+    classifier.add_classes({"stir tea": "stir tea", "add salt": "add salt"})
+    trainer = Trainer(logger=False, enable_progress_bar=False, accelerator="cpu")
+    message = (
+        r"was given the classes \['stir tea', 'add salt'\] after its training, and the data counts .*\n.*set data\.a"
+    )
+    with pytest.raises(SettingError, match=message):
+        trainer.predict(classifier, ToyActions(mode="one_pass", **settings))
+    trainer.predict(classifier, ToyActions(mode="one_pass", added_classes=["stir tea", "add salt"]))
+
+
+def test_a_checkpoint_is_not_read_where_its_added_classes_count_among_the_trained(tmp_path: Path) -> None:
+    classifier = texted()
+    classifier.add_classes({"pour": "stir"})
+    trainer = Trainer(logger=False, enable_progress_bar=False, accelerator="cpu")
+    trainer.strategy.connect(classifier)
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    content = torch.load(tmp_path / "a.ckpt", weights_only=True)
+    named = schema()._replace(tasks=(schema().tasks[0]._replace(labels=LabelSet(("pour", *NAMES), 1)),))
+    other = make(DiscriminativeClassifier, schema=named, head=TextHead)
+    with pytest.raises(
+        CheckpointError, match=r"given the classes 'pour' after .*\n.*data\.added_classes to \['pour'\]"
+    ):
+        other.on_load_checkpoint(content)

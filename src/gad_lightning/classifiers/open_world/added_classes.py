@@ -16,6 +16,7 @@ from gad_lightning.classifiers.deciding import Deciding
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.open_world.rejecting import Video
 from gad_lightning.classifiers.open_world.stacking import best_offset
+from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.heads.base import ClassifierHead
 from gad_lightning.heads.factor import FactorHead, Pair
@@ -106,6 +107,14 @@ class AddedClasses(Deciding):
             if self.rejector is not None and self.schema.head_of_task[self.rejector.task] == number:
                 for states in shown.values():
                     self.rejector.score.admit(states)
+
+    def setup(self, stage: str) -> None:
+        """Refuse data that counts the classes that were added in another way."""
+        super().setup(stage)
+        data = self.trainer.datamodule  # type: ignore[attr-defined]  # set, but not declared
+        if self.added and isinstance(data, ActionDataModule):
+            size = len(self.trained_schema.tasks[0].labels.names)
+            data.unknown.check_added(self.schema.tasks[0].labels.names[size:], data.tasks[0].labels)
 
     def _drop_decisions(self) -> None:
         """Drop the fitted decisions, which know nothing of further classes, with a warning."""

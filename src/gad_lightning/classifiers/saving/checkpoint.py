@@ -18,7 +18,7 @@ from gad_lightning.classifiers.finite import check_weights
 from gad_lightning.classifiers.open_world.added_classes import AddedClasses
 from gad_lightning.classifiers.optimization import Optimized
 from gad_lightning.classifiers.saving.averages import leave_frozen_out, put_frozen_back
-from gad_lightning.classifiers.saving.classes import check_classes
+from gad_lightning.classifiers.saving.classes import added_names, check_classes
 from gad_lightning.classifiers.saving.differences import Difference, differences, tell_differences
 from gad_lightning.classifiers.saving.digest import KEY as DIGEST
 from gad_lightning.classifiers.saving.digest import check_digest, digest_of
@@ -108,7 +108,7 @@ class TrainedWeights(Part, Optimized, AddedClasses):
         about = content_of(checkpoint, "the checkpoint")
         if self._trainer is not None:  # else it was just made as the checkpoint says
             self.check_settings_of(about)
-        self.check_schema(rebuild(about["schema"]))
+        self.check_schema(rebuild(about["schema"]), added_names(about))
         self.take_added(about.get("added") or ())
         self.take_rejection(about.get("rejection"), self.allowed)
         self.take_decisions(about.get("decisions"), self.allowed)
@@ -164,7 +164,7 @@ class TrainedWeights(Part, Optimized, AddedClasses):
         self.schema = self.schema._replace(features=features)
         self.standardize.take(features)
 
-    def check_schema(self, stored: object) -> None:
+    def check_schema(self, stored: object, added: Sequence[str] = ()) -> None:
         """Compare label sets, goals and features with a checkpoint's.
 
         Raises:
@@ -172,7 +172,7 @@ class TrainedWeights(Part, Optimized, AddedClasses):
         """
         if not isinstance(stored, DataSchema):
             raise CheckpointError(f"The checkpoint's schema is a {type(stored).__name__}.", "use another checkpoint")
-        check_classes(self.trained_schema, stored)
+        check_classes(self.trained_schema, stored, added)
         features = self.schema.features
         if features._replace(mean=None, std=None) != stored.features._replace(mean=None, std=None):
             raise CheckpointError(
