@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from gad_lightning.data.simulated.timelines import SyntheticTimelines as SyntheticTimelines
     from gad_lightning.data.toy import KitchenVideos as KitchenVideos
     from gad_lightning.data.toy import ToyActions as ToyActions
+    from gad_lightning.decisions.best_path import BestPath as BestPath
     from gad_lightning.decisions.handing_over import HandedOver as HandedOver
     from gad_lightning.decisions.handing_over import HandOver as HandOver
     from gad_lightning.decisions.handing_over import WrittenText as WrittenText
@@ -66,6 +67,9 @@ if TYPE_CHECKING:
     from gad_lightning.decisions.path import FittedOn as FittedOn
     from gad_lightning.decisions.risk import RiskControl as RiskControl
     from gad_lightning.decisions.smoothing import Smoothing as Smoothing
+    from gad_lightning.decisions.steady import Steadiness as Steadiness
+    from gad_lightning.decisions.steady import SteadyLabels as SteadyLabels
+    from gad_lightning.decisions.steady import SwitchCost as SwitchCost
     from gad_lightning.decisions.switches import MinimumDuration as MinimumDuration
     from gad_lightning.decisions.temperature import Temperature as Temperature
     from gad_lightning.decisions.thresholds import AlarmThresholds as AlarmThresholds

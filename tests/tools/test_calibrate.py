@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.cli import main
+from gad_lightning.decisions.best_path import BestPath
+from gad_lightning.decisions.steady import SteadyLabels, SwitchCost
 from gad_lightning.decisions.thresholds import AlarmThresholds
 from gad_lightning.errors import DataError, SettingError
+from gad_lightning.streaming.detector import OnlineDetector
 
 CONFIG = """
 model:
@@ -58,11 +62,41 @@ def test_the_data_may_come_from_another_config(checkpoint: Path, tmp_path: Path)
     assert made.fitted_on.videos == 15
 
 
+@pytest.mark.parametrize(("by", "kind"), [("switch_cost", SwitchCost), ("best_path", BestPath)])
+def test_labels_can_be_steady_in_place_of_alarms(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], by: str, kind: type[SteadyLabels]
+) -> None:
+    target = tmp_path / "steady.ckpt"
+    main(["calibrate", f"--ckpt_path={checkpoint}", f"--by={by}", f"--output={target}"])
+    assert "with steady labels" in capsys.readouterr().out
+    classifier = Classifier.load_from_checkpoint(target)
+    made = classifier.decisions_of(0)
+    assert made is not None
+    assert made.fitted_on is not None
+    assert made.fitted_on.steadiness is not None
+    assert isinstance(made.steady, kind)
+    assert made.thresholds is None
+    if made.steady.looks_ahead:
+        with pytest.raises(SettingError, match="look ahead"):
+            OnlineDetector(classifier)
+    else:
+        assert made.fitted_on.steadiness.segment_f1 >= made.fitted_on.steadiness.segment_f1_before  # 0 nats is tried
+        frames = torch.randn(60, classifier.schema.features.width, generator=torch.Generator().manual_seed(0))
+        detector = OnlineDetector(classifier)
+        steps = [detector.decide(detector.push(frame))[0] for frame in frames]
+        live = sorted([one for step in steps for one in step.ended] + detector.restart()[0])
+        offline = classifier.detect(frames).segments
+        fps = classifier.schema.features.fps
+        stretches = sorted((one.start_seconds, one.end_seconds) for one in offline)
+        assert [(one.start / fps, one.end / fps) for one in live] == stretches
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
         (["--false_alarms_per_hour=0"], SettingError, "above 0, got 0"),
         ([], DataError, "needs 3 hours of labeled video"),
+        (["--missed=0.01", "--by=best_path"], SettingError, "--by is best_path"),
         (["--missed=0.01"], DataError, r"level of 0\.01 .* needs 99 videos or more, got 10"),
         (["--task=dish", *STATED], SettingError, "There is no task 'dish'; the classifier has action"),
     ],

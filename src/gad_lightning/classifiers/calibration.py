@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +10,13 @@ import torch
 
 from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.data.base import ActionDataModule, Split
+from gad_lightning.data.records import timeline
 from gad_lightning.decisions.counting import cost_of, rate_bound, track_of, video_draws
 from gad_lightning.decisions.label_sets import ConformalLabels
-from gad_lightning.decisions.observed import Observed
+from gad_lightning.decisions.observed import Ints, Observed
 from gad_lightning.decisions.path import Decisions, FittedOn
 from gad_lightning.decisions.risk import RiskControl
+from gad_lightning.decisions.steady import SteadyLabels
 from gad_lightning.decisions.switches import MinimumDuration
 from gad_lightning.decisions.temperature import Temperature, reliability
 from gad_lightning.decisions.thresholds import AlarmThresholds, ClassCost, Thresholds, class_cost
@@ -29,7 +31,7 @@ CONFIDENCE = 0.95
 class Wanted(NamedTuple):
     """What is to be fitted."""
 
-    thresholds: AlarmThresholds | RiskControl
+    thresholds: AlarmThresholds | RiskControl | SteadyLabels
     duration: MinimumDuration
     sets: ConformalLabels | None
 
@@ -67,12 +69,13 @@ def observed_in(
     return Observed(scores[order], known[order], places, frame[order], labels, fps, unknown[order]).checked()
 
 
-def fitted(seen: Observed, wanted: Wanted) -> Decisions:
-    """Fit in the order of the path: temperature, thresholds, label sets.
+def fitted(seen: Observed, wanted: Wanted, timelines: Sequence[Ints] = ()) -> Decisions:
+    """Fit in the order of the path: temperature, thresholds or steady labels, label sets.
 
     Args:
         seen: with log-probabilities.
         wanted: what to fit.
+        timelines: classes of the frames of every training video, for steady labels.
 
     Raises:
         DataError: if the videos are too few or too short for what is stated.
@@ -82,10 +85,12 @@ def fitted(seen: Observed, wanted: Wanted) -> Decisions:
     counted = calibrated  # what is unknown counts for no class
     if seen.unknown is not None:
         counted = calibrated._replace(scores=calibrated.scores * ~seen.unknown[:, None])
+    chosen: Thresholds | None = None
+    costs: list[ClassCost] = []
+    steady = wanted.thresholds.fit(counted, timelines) if isinstance(wanted.thresholds, SteadyLabels) else None
     if isinstance(wanted.thresholds, AlarmThresholds):
-        chosen: Thresholds
         chosen, costs = wanted.thresholds.fit(counted, frames)
-    else:
+    elif isinstance(wanted.thresholds, RiskControl):
         chosen = wanted.thresholds.fit(counted, frames)
         costs = _costs_of(counted, chosen, frames)
     told = FittedOn(
@@ -94,9 +99,20 @@ def fitted(seen: Observed, wanted: Wanted) -> Decisions:
         before=reliability(seen, Temperature()),
         after=reliability(seen, temperature),
         costs=tuple(costs),
+        steadiness=None if steady is None else steady.steadiness(counted),
     )
     sets = None if wanted.sets is None else wanted.sets.fit(calibrated)
-    return Decisions(seen.labels, seen.fps, temperature, chosen, wanted.duration, sets, told)
+    return Decisions(seen.labels, seen.fps, temperature, chosen, wanted.duration, sets, told, steady)
+
+
+def timelines_of(data: ActionDataModule, task: int) -> list[Ints]:
+    """Classes of the frames of every training video, (F,) each, below 0 where none is known; of one label a frame."""
+    found = []
+    for record in data.videos("train"):
+        asked = timeline(record, data.schema.tasks[0].labels).queries
+        rows = np.flatnonzero((asked.task == task) & (asked.horizon == 0))
+        found.append(asked.label[rows[asked.anchor[rows].argsort(kind="stable")]].astype(np.int64))
+    return found
 
 
 def _costs_of(seen: Observed, chosen: Thresholds, frames: int) -> list[ClassCost]:

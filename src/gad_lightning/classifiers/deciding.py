@@ -10,14 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gad_lightning.classifiers.calibration import Wanted, fitted, observed_in
+from gad_lightning.classifiers.calibration import Wanted, fitted, observed_in, timelines_of
 from gad_lightning.classifiers.open_world.rejecting import Rejecting
 from gad_lightning.classifiers.remembering import PastLabels
 from gad_lightning.data.base import ActionDataModule
+from gad_lightning.decisions.best_path import BestPath
 from gad_lightning.decisions.label_sets import ConformalLabels
 from gad_lightning.decisions.observed import Floats
 from gad_lightning.decisions.path import Decisions
 from gad_lightning.decisions.risk import RiskControl
+from gad_lightning.decisions.steady import SteadyLabels
 from gad_lightning.decisions.switches import MinimumDuration
 from gad_lightning.decisions.thresholds import AlarmThresholds
 from gad_lightning.errors import CheckpointError, DataError, SettingError
@@ -35,7 +37,7 @@ class Deciding(Rejecting):
     def calibrate(
         self,
         data: ActionDataModule,
-        thresholds: AlarmThresholds | RiskControl | None = None,
+        thresholds: AlarmThresholds | RiskControl | SteadyLabels | None = None,
         duration: MinimumDuration | None = None,
         sets: ConformalLabels | None = None,
         task: int = 0,
@@ -46,7 +48,8 @@ class Deciding(Rejecting):
 
         Args:
             data: the classifier's classes, with validation videos that it was not trained on.
-            thresholds: how they are chosen; by a false alarm an hour of each class if None.
+            thresholds: how they are chosen; by a false alarm an hour of each class if None. Steady labels take their
+                place where one label a frame matters more than alarms.
             duration: how long a class must last before it goes on or off; one frame if None.
             sets: label sets of a stated error; none if None.
             task: index into the schema's tasks.
@@ -76,7 +79,8 @@ class Deciding(Rejecting):
             judge = partial(self._judge, past=PastLabels())
             seen = observed_in(data, judge, torch.device(self.device), self.schema, task)
         wanted = Wanted(thresholds or AlarmThresholds(), duration or MinimumDuration(), sets)
-        found = fitted(seen, wanted)
+        looked_at = isinstance(thresholds, BestPath) and not asked.labels.multi_label
+        found = fitted(seen, wanted, timelines_of(data, task) if looked_at else ())
         self.decisions = {**self.decisions, asked.name: found}
         return found
 

@@ -9,7 +9,9 @@ import numpy as np
 from gad_lightning.decisions.handing_over import HandedOver
 from gad_lightning.decisions.observed import Bools, Floats, Ints
 from gad_lightning.decisions.path import Decisions, Event
+from gad_lightning.decisions.steady import SwitchCost
 from gad_lightning.decisions.switches import Switches
+from gad_lightning.errors import SettingError
 
 
 class Step(NamedTuple):
@@ -29,10 +31,21 @@ class LiveDecisions:
         decisions: fitted.
         streams: S, that start and restart by themselves.
         unknown: whether frames can show none of the classes.
+
+    Raises:
+        SettingError: if the labels are chosen by a look ahead.
     """
 
     def __init__(self, decisions: Decisions, streams: int = 1, unknown: bool = False) -> None:
         self.decisions = decisions
+        steady = decisions.steady
+        if steady is not None and not isinstance(steady, SwitchCost):
+            raise SettingError(
+                f"{type(steady).__name__} chooses labels by a look ahead, which a live stream cannot have.",
+                "calibrate with --by switch_cost for live streams",
+            )
+        self.steady = steady
+        self.standing = np.zeros((0 if steady is None else streams, len(decisions.labels.names)))
         size = len(decisions.labels.names) + unknown
         self.switches = Switches(*decisions.pair(size), decisions.frames, streams)
         self.frame = np.zeros(streams, dtype=np.int64)
@@ -50,7 +63,7 @@ class LiveDecisions:
         """
         made = self.decisions
         probabilities = made.probabilities(scores, unknown)
-        on = self.switches(made.weighed(probabilities, unknown), streams)
+        on = self.switches(made.weighed(probabilities, self._labels(probabilities, streams), unknown), streams)
         chosen = made.shown(probabilities, on)
         rows = zip(streams.tolist(), probabilities, on, chosen, strict=True)
         return [self._step(*row) for row in rows]
@@ -60,6 +73,8 @@ class LiveDecisions:
         ended = [self._ended(stream, np.flatnonzero(self.start[stream] >= 0)) for stream in streams.tolist()]
         self.switches.restart(streams)
         self.frame[streams] = 0
+        if self.steady is not None:
+            self.standing[streams] = 0
         return ended
 
     def unknown_since(self, streams: Ints) -> Ints:
@@ -70,7 +85,16 @@ class LiveDecisions:
     def state(self) -> dict[str, Ints | Floats | Bools]:
         """All that the streams have left behind, to be copied or written into."""
         switches = {"above": self.switches.above, "below": self.switches.below, "on": self.switches.on}
-        return {**switches, "frame": self.frame, "start": self.start, "total": self.total, "sets": self.sets}
+        events = {"frame": self.frame, "start": self.start, "total": self.total, "sets": self.sets}
+        return {**switches, **events, **({} if self.steady is None else {"standing": self.standing})}
+
+    def _labels(self, probabilities: Floats, streams: Ints) -> Ints | None:
+        if self.steady is None:
+            return self.decisions.chosen(probabilities)
+        own = probabilities[:, : self.standing.shape[1]]
+        self.standing[streams] = self.steady.step(self.standing[streams], own)
+        labels: Ints = self.standing[streams].argmax(1)
+        return labels
 
     def _step(self, stream: int, probabilities: Floats, on: Bools, chosen: Bools) -> Step:
         ended = self._ended(stream, np.flatnonzero((self.start[stream] >= 0) & ~on))

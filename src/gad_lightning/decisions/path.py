@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from gad_lightning.decisions.label_sets import ConformalLabels
-from gad_lightning.decisions.observed import Bools, Floats
+from gad_lightning.decisions.observed import Bools, Floats, Ints
+from gad_lightning.decisions.steady import Steadiness, SteadyLabels
 from gad_lightning.decisions.switches import MinimumDuration, switched
 from gad_lightning.decisions.temperature import Reliability, Temperature
 from gad_lightning.decisions.thresholds import COST_HEADER, ClassCost, Thresholds
-from gad_lightning.errors import CheckpointError
+from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.parts import Part
 from gad_lightning.schema import LabelSet
 from gad_lightning.segments import cut_each
@@ -49,17 +50,19 @@ class FittedOn(NamedTuple):
     before: Reliability  # of the classifier as it is
     after: Reliability  # under the temperature
     costs: tuple[ClassCost, ...] = ()  # a row a class
+    steadiness: Steadiness | None = None  # of steady labels
 
     def __str__(self) -> str:
         """A table for people."""
         before, after = self.before, self.after
-        rows = [COST_HEADER, *(row.cells() for row in self.costs)]
+        rows = [COST_HEADER, *(row.cells() for row in self.costs)] if self.costs else []
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             f"{self.videos} validation videos, {self.hours:.3g} hours",
             f"log loss {before.log_loss:.4g}, with the temperature {after.log_loss:.4g}; calibration error "
             f"{before.error:.4g}, then {after.error:.4g}",
             *("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows),
+            *([] if self.steadiness is None else [str(self.steadiness)]),
         ]
         pooled = [row for row in self.costs if row.pooled]
         lines += [f"{row.name}: too few actions, fitted together with {', '.join(row.pooled)}" for row in pooled]
@@ -81,9 +84,11 @@ class Decisions(Part):
         duration: None is one frame.
         sets: None gives an event its own label alone.
         fitted_on: what it was fitted on and what it does there; None if it was made by hand.
+        steady: chooses the label of every frame in place of thresholds; None takes the likeliest class.
 
     Raises:
         CheckpointError: if the thresholds are of another number of classes.
+        SettingError: if there are both thresholds and steady labels.
     """
 
     def __init__(
@@ -95,8 +100,9 @@ class Decisions(Part):
         duration: MinimumDuration | None = None,
         sets: ConformalLabels | None = None,
         fitted_on: FittedOn | None = None,
+        steady: SteadyLabels | None = None,
     ) -> None:
-        self.labels, self.fps = labels, fps
+        self.labels, self.fps, self.steady = labels, fps, steady
         self.temperature, self.thresholds, self.sets = temperature or Temperature(), thresholds, sets
         self.frames = 1 if duration is None else duration.frames(fps)
         self.fitted_on = fitted_on
@@ -105,6 +111,8 @@ class Decisions(Part):
                 f"The thresholds are of {len(thresholds.enter)} classes, and there are {len(labels.names)}.",
                 "run gad-lightning calibrate again",
             )
+        if thresholds is not None and steady is not None:
+            raise SettingError("Thresholds and steady labels both say which classes are on.", "leave one of them out")
         enter, leave = (thresholds.enter, thresholds.leave) if thresholds is not None else ([THRESHOLD], [THRESHOLD])
         self.enter, self.leave = (np.full(len(labels.names), part) for part in (enter, leave))
         for index in (labels.background, labels.ignore):
@@ -143,7 +151,7 @@ class Decisions(Part):
                 and off as one of their own.
         """
         probabilities = self.probabilities(scores, unknown)
-        weighed = self.weighed(probabilities, unknown)
+        weighed = self.weighed(probabilities, self.chosen(probabilities, breaks), unknown)
         on = switched(weighed, *self.pair(weighed.shape[1]), self.frames, breaks)
         return Decided(probabilities, on, self.shown(probabilities, on))
 
@@ -152,11 +160,23 @@ class Decisions(Part):
         found = self.temperature(scores, self.labels.multi_label)
         return found if unknown is None else np.concatenate([found, found.max(1, keepdims=True)], 1)
 
-    def weighed(self, probabilities: Floats, unknown: Bools | None) -> Floats:
-        """What thresholds are compared with: probabilities, or without thresholds of one label 1 for the likeliest."""
+    def chosen(self, probabilities: Floats, breaks: Bools | None = None) -> Ints | None:
+        """The label of every frame of whole videos, (F,); None where thresholds are compared with probabilities."""
+        if self.thresholds is not None or self.labels.multi_label:
+            return None
         own = probabilities[:, : len(self.labels.names)]
-        if self.thresholds is None and not self.labels.multi_label:
-            own = (own.argmax(1)[:, None] == np.arange(own.shape[1])).astype(np.float64)
+        if self.steady is None:
+            likeliest: Ints = own.argmax(1)
+            return likeliest
+        begins = np.zeros(len(own), dtype=bool) if breaks is None else breaks.copy()
+        begins[:1] = True
+        return self.steady.labels(own, begins)
+
+    def weighed(self, probabilities: Floats, chosen: Ints | None, unknown: Bools | None) -> Floats:
+        """What thresholds are compared with: probabilities, or 1 for the label that was chosen."""
+        own = probabilities[:, : len(self.labels.names)]
+        if chosen is not None:
+            own = (chosen[:, None] == np.arange(own.shape[1])).astype(np.float64)
         if unknown is None:
             return own
         columns: Floats = np.concatenate([own * ~unknown[:, None], unknown[:, None].astype(np.float64)], 1)

@@ -11,8 +11,10 @@ import torch
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.saving.rewriting import write_changed
 from gad_lightning.data.base import ActionDataModule
+from gad_lightning.decisions.best_path import BestPath
 from gad_lightning.decisions.label_sets import ConformalLabels
 from gad_lightning.decisions.risk import RiskControl
+from gad_lightning.decisions.steady import SwitchCost
 from gad_lightning.decisions.switches import MinimumDuration
 from gad_lightning.decisions.thresholds import AlarmThresholds
 from gad_lightning.errors import SettingError
@@ -28,6 +30,7 @@ def main(
     *,
     ckpt_path: Path,
     run: Path | None = None,
+    by: Literal["alarms", "switch_cost", "best_path"] = "alarms",
     false_alarms_per_hour: float = 1.0,
     confidence: float = 0.95,
     missed: float | None = None,
@@ -45,6 +48,9 @@ def main(
     Args:
         ckpt_path: checkpoint of a trained classifier.
         run: folder or config.yaml of the run whose data is used; that of the checkpoint if None.
+        by: what chooses labels: thresholds of alarms; or the label of every frame that does not flicker, with the cost
+            of a switch that is best on validation, or as the best path through a whole video, which looks ahead and is
+            refused for live streams.
         false_alarms_per_hour: rate that each class's false alarms stay below, above 0.
         confidence: that they do, in (0, 1).
         missed: state this share of missed actions in place of a rate: it holds for the expected share of a new video.
@@ -61,8 +67,11 @@ def main(
     """
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     sets = None if error is None else ConformalLabels(error)
+    if missed is not None and by != "alarms":
+        raise SettingError(f"--missed is about thresholds of alarms, and --by is {by}.", "leave one of the two out")
     rate = AlarmThresholds(false_alarms_per_hour, confidence, absent=absent)
-    thresholds = rate if missed is None else RiskControl("missed", missed)
+    alarms = rate if missed is None else RiskControl("missed", missed)
+    thresholds = {"alarms": alarms, "switch_cost": SwitchCost(), "best_path": BestPath()}[by]
     data = _data_of(ckpt_path, run, packages)
     classifier = Classifier.load_from_checkpoint(ckpt_path, "cuda" if torch.cuda.is_available() else "cpu", packages)
     found = classifier.calibrate(

@@ -119,14 +119,17 @@ def _decision_tables(decisions: Mapping[str, Decisions]) -> list[str]:
         stated = (
             f", false alarms an hour of each class below {rule.rate:g}" if isinstance(rule, AlarmThresholds) else ""
         )
+        kept = "" if made.steady is None else f" The label of a frame is chosen by {type(made.steady).__name__}."
         missed = "" if made.sets is None else f" Label sets miss the label of at most {made.sets.error:.0%} of frames."
         seen = "" if told is None else f"Fitted on {told.videos} validation videos, {told.hours:g} hours. "
         lines += [
             f"## Decisions of {escape_markdown(task)}\n",
             f"{seen}Temperature {made.temperature.value:g}{stated}; a class goes on or off after {made.frames} "
-            f"frames.{missed}\n",
+            f"frames.{kept}{missed}\n",
         ]
-        if told is not None:
+        if told is not None and told.steadiness is not None:
+            lines.append(f"{told.steadiness}.\n")
+        elif told is not None:
             rows = [COST_HEADER, ("---",) * len(COST_HEADER), *(row.cells() for row in told.costs)]
             lines += [f"| {' | '.join([escape_markdown(row[0]), *row[1:]])} |" for row in rows]
             lines.append("")
