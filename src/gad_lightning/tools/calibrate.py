@@ -14,7 +14,7 @@ from gad_lightning.data.base import ActionDataModule
 from gad_lightning.decisions.best_path import BestPath
 from gad_lightning.decisions.label_sets import ConformalLabels
 from gad_lightning.decisions.risk import RiskControl
-from gad_lightning.decisions.steady import SwitchCost
+from gad_lightning.decisions.steady import SteadyLabels, SwitchCost
 from gad_lightning.decisions.switches import MinimumDuration
 from gad_lightning.decisions.thresholds import AlarmThresholds
 from gad_lightning.errors import SettingError
@@ -25,12 +25,14 @@ from gad_lightning.schema import DataSchema
 from gad_lightning.tools.run_data import data_of
 from gad_lightning.training.checkpoint_files import read_checkpoint
 
+By = Literal["alarms", "switch_cost", "best_path"]
+
 
 def main(
     *,
     ckpt_path: Path,
     run: Path | None = None,
-    by: Literal["alarms", "switch_cost", "best_path"] = "alarms",
+    by: By = "alarms",
     false_alarms_per_hour: float = 1.0,
     confidence: float = 0.95,
     missed: float | None = None,
@@ -48,9 +50,8 @@ def main(
     Args:
         ckpt_path: checkpoint of a trained classifier.
         run: folder or config.yaml of the run whose data is used; that of the checkpoint if None.
-        by: what chooses labels: thresholds of alarms; or the label of every frame that does not flicker, with the cost
-            of a switch that is best on validation, or as the best path through a whole video, which looks ahead and is
-            refused for live streams.
+        by: what chooses labels: thresholds of alarms, a cost of every switch of the label, or the best path through a
+            whole video, which looks ahead.
         false_alarms_per_hour: rate that each class's false alarms stay below, above 0.
         confidence: that they do, in (0, 1).
         missed: state this share of missed actions in place of a rate: it holds for the expected share of a new video.
@@ -67,20 +68,28 @@ def main(
     """
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     sets = None if error is None else ConformalLabels(error)
-    if missed is not None and by != "alarms":
-        raise SettingError(f"--missed is about thresholds of alarms, and --by is {by}.", "leave one of the two out")
-    rate = AlarmThresholds(false_alarms_per_hour, confidence, absent=absent)
-    alarms = rate if missed is None else RiskControl("missed", missed)
-    thresholds = {"alarms": alarms, "switch_cost": SwitchCost(), "best_path": BestPath()}[by]
+    thresholds = _way(by, AlarmThresholds(false_alarms_per_hour, confidence, absent=absent), missed)
     data = _data_of(ckpt_path, run, packages)
     classifier = Classifier.load_from_checkpoint(ckpt_path, "cuda" if torch.cuda.is_available() else "cpu", packages)
-    found = classifier.calibrate(
-        data, thresholds, MinimumDuration(min_seconds), sets, _task_index(classifier.schema, task)
-    )
+    asked = _task_index(classifier.schema, task)
+    found = classifier.calibrate(data, thresholds, MinimumDuration(min_seconds), sets, asked)
     print_safely(f"temperature {found.temperature.value:g}\n{found.fitted_on}")
     target = output or ckpt_path.with_name("calibrated.ckpt")
     write_changed(classifier, ckpt_path, target)
     print_safely(f"{target} decides so")
+
+
+def _way(by: By, rate: AlarmThresholds, missed: float | None) -> AlarmThresholds | RiskControl | SteadyLabels:
+    """What chooses labels.
+
+    Raises:
+        SettingError: if two ways are asked for.
+    """
+    if by == "alarms":
+        return rate if missed is None else RiskControl("missed", missed)
+    if missed is not None:
+        raise SettingError(f"--missed is about thresholds of alarms, and --by is {by}.", "leave one of the two out")
+    return SwitchCost() if by == "switch_cost" else BestPath()
 
 
 def _data_of(checkpoint: Path, run: Path | None, packages: Sequence[str]) -> ActionDataModule:
