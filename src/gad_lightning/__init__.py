@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     from gad_lightning.metrics.frame_metric import LabelMetric as LabelMetric
     from gad_lightning.metrics.open_set import OpenSet as OpenSet
     from gad_lightning.metrics.point_f1 import PointF1 as PointF1
+    from gad_lightning.metrics.seen_unseen import SeenUnseen as SeenUnseen
     from gad_lightning.metrics.segment_f1 import SegmentF1 as SegmentF1
     from gad_lightning.metrics.set_coverage import SetCoverage as SetCoverage
     from gad_lightning.metrics.video_risk import VideoRisk as VideoRisk

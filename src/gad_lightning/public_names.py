@@ -67,6 +67,7 @@ NAMES_OF = {
     "metrics.frame_metric": ("FrameMetric", "LabelMetric"),
     "metrics.open_set": ("OpenSet",),
     "metrics.point_f1": ("PointF1",),
+    "metrics.seen_unseen": ("SeenUnseen",),
     "metrics.segment_f1": ("SegmentF1",),
     "metrics.set_coverage": ("SetCoverage",),
     "metrics.video_risk": ("VideoRisk",),

@@ -42,13 +42,13 @@ def test_without_one_of_both_kinds_there_is_no_score() -> None:
     assert all(bool(value.isnan()) for value in found.values())
 
 
-def filled(order: torch.Tensor) -> OpenSet:
+def filled(order: torch.Tensor, threshold: float | None = None) -> OpenSet:
     """Two videos: background, known, unknown; the rows in some order."""
     target = torch.tensor([0, 1, 1, 1, 3, 3, 2, 2, 3, 3])
     preds = torch.tensor([1, 1, 1, 2, 0, 1, 1, 1, 2, 2])
     rejection = torch.tensor([9.0, 0.1, 0.1, 0.9, 0.5, 0.9, 0.6, 0.6, 0.2, 0.6])
     video, frame = torch.tensor([0] * 6 + [1] * 4), torch.tensor([*range(6), *range(4)])
-    metric = OpenSet(num_classes=3)
+    metric = OpenSet(num_classes=3, threshold=threshold)
     for part in order.split(3):
         metric.update(rejection[part], preds[part], target[part], video[part], frame[part])
     return metric
@@ -61,6 +61,26 @@ def test_frames_and_segments_are_scored_without_the_background() -> None:
     # known segments 0.3667 (rightly 1) and 0.6 (wrongly 1), unknown segments 0.7 and 0.4
     assert float(found["segment_auroc"]) == pytest.approx(3 / 4)
     assert float(found["segment_oscr"]) == pytest.approx(2 / 4)
+
+
+def test_a_segment_is_scored_by_its_frames_that_can_be_unknown() -> None:
+    metric, frame = OpenSet(num_classes=3), torch.arange(6)
+    target = torch.tensor([1, 1, 3, 3, 2, 2])
+    rejection = torch.tensor([0.1, 0.2, -torch.inf, 0.9, -torch.inf, -torch.inf])
+    metric.update(rejection, target % 3, target, frame * 0, frame)
+    found = metric.compute()
+    assert float(found["segment_auroc"]) == 1.0
+    assert float(found["frame_auroc"]) == pytest.approx((2 * 0.5 + 4) / 8), "each frame stands for itself"
+
+
+def test_a_threshold_adds_the_scores_of_the_three_kinds_and_leaves_the_others() -> None:
+    found, plain = filled(torch.arange(10), threshold=0.55).compute(), filled(torch.arange(10)).compute()
+    assert {name: float(found[name]) for name in plain} == {name: float(value) for name, value in plain.items()}
+    # told: unknown (9.0), known, known, unknown (0.9), background, unknown (0.9); unknown, unknown, known, unknown
+    assert float(found["frame_known_f1"]) == pytest.approx(2 * 2 / (5 + 3))
+    assert float(found["frame_background_f1"]) == 0.0
+    assert float(found["frame_unknown_f1"]) == pytest.approx(2 * 2 / (4 + 6))
+    assert float(found["frame_three_way"]) == pytest.approx((0.5 + 0.0 + 0.4) / 3)
 
 
 def test_order_and_repeats_change_nothing() -> None:

@@ -9,6 +9,7 @@ from gad_lightning.metrics.error_diversity import ErrorDiversity
 from gad_lightning.metrics.frame_map import FrameMAP
 from gad_lightning.metrics.open_set import OpenSet
 from gad_lightning.metrics.point_f1 import PointF1
+from gad_lightning.metrics.seen_unseen import SeenUnseen
 from gad_lightning.metrics.segment_f1 import SegmentF1
 from gad_lightning.metrics.set_coverage import SetCoverage
 from gad_lightning.metrics.video_risk import VideoRisk
@@ -23,6 +24,7 @@ __all__ = [
     "FrameMAP",
     "OpenSet",
     "PointF1",
+    "SeenUnseen",
     "SegmentF1",
     "SetCoverage",
     "Top1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -51,15 +53,34 @@ def open_set_scores(rejection: Tensor, unknown: Tensor, right: Tensor) -> dict[s
     }
 
 
-def _segment_table(table: FrameTable, rejection: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Segments of one true label: label (S,), predicted class of the most frames (S,), mean rejection score (S,)."""
+class Segments(NamedTuple):
+    """Segments of one true label."""
+
+    label: Tensor  # (S,) int64
+    frame: Tensor  # (M,) int64, the segment of each frame
+
+
+def segments_of(table: FrameTable) -> Segments:
+    """Cut frames in order into segments of one true label."""
     runs = cut_runs(table.target.long(), table.breaks)
-    number = torch.repeat_interleave(torch.arange(len(runs.label), device=table.target.device), runs.end - runs.start)
-    sums = torch.zeros(len(runs.label), dtype=torch.float64, device=number.device)
-    means = sums.index_add(0, number, rejection.double()) / (runs.end - runs.start)
-    classes = int(table.preds.max()) + 1 if len(table.preds) else 1
-    votes = torch.bincount(number * classes + table.preds.long(), minlength=len(runs.label) * classes)
-    return runs.label, votes.reshape(-1, classes).argmax(1), means
+    every = torch.arange(len(runs.label), device=table.target.device)
+    return Segments(runs.label, torch.repeat_interleave(every, runs.end - runs.start))
+
+
+def most_frequent(values: Tensor, segments: Segments) -> Tensor:
+    """What most frames of each segment have, the lowest of equally many: (M,) whole numbers from 0 -> (S,) int64."""
+    size = int(values.max()) + 1 if len(values) else 1
+    votes = torch.bincount(segments.frame * size + values.long(), minlength=len(segments.label) * size)
+    return votes.reshape(-1, size).argmax(1)
+
+
+def _segment_scores(rejection: Tensor, segments: Segments) -> Tensor:
+    """Mean rejection score of each segment over its finite ones, -inf where there is none: (M,) -> (S,) float64."""
+    finite = rejection.isfinite()
+    nothing = torch.zeros(len(segments.label), dtype=torch.float64, device=rejection.device)
+    sums = nothing.index_add(0, segments.frame, rejection.double().masked_fill(~finite, 0.0))
+    count = nothing.index_add(0, segments.frame, finite.double())
+    return torch.where(count > 0, sums / count, -torch.inf)
 
 
 def open_set(table: FrameTable, rejection: Tensor, labels: LabelSpace) -> dict[str, Tensor]:
@@ -67,12 +88,14 @@ def open_set(table: FrameTable, rejection: Tensor, labels: LabelSpace) -> dict[s
 
     Args:
         table: frames, whose true label is C where the action is none of the classes.
-        rejection: (M,) float.
+        rejection: (M,) float; -inf where a frame cannot be unknown.
         labels: the C classes; background and ignored frames are left out.
     """
     found: dict[str, Tensor] = {}
+    segments = segments_of(table)
     by_frame = (table.target.long(), table.preds.long(), rejection.double())
-    for kind, (target, predicted, scores) in (("frame", by_frame), ("segment", _segment_table(table, rejection))):
+    by_segment = (segments.label, most_frequent(table.preds, segments), _segment_scores(rejection, segments))
+    for kind, (target, predicted, scores) in (("frame", by_frame), ("segment", by_segment)):
         unknown = target == labels.num_classes
         asked = unknown | (labels.actions(target) >= 0)
         values = open_set_scores(scores[asked], unknown[asked], (predicted == target)[asked])
