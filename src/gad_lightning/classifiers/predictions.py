@@ -19,14 +19,16 @@ from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.results.predictions import write_predictions
 from gad_lightning.results.rows import QueryColumns, columns_of, joined
 from gad_lightning.results.run_folder import PREDICTIONS
+from gad_lightning.results.unknown_actions import open_tasks, with_unknown
 from gad_lightning.types import Batch, Predictions
 
 
 class PredictionWriter(Callback):
     """Writes ``frames.csv``, ``frames.json``, ``segments.csv`` and ``segments.json`` when ``predict`` ends.
 
-    ``about.json`` beside them names the classes of every task in order. A calibrated classifier's labels, segments and
-    scores are those of its decisions.
+    ``about.json`` beside them names the classes of every task in order. A classifier that rejects adds two columns to
+    the frames: the rejection score, empty where a frame cannot be unknown, and the likeliest known class. A calibrated
+    classifier's labels, segments and scores are those of its decisions.
 
     Each process writes a part, and the first one joins them by (video, query_index), so that rows which a sampler
     repeats count once; the processes must see one file system. A segment is a run of one label, background and ignored
@@ -84,9 +86,11 @@ class PredictionWriter(Callback):
         names = None if data is None else data.video_names
         groups = {} if data is None else groups_of(data)
         made = [pl_module.decisions_of(number) for number in range(len(pl_module.schema.tasks))]
-        schema = pl_module.shown_schema
-        columns = decided_columns(joined(parts), pl_module.schema, schema, made)
-        write_predictions(self.target, columns, schema, names, type(pl_module).__name__, groups)
+        whole = joined(parts)
+        columns = decided_columns(whole, pl_module.schema, pl_module.shown_schema, made)
+        shown = with_unknown(pl_module.shown_schema, whole)
+        unknown = open_tasks(pl_module.schema, shown)
+        write_predictions(self.target, columns, shown, names, type(pl_module).__name__, groups, unknown)
         shutil.rmtree(folder, ignore_errors=True)
         rank_zero_info(f"The predictions are in {self.target}")
 

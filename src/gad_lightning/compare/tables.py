@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gad_lightning.compare.open_set import figure_lines, figures_of, ranked_metrics
 from gad_lightning.compare.runs import LOG, RESULT, Run
 from gad_lightning.compare.scores import counts_of, grouped, metrics_named, value_of
 from gad_lightning.compare.statistics import (
@@ -49,6 +51,7 @@ class Scored(NamedTuple):
     shares: frozenset[str]  # names of those of which 1 is best, so that the rest is a share of errors
     units: dict[str, tuple[str, ...]]  # videos, or people and places where several videos are of one
     predictions: dict[str, TaskPredictions]  # by task
+    unknown: Mapping[str, float] = MappingProxyType({})  # figures of actions that are none of the classes
 
     def score(self, metric: str) -> float:
         """A score over all test videos."""
@@ -75,16 +78,26 @@ def score_run(run: Run, metrics: Sequence[str] | None = None) -> Scored:
     """
     about, found = read_predictions(run.home / PREDICTIONS)
     counts, values, headings, shares, units = {}, {}, {}, set(), {}
+    unknown: dict[str, float] = {}
     for predictions in found:
-        for metric in metrics_named(metrics, predictions.task):
-            name = full_name(metric.name, predictions.task, len(about.tasks))
-            by_video = counts_of(predictions, metric, about.fps)
+        task, alone = predictions.task, len(about.tasks) == 1
+        counted = [
+            (metric.name, metric.heading, counts_of(predictions, metric, about.fps), value_of(metric, task))
+            for metric in metrics_named(metrics, task)
+        ]
+        ranked = list(ranked_metrics(predictions))
+        of_one = [metric.name for metric in metrics_named(metrics, task) if metric.is_share] + [
+            one.name for one in ranked
+        ]
+        shares |= {full_name(name, task, len(about.tasks)) for name in of_one}
+        for short, heading, by_video, value in [*counted, *ranked]:
+            name = full_name(short, task, len(about.tasks))
             units[name], counts[name] = grouped(predictions.videos, about.groups, by_video)
-            values[name] = value_of(metric, predictions.task)
-            shares |= {name} if metric.is_share else set()
-            headings[name] = metric.heading if len(about.tasks) == 1 else f"{predictions.task.name} {metric.heading}"
+            values[name], headings[name] = value, heading if alone else f"{task.name} {heading}"
+        unknown |= {full_name(name, task, len(about.tasks)): it for name, it in figures_of(predictions).items()}
     by_task = {predictions.task.name: predictions for predictions in found}
-    return Scored(run, read_json(run.home / RESULT), counts, values, headings, frozenset(shares), units, by_task)
+    result = read_json(run.home / RESULT)
+    return Scored(run, result, counts, values, headings, frozenset(shares), units, by_task, unknown)
 
 
 def check_same_test(runs: Sequence[Scored]) -> None:
@@ -139,7 +152,11 @@ def run_rows(runs: Iterable[Scored]) -> list[Row]:
     return [
         {"variant": scored.run.variant.name, "seed": scored.run.seed, "metric": metric, "value": value}
         for scored in runs
-        for metric, value in {**{name: scored.score(name) for name in scored.counts}, **scored.times}.items()
+        for metric, value in {
+            **{name: scored.score(name) for name in scored.counts},
+            **scored.unknown,
+            **scored.times,
+        }.items()
     ]
 
 
@@ -198,6 +215,7 @@ def markdown(runs: dict[str, dict[int, Scored]], found: Differences, failed: Seq
             *_mean_lines(runs, headings),
             "",
             *_difference_lines(next(iter(runs)), found, headings),
+            *figure_lines({name: [scored.unknown for scored in seeds.values()] for name, seeds in runs.items()}),
             *_about_lines(runs),
         ]
     if failed:

@@ -34,7 +34,7 @@ def section(title: str, *children: Element | None) -> Element:
     return tag("section", tag("h2", title), *children)
 
 
-def _key(names: Sequence[str]) -> Element | None:
+def key(names: Sequence[str]) -> Element | None:
     """Which color is which run; nothing for one run alone."""
     if len(names) == 1:
         return None
@@ -145,7 +145,7 @@ def calibration(asked: TaskOfRuns, more: str) -> Element:
     return section(
         f"Calibration{more}",
         tag("p", note, class_="note"),
-        _key(asked.names),
+        key(asked.names),
         tag("div", chart("Reliability", axes, lines), spread, table(["run", "expected error"], rows), class_="figures"),
     )
 
@@ -180,7 +180,7 @@ def delays(asked: TaskOfRuns, more: str) -> Element | None:
     return section(
         f"Detection delay{more}",
         tag("p", "From the start of an action to the first frame that is labeled right.", class_="note"),
-        _key(asked.names),
+        key(asked.names),
         tag("div", chart("Found after", axes, lines), table(head, rows), class_="figures"),
     )
 
@@ -215,7 +215,7 @@ def curves(runs: Sequence[RunTraces]) -> Element | None:
         last = max(x for line in lines for x, _ in line.points)
         axes = Axes((0, max(last, 1)), _reaching(lines), "epoch", metric.partition("/")[2], width=300, height=200)
         figures.append(chart(metric, axes, lines))
-    return section("Training", _key([run.name for run in runs]), tag("div", *figures, class_="figures small"))
+    return section("Training", key([run.name for run in runs]), tag("div", *figures, class_="figures small"))
 
 
 def states(runs: Sequence[RunTraces], of_task: Mapping[str, LabelSet]) -> Element:

@@ -73,6 +73,9 @@ def _relabeled(predictions: TaskPredictions, labels: LabelSet) -> TaskPrediction
         return found
 
     label, truth = renumbered(predictions.label), renumbered(predictions.truth)
+    if predictions.unknown is not None:
+        nearest = None if predictions.nearest is None else renumbered(predictions.nearest)
+        predictions = predictions._replace(unknown=int(number[predictions.unknown]), nearest=nearest)
     task, classes = predictions.task._replace(labels=labels), np.arange(len(labels.names))
     labels_of, truths_of = predictions.labels, predictions.truths
     if not labels.multi_label:

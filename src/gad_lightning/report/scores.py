@@ -11,10 +11,11 @@ from torch import Tensor
 from gad_lightning.metrics.functional.calibration import CalibrationDetails, calibration_details
 from gad_lightning.metrics.functional.detection_delay import DelayDetails, delay_details, detections
 from gad_lightning.metrics.functional.f1 import F1Details, f1_details
+from gad_lightning.metrics.functional.seen_unseen import seen_unseen
 from gad_lightning.metrics.functional.segment_f1 import segment_counts
 from gad_lightning.results.predictions import TaskPredictions
 from gad_lightning.results.rows import Floats, Ints
-from gad_lightning.results.standard import OVERLAP, metrics_of, space_of, table_of
+from gad_lightning.results.standard import OVERLAP, metrics_of, scored_truth, space_of, table_of
 from gad_lightning.types import IGNORED
 
 
@@ -29,6 +30,7 @@ class Scores(NamedTuple):
     calibration: CalibrationDetails
     confusion: Ints  # (C, C) frames, truth x predicted
     banded_by: str  # what the bands of ``segment`` count: "training" or "truth"
+    unseen: dict[str, float]  # accuracies with and without training, see ``seen_unseen``; empty if all had some
 
 
 def score(predictions: TaskPredictions, fps: float, training: list[int] | None) -> Scores:
@@ -41,10 +43,11 @@ def score(predictions: TaskPredictions, fps: float, training: list[int] | None) 
     """
     task, space, table = predictions.task, space_of(predictions.task), table_of(predictions)
     alone, single = space_of(task, single=True), table_of(predictions, single=True)
-    known = (predictions.truth != IGNORED) & (predictions.label != IGNORED)
+    truth = scored_truth(predictions)
+    known = (truth != IGNORED) & (predictions.label != IGNORED)
     size = len(task.labels.names)
     confusion = np.zeros((size, size), dtype=np.int64)
-    np.add.at(confusion, (predictions.truth[known], predictions.label[known]), 1)
+    np.add.at(confusion, (truth[known], predictions.label[known]), 1)
     scored = int(known.sum())
     sure = torch.from_numpy(predictions.score).float().clamp(0, 1)
     calibration = calibration_details(sure[known], single.preds[known], single.target[known], alone)
@@ -54,7 +57,7 @@ def score(predictions: TaskPredictions, fps: float, training: list[int] | None) 
         for pair in [(single, alone) if metric.single else (table, space)]
     }
     if not task.per_frame or not scored:
-        return Scores(scored, standard, None, None, np.zeros(0), calibration, confusion, "truth")
+        return Scores(scored, standard, None, None, np.zeros(0), calibration, confusion, "truth", {})
     counts = segment_counts(table, space, OVERLAP)
     bands = counts.true.tolist() if training is None else [*training, *([0] * (space.num_classes - len(training)))]
     found = detections(table, space)._replace(scored_frames=scored)
@@ -67,7 +70,20 @@ def score(predictions: TaskPredictions, fps: float, training: list[int] | None) 
         calibration,
         confusion,
         "truth" if training is None else "training",
+        {} if training is None else _without_training(predictions, bands),
     )
+
+
+def _without_training(predictions: TaskPredictions, training: list[int]) -> dict[str, float]:
+    """Accuracies on classes with and without training; empty if the truth has none without."""
+    table, space = table_of(predictions, single=True), space_of(predictions.task, single=True)
+    unseen = torch.tensor(training[: space.num_classes]) == 0
+    if predictions.unknown is not None:  # no class, but what is none
+        unseen[predictions.unknown] = False
+    there = space.actions(table.target)
+    if not bool(unseen[there[there >= 0]].any()):
+        return {}
+    return {name: float(value) for name, value in seen_unseen(table, unseen, space).items()}
 
 
 def _delays_of(frames: Tensor, fps: float) -> Floats:

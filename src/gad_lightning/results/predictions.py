@@ -22,13 +22,15 @@ from gad_lightning.results.rows import (
     Ints,
     QueryColumns,
     Row,
+    frame_columns,
     frame_rows,
     segment_columns,
     segment_rows,
 )
 from gad_lightning.results.several import single_labels
 from gad_lightning.results.tables import read_csv, read_json, write_csv, write_json
-from gad_lightning.schema import SEPARATOR, DataSchema, LabelSet, Task
+from gad_lightning.results.unknown_actions import rejection_of
+from gad_lightning.schema import SEPARATOR, UNKNOWN, DataSchema, LabelSet, Task
 from gad_lightning.types import IGNORED
 
 ABOUT, FRAMES, SEGMENTS = "about.json", "frames.csv", "segments.csv"
@@ -48,6 +50,7 @@ class About(NamedTuple):
     groups: Mapping[str, str] = MappingProxyType(
         {}
     )  # of videos that share a person or place; a video of none is left out
+    unknown: tuple[str, ...] = ()  # tasks whose last class "unknown" means an action of no class
 
 
 class TaskPredictions(NamedTuple):
@@ -62,6 +65,9 @@ class TaskPredictions(NamedTuple):
     score: Floats  # (N,) probability of the predicted class, in [0, 1]
     labels: NDArray[np.bool_] | None = None  # (N, C) predicted classes, where several can be true
     truths: NDArray[np.int8] | None = None  # (N, C): 1 true, 0 not true, -1 unknown
+    unknown: int | None = None  # the class that means an action of none of the others
+    rejection: Floats | None = None  # (N,) above 0 where unknown, -inf where it cannot be; None if not asked
+    nearest: Ints | None = None  # (N,) likeliest known class, with the rejection
 
     def same_test(self, other: TaskPredictions) -> bool:
         """Whether another run was asked at the same frames of the same videos, with the same true classes."""
@@ -80,6 +86,7 @@ def write_predictions(
     names: Sequence[str] | None,
     classifier: str,
     groups: Mapping[str, str] = MappingProxyType({}),
+    unknown: tuple[str, ...] = (),
 ) -> None:
     """Write the files of a folder of predictions, each whole or not at all.
 
@@ -90,18 +97,19 @@ def write_predictions(
         names: of the videos by global number; the numbers themselves if None.
         classifier: name of its class.
         groups: of videos that share a person or place.
+        unknown: tasks whose last class means an action of no class.
     """
-    made = ((FRAMES, FRAME_COLUMNS, frame_rows), (SEGMENTS, segment_columns(columns), segment_rows))
+    made = ((FRAMES, frame_columns(columns), frame_rows), (SEGMENTS, segment_columns(columns), segment_rows))
     for name, header, rows_of in made:
         write_csv(folder / name, rows_of(columns, schema, names), header)
         _write_json_rows((folder / name).with_suffix(".json"), rows_of(columns, schema, names))
-    write_about(folder, About(classifier, schema.features.fps, schema.tasks, {}, {}, dict(groups)))
+    write_about(folder, About(classifier, schema.features.fps, schema.tasks, {}, {}, dict(groups), unknown))
 
 
 def write_about(folder: Path, about: About) -> None:
     """Write what a reader of the predictions must know."""
     tasks = [{"name": task.name, **task.labels._asdict(), "per_frame": task.per_frame} for task in about.tasks]
-    optional = ("training", "speed", "groups")
+    optional = ("training", "speed", "groups", "unknown")
     known = {name: value for name, value in about._asdict().items() if name not in optional or value}
     write_json(folder / ABOUT, {**known, "tasks": tasks, **({"groups": dict(about.groups)} if about.groups else {})})
 
@@ -133,7 +141,8 @@ def read_about(folder: Path) -> About | None:
         training = {str(task): [int(count) for count in counts] for task, counts in found.get("training", {}).items()}
         speed = {str(name): float(value) for name, value in found.get("speed", {}).items()}
         groups = {str(video): str(group) for video, group in found.get("groups", {}).items()}
-        about = About(str(found["classifier"]), float(found["fps"]), tasks, training, speed, groups)
+        unknown = tuple(map(str, found.get("unknown", ())))
+        about = About(str(found["classifier"]), float(found["fps"]), tasks, training, speed, groups, unknown)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"{path} is damaged: {error!r}.", _AGAIN) from error
     if not tasks or not (math.isfinite(about.fps) and about.fps > 0) or len({task.name for task in tasks}) < len(tasks):
@@ -178,7 +187,14 @@ def read_predictions(folder: Path) -> tuple[About, list[TaskPredictions]]:
     unknown = sorted(set(by_task) - {task.name for task in about.tasks})
     if unknown:
         raise DataError(f"{path} has rows of the task {unknown[0]!r}, which {ABOUT} does not name.", _AGAIN)
-    return about, [_of_task(path, task, by_task[task.name]) for task in about.tasks if task.name in by_task]
+    made = [_of_task(path, task, by_task[task.name]) for task in about.tasks if task.name in by_task]
+    marked = [part.task.name in about.unknown for part in made]
+    if any(is_open and UNKNOWN not in part.task.labels.names for is_open, part in zip(marked, made, strict=True)):
+        raise DataError(f"{folder / ABOUT} is damaged: a task of {about.unknown} has no class {UNKNOWN!r}.", _AGAIN)
+    return about, [
+        part._replace(unknown=part.task.labels.names.index(UNKNOWN)) if is_open else part
+        for is_open, part in zip(marked, made, strict=True)
+    ]
 
 
 def _of_task(path: Path, task: Task, rows: Sequence[dict[str, str]]) -> TaskPredictions:
@@ -193,6 +209,7 @@ def _of_task(path: Path, task: Task, rows: Sequence[dict[str, str]]) -> TaskPred
     try:
         frame = np.array([int(row["frame"]) for row in rows], dtype=np.int64)
         label, truth, score, labels, truths = (_several_columns if task.labels.multi_label else _columns)(task, rows)
+        rejection, nearest = rejection_of(task, rows) or (None, None)
     except KeyError as error:
         raise DataError(f"{path} has the label {error}, which is none of the classes.", _AGAIN) from error
     except (ValueError, OverflowError) as error:
@@ -202,6 +219,8 @@ def _of_task(path: Path, task: Task, rows: Sequence[dict[str, str]]) -> TaskPred
     order = np.lexsort((frame, video))
     several = (None if labels is None else labels[order], None if truths is None else truths[order])
     made = TaskPredictions(task, videos, video[order], frame[order], label[order], truth[order], score[order], *several)
+    if rejection is not None and nearest is not None:
+        made = made._replace(rejection=rejection[order], nearest=nearest[order])
     again = np.flatnonzero((np.diff(made.video) == 0) & (np.diff(made.frame) == 0))
     if task.per_frame and len(again):
         where = videos[made.video[again[0]]]

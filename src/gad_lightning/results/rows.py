@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -26,6 +27,7 @@ BLOCK = 65_536
 NOTHING = "-"
 """The true labels of a frame that has none, where several can be true and there is no background."""
 FRAME_COLUMNS = ("video", "task", "frame", "seconds", "label", "score", "truth")
+REJECTION_COLUMNS = ("rejection", "nearest")
 SEGMENT_COLUMNS = ("video", "task", "start_frame", "end_frame", "start_seconds", "end_seconds", "label", "score")
 
 
@@ -44,6 +46,8 @@ class QueryColumns(NamedTuple):
     scores: NDArray[np.float32] | None = None  # (Q, M) log-probabilities, where events are still to be decided
     on: NDArray[np.bool_] | None = None  # (Q, M) once they are: classes whose event goes on
     sets: NDArray[np.bool_] | None = None  # (Q, M) classes that a frame may show, where label sets were fitted
+    rejection: NDArray[np.float32] | None = None  # (Q,) above 0 where unknown, where that is asked; -inf: cannot be
+    nearest: NDArray[np.int64] | None = None  # (Q,) likeliest known class, kept with the rejection
 
 
 def columns_of(predictions: Predictions, tasks: Sequence[Task] = (), to_decide: bool = False) -> QueryColumns:
@@ -64,7 +68,8 @@ def columns_of(predictions: Predictions, tasks: Sequence[Task] = (), to_decide: 
             own, known = (part[asked.to(part.device), : len(task.labels.names)] for part in (probabilities, truths))
             found = single_labels(own, chosen_classes(own, task.labels), known.to(own.device))
             labels[asked.to(labels.device)], truth[asked.to(labels.device)] = found
-    unknown = predictions.unknown.to(labels.device)
+    nearest, unknown = labels.cpu().numpy(), predictions.unknown.to(labels.device)
+    rejected = predictions.rejection
     if bool(unknown.any()):  # the class after the last one of its task
         sizes = torch.tensor([len(task.labels.names) for task in tasks], device=labels.device)
         labels = torch.where(unknown, sizes[predictions.task.to(labels.device)], labels)
@@ -81,6 +86,8 @@ def columns_of(predictions: Predictions, tasks: Sequence[Task] = (), to_decide: 
         probabilities.cpu().numpy() if size else None,
         truths.cpu().numpy() if size else None,
         predictions.scores.float().cpu().numpy() if to_decide else None,
+        rejection=None if rejected is None else rejected.float().cpu().numpy(),
+        nearest=None if rejected is None else nearest,
     )
 
 
@@ -104,7 +111,7 @@ def joined(parts: Sequence[QueryColumns]) -> QueryColumns:
 
 
 def frame_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] | None) -> Iterator[Row]:
-    """One row per query, in constant memory, see :data:`FRAME_COLUMNS`.
+    """One row per query, in constant memory, see :func:`frame_columns`.
 
     Args:
         columns: each key once, in order.
@@ -125,7 +132,21 @@ def frame_rows(columns: QueryColumns, schema: DataSchema, names: Sequence[str] |
             # an unknown action has a name only where the classes that are shown have one for it
             known = asked.labels.names[truth] if 0 <= truth < len(asked.labels.names) else None
             what = (asked.labels.names[label], round(score, 6), known)
-        yield dict(zip(FRAME_COLUMNS, (*where, *what), strict=True))
+        told = _rejection_cells(columns, row, asked.labels)
+        yield dict(zip(frame_columns(columns), (*where, *what, *told), strict=True))
+
+
+def frame_columns(columns: QueryColumns) -> tuple[str, ...]:
+    """Names of the cells of :func:`frame_rows`; the last two tell of the rejection, where it is asked."""
+    return FRAME_COLUMNS if columns.rejection is None else (*FRAME_COLUMNS, *REJECTION_COLUMNS)
+
+
+def _rejection_cells(columns: QueryColumns, row: int, labels: LabelSet) -> tuple[Cell, ...]:
+    """The rejection score of a frame, empty where it cannot be unknown, and its likeliest known class."""
+    if columns.rejection is None or columns.nearest is None:
+        return ()
+    score, nearest = float(columns.rejection[row]), int(columns.nearest[row])
+    return round(score, 6) if math.isfinite(score) else None, labels.names[nearest] if nearest >= 0 else None
 
 
 def _several_cells(columns: QueryColumns, row: int, labels: LabelSet) -> tuple[Cell, Cell, Cell]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from gad_lightning.metrics.functional.labels import LabelSpace
 from gad_lightning.metrics.functional.point_f1 import point_counts
 from gad_lightning.metrics.functional.segment_f1 import segment_counts
 from gad_lightning.results.predictions import TaskPredictions
+from gad_lightning.results.rows import Ints
 from gad_lightning.results.several import pair_table
 from gad_lightning.schema import DataSchema, LabelSet, Task
 from gad_lightning.types import IGNORED
@@ -160,6 +162,14 @@ def space_of(task: Task, single: bool = False) -> LabelSpace:
     return LabelSpace(len(task.labels.names), task.labels.background, IGNORED)
 
 
+def scored_truth(predictions: TaskPredictions) -> Ints:
+    """True classes, (N,); actions of no class are IGNORED where the run cannot say "unknown"."""
+    if predictions.unknown is None or predictions.rejection is not None:
+        return predictions.truth
+    found: Ints = np.where(predictions.truth == predictions.unknown, IGNORED, predictions.truth)
+    return found
+
+
 def table_of(predictions: TaskPredictions, video: int | None = None, single: bool = False) -> FrameTable:
     """Predictions of a task, or of one of its videos, as the metrics want them; a missing frame ends a segment.
 
@@ -169,10 +179,8 @@ def table_of(predictions: TaskPredictions, video: int | None = None, single: boo
         single: one label a frame, also where several can be true; otherwise these have a row for each of them.
     """
     chosen = slice(None) if video is None else slice(*_ends(predictions, video))
-    number, frame, label, truth = (
-        torch.from_numpy(column[chosen])
-        for column in (predictions.video, predictions.frame, predictions.label, predictions.truth)
-    )
+    columns = (predictions.video, predictions.frame, predictions.label, scored_truth(predictions))
+    number, frame, label, truth = (torch.from_numpy(column[chosen]) for column in columns)
     if predictions.task.labels.multi_label and not single:
         assert predictions.labels is not None, "read with the rows of such a task"
         assert predictions.truths is not None, "read with the rows of such a task"

@@ -74,7 +74,7 @@ def most_frequent(values: Tensor, segments: Segments) -> Tensor:
     return votes.reshape(-1, size).argmax(1)
 
 
-def _segment_scores(rejection: Tensor, segments: Segments) -> Tensor:
+def segment_scores(rejection: Tensor, segments: Segments) -> Tensor:
     """Mean rejection score of each segment over its finite ones, -inf where there is none: (M,) -> (S,) float64."""
     finite = rejection.isfinite()
     nothing = torch.zeros(len(segments.label), dtype=torch.float64, device=rejection.device)
@@ -94,7 +94,7 @@ def open_set(table: FrameTable, rejection: Tensor, labels: LabelSpace) -> dict[s
     found: dict[str, Tensor] = {}
     segments = segments_of(table)
     by_frame = (table.target.long(), table.preds.long(), rejection.double())
-    by_segment = (segments.label, most_frequent(table.preds, segments), _segment_scores(rejection, segments))
+    by_segment = (segments.label, most_frequent(table.preds, segments), segment_scores(rejection, segments))
     for kind, (target, predicted, scores) in (("frame", by_frame), ("segment", by_segment)):
         unknown = target == labels.num_classes
         asked = unknown | (labels.actions(target) >= 0)

@@ -24,7 +24,7 @@ def seen_unseen(table: FrameTable, unseen: Tensor, labels: LabelSpace) -> dict[s
     segments = segments_of(table)
     by_frame = (table.target.long(), table.preds.long())
     by_segment = (segments.label, most_frequent(table.preds.clamp(min=0), segments))
-    found = {}
+    found: dict[str, Tensor] = {}
     for kind, (target, predicted) in (("frame", by_frame), ("segment", by_segment)):
         asked = labels.actions(target) >= 0
         target, predicted = target[asked], predicted[asked]
