@@ -140,6 +140,7 @@ if TYPE_CHECKING:
     from gad_lightning.prompts.labels.single_token import SingleTokenLabels as SingleTokenLabels
     from gad_lightning.prompts.labels.words import WordLabels as WordLabels
     from gad_lightning.prompts.memory import VerbalizedMemory as VerbalizedMemory
+    from gad_lightning.prompts.neighbors import NeighborTexts as NeighborTexts
     from gad_lightning.prompts.prompt import Prompt as Prompt
     from gad_lightning.prompts.slots.anchor_frame import AnchorFrameSlot as AnchorFrameSlot
     from gad_lightning.prompts.slots.base import Slot as Slot

@@ -93,6 +93,7 @@ NAMES_OF = {
     "prompts.labels.single_token": ("SingleTokenLabels",),
     "prompts.labels.words": ("WordLabels",),
     "prompts.memory": ("VerbalizedMemory",),
+    "prompts.neighbors": ("NeighborTexts",),
     "prompts.prompt": ("Prompt",),
     "prompts.slots.anchor_frame": ("AnchorFrameSlot",),
     "prompts.slots.base": ("Slot",),

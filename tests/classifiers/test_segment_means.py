@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
+import numpy as np
 import torch
 
-from gad_lightning.classifiers.segment_means import batches_of, segment_means
+from gad_lightning.classifiers.segment_means import batches_of, segment_means, training_moments
+from gad_lightning.classifiers.standardization import Standardization
 from gad_lightning.data.toy import ToyActions
-from gad_lightning.segments import cut
+from gad_lightning.segments import cut, paint
 from gad_lightning.types import Batch, Predictions
 
 
@@ -43,3 +47,26 @@ def test_every_sample_comes_once_and_in_order() -> None:
     dataset = ToyActions(num_videos=4).dataset("train")
     keys = [key for batch in batches_of(dataset, 3, torch.device("cpu")) for key in batch.query_index.tolist()]
     assert len(keys) == len(dataset)
+
+
+def test_every_stretch_of_a_training_video_is_the_mean_of_its_frames() -> None:
+    data = ToyActions(num_videos=8, tokens_per_frame=2)
+    standardize = Standardization(data.schema.features)
+    found, at = training_moments(data, standardize), 0
+    for record in data.videos("train"):
+        labels = paint(record.segments, record.frames.num_frames, 0).tolist()
+        edges = [0, *(i for i in range(1, len(labels)) if labels[i] != labels[i - 1]), len(labels)]
+        for start, end in itertools.pairwise(edges):
+            frames = torch.from_numpy(record.frames.rows(np.arange(start, end)))
+            assert (found.labels[at], found.videos[at]) == (labels[start], record.name)
+            assert torch.allclose(found.keys[at], standardize(frames).mean(1).mean(0), atol=1e-5)
+            at += 1
+    assert len(found.keys) == len(found.labels) == len(found.videos) == at
+
+
+def test_frames_that_are_not_scored_are_in_no_moment() -> None:
+    data = ToyActions(num_videos=8)
+    data.ignored = "stir tea"
+    found = training_moments(data, Standardization(data.schema.features))
+    assert data.class_names.index("stir tea") not in found.labels.tolist()
+    assert len(found.labels)

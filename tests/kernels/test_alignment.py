@@ -106,9 +106,7 @@ def test_the_gradient_is_the_expected_alignment() -> None:
 
 @pytest.mark.slow  # compiles the other implementation
 def test_values_and_gradients_are_those_of_soft_dtw_of_another_implementation() -> None:
-    pytest.importorskip(
-        "tslearn", reason="the outside reference of soft-DTW; it is no requirement, as it brings a compiler"
-    )
+    pytest.importorskip("tslearn", reason="the extra `test`")
     from tslearn.metrics import SoftDTWLossPyTorch
 
     def phi(x: Tensor, y: Tensor) -> Tensor:
@@ -127,6 +125,19 @@ def test_values_and_gradients_are_those_of_soft_dtw_of_another_implementation() 
     assert ours.grad is not None
     assert theirs.grad is not None
     assert torch.allclose(ours.grad, -theirs.grad, atol=1e-5)
+
+
+@pytest.mark.slow  # compiles the other implementation
+def test_a_long_sequence_has_a_value_where_another_implementation_has_nothing_left() -> None:
+    pytest.importorskip("tslearn", reason="the extra `test`")
+    from tslearn.metrics import gak
+
+    random = torch.Generator().manual_seed(0)
+    x, y = (torch.rand(200, dtype=torch.float64, generator=random) * 4 for _ in range(2))
+    assert gak(x.numpy(), y.numpy(), sigma=0.3) == 0.0  # it sums and does not take logarithms
+    found = of_numbers(x.tolist(), y.tolist(), 0.3) - (of_numbers(x.tolist(), x.tolist(), 0.3)) / 2
+    assert torch.isfinite(found)
+    assert float(found) < -600
 
 
 def test_padding_changes_no_bit() -> None:

@@ -24,6 +24,7 @@ from gad_lightning.classifiers.saving.sharing import Shareable
 from gad_lightning.classifiers.schedule import PaperAdamW, Then
 from gad_lightning.classifiers.sharded_blocks import ShardedBlocks
 from gad_lightning.classifiers.standardization import ExactFeatures, Standardization
+from gad_lightning.classifiers.telling import Telling
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part, check_given
 from gad_lightning.prompts.layout import Branches, Text
@@ -47,7 +48,7 @@ class _EmptyModule(LightningModule):
         return made
 
 
-class Classifier(Shareable, Detecting, Evaluating, ShardedBlocks, ExactFeatures, _EmptyModule):
+class Classifier(Telling, Shareable, Detecting, Evaluating, ShardedBlocks, ExactFeatures, _EmptyModule):
     """A language model that reads a video's frames and says which action a query's frame shows.
 
     A subclass gives :meth:`losses`, :meth:`scores` and :meth:`score_branches`. Its constructor may set modules before
@@ -113,7 +114,8 @@ class Classifier(Shareable, Detecting, Evaluating, ShardedBlocks, ExactFeatures,
         self.prompt = deepcopy(prompt) if prompt else Prompt()  # it is prepared for this classifier alone
         opener = self.opener if self.prompt.opener is None else self.prompt.opener
         classes = [name for labels in self.schema.label_sets for name in labels.names]
-        backbone.prepare(self.schema, [*self.prompt.texts(self.schema, opener), *classes, *self.schema.goals])
+        own = [*self.prompt.texts(self.schema, opener), *self.own_texts]
+        backbone.prepare(self.schema, [*own, *classes, *self.schema.goals])
         self.memory, self.past = deepcopy(memory), PastLabels()
         if self.memory is not None:
             self.memory.prepare(self.schema, backbone.vocabulary)
@@ -148,15 +150,6 @@ class Classifier(Shareable, Detecting, Evaluating, ShardedBlocks, ExactFeatures,
     def score_branches(self, branches: BranchDecoder, task: Tensor) -> tuple[Tensor, Tensor]:
         """Scores and logits, (Q, C) each, of branches that a live stream has read up to their slots."""
 
-    @property
-    def slot_reach(self) -> int:
-        """Frames up to the asked one whose visual vectors the slot is told directly; none by default."""
-        return 0
-
-    def shown_at(self, visual: Tensor, sample: Tensor, anchor: Tensor) -> Tensor:
-        """What is added to the slots' input, (Q, H), if there is a :attr:`slot_reach`; see :meth:`Slot.shown`."""
-        raise NotImplementedError
-
     def room(self, branches: int) -> int:
         """Room in a row of a cache for what :meth:`score_branches` writes on that many branches."""
         return 0
@@ -164,7 +157,7 @@ class Classifier(Shareable, Detecting, Evaluating, ShardedBlocks, ExactFeatures,
     @property
     def longest_branch(self) -> int:
         """Most tokens a branch can have."""
-        return len(self.prompt.opener_ids)
+        return self.longest_lead + len(self.prompt.opener_ids)
 
     def check_positions(self, needed: int) -> None:
         """Refuse a language model whose positions or own sliding window are fewer than ``needed``.
@@ -198,26 +191,31 @@ class Classifier(Shareable, Detecting, Evaluating, ShardedBlocks, ExactFeatures,
         counts = torch.full((len(frames),), frames.shape[1]) if frame_counts is None else frame_counts.cpu()
         return self.scores(Batch.at_last_frames(frames.to(self.device), counts, task)).scores
 
-    def render(self, batch: Batch, answers: Text | None = None, beside: Sequence[Text] = ()) -> Tokens:
+    def render(
+        self, batch: Batch, answers: Text | None = None, beside: Sequence[Text] = (), lead: Tensor | None = None
+    ) -> Tokens:
         """Lay a batch out as tokens, on the CPU.
 
         Args:
             batch: what is asked.
             answers: text after each query's opener.
             beside: texts on further branches of the queries, which neither see the slot nor are seen by it.
+            lead: (Q, L) ids of what :meth:`lead_of` puts before the openers.
 
         Raises:
             SettingError: if a text is longer than its context states, and than the language model can hold.
         """
-        branches, room = self.branches(batch, answers, beside), batch.frames.shape[1]
+        branches, room = self.branches(batch, answers, beside, lead), batch.frames.shape[1]
         asked = (batch.frame_counts, room, self.sample_task(batch))
         tokens = self.prompt.lay_out(*asked, branches, remembered=self.remembered(batch))
         self.check_positions(int(tokens.places.position.max()) + 1)
         return tokens
 
-    def branches(self, batch: Batch, answers: Text | None = None, beside: Sequence[Text] = ()) -> Branches:
+    def branches(
+        self, batch: Batch, answers: Text | None = None, beside: Sequence[Text] = (), lead: Tensor | None = None
+    ) -> Branches:
         """Openers and texts that hang off the frames of a batch; arguments as for :meth:`render`."""
-        return self.prompt.branches(batch.sample, batch.anchor, answers, beside)
+        return self.prompt.branches(batch.sample, batch.anchor, answers, beside, lead)
 
     def sample_task(self, batch: Batch) -> Tensor:
         """The task that each sample's prompt asks: that of its queries, (B,)."""

@@ -1,15 +1,20 @@
-"""One row a labeled segment: the mean of what a classifier gives its frames."""
+"""One row a labeled segment: the mean of its frames, or of what a classifier gives them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from gad_lightning.classifiers.standardization import Standardization
+from gad_lightning.data.base import ActionDataModule
 from gad_lightning.data.dataset import WindowDataset
+from gad_lightning.data.records import timeline
 from gad_lightning.data.sampling import BatchKey
+from gad_lightning.segments import cut
 from gad_lightning.types import IGNORED, Batch, Predictions
 
 
@@ -72,3 +77,33 @@ def segment_means(
     means = (torch.stack(sums) / torch.tensor(counts).unsqueeze(1))[label != IGNORED]
     width = found.slot_states.shape[1]
     return SegmentMeans(label[label != IGNORED], means[:, :width], means[:, width:-1], means[:, -1])
+
+
+class TrainingMoments(NamedTuple):
+    """M stretches, in the order of videos and time."""
+
+    keys: Tensor  # (M, D) mean of the standardized frames
+    labels: Tensor  # (M,) int64
+    videos: list[str]  # M names
+
+
+def training_moments(data: ActionDataModule, standardize: Standardization) -> TrainingMoments:
+    """Read the training videos once, and average over every stretch of one label of the first task.
+
+    Args:
+        data: the classifier's, one label a frame.
+        standardize: the classifier's.
+    """
+    classes, width = data.schema.tasks[0].labels, data.schema.features.width
+    keys, labels, videos = [torch.zeros(0, width)], [], []
+    for record in data.videos("train"):
+        asked = timeline(record, classes).queries
+        own = (asked.task == 0) & (asked.horizon == 0)
+        painted = np.full(record.frames.num_frames, IGNORED)
+        painted[asked.anchor[own]] = asked.label[own]
+        for label, start, end in cut(torch.from_numpy(painted), skip={IGNORED}):
+            rows = torch.from_numpy(record.frames.rows(np.arange(start, end))).to(standardize.mean.device)
+            keys.append(standardize(rows).mean((0, 1)).float().cpu().unsqueeze(0))
+            labels.append(label)
+            videos.append(record.name)
+    return TrainingMoments(torch.cat(keys), torch.tensor(labels, dtype=torch.int64), videos)

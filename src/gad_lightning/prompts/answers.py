@@ -54,6 +54,7 @@ class AnswerWriter:
         self.vocabulary = vocabulary
         self.prefix = vocabulary.encode(prefix) if prefix else []
         self.comma = vocabulary.encode(",")
+        self.lead = 0  # most tokens that stand on a branch before its opener
         written = {labels_of: labels.tokens(labels_of.names, vocabulary) for labels_of in schema.label_sets}
         self.label_ids = [written[task.labels] for task in schema.tasks]
         for task, rows in zip(schema.tasks, self.label_ids, strict=True):

@@ -126,9 +126,10 @@ class Prompt(Part):
         task: Tensor,
         answers: Text | None = None,
         begin: Tensor | None = None,
+        lead: Tensor | None = None,
     ) -> Tokens:
         """Lay out B samples and the openers and answers of Q queries; see :meth:`lay_out` and :meth:`branches`."""
-        return self.lay_out(frame_counts, room, task, self.branches(sample, anchor, answers), begin)
+        return self.lay_out(frame_counts, room, task, self.branches(sample, anchor, answers, lead=lead), begin)
 
     def lay_out(
         self,
@@ -168,7 +169,12 @@ class Prompt(Part):
         return assemble(trunk, branches)
 
     def branches(
-        self, sample: Tensor, anchor: Tensor, answers: Text | None = None, beside: Sequence[Text] = ()
+        self,
+        sample: Tensor,
+        anchor: Tensor,
+        answers: Text | None = None,
+        beside: Sequence[Text] = (),
+        lead: Tensor | None = None,
     ) -> Branches:
         """Put openers and texts of Q queries together.
 
@@ -177,6 +183,7 @@ class Prompt(Part):
             anchor: (Q,) its frame, counted from the sample's first.
             answers: text after the openers.
             beside: texts on further branches of the queries, which neither see a slot nor are seen by one.
+            lead: (Q, L) ids of texts before the openers, -1 after the end of a row.
 
         Returns:
             The slots' branches in the order of the queries, then those beside them.
@@ -187,9 +194,14 @@ class Prompt(Part):
             written = self._with_prefix(answers)
             before = self.opener_written & written.target.any(1, keepdim=True) & self.supervise_prefix
             ids, target = torch.cat([ids, written.ids], 1), torch.cat([before, written.target], 1)
+        slot = torch.full_like(sample, len(self.opener_ids) - 1)
+        if lead is not None:
+            ids = torch.cat([lead, ids], 1)
+            target = torch.cat([torch.zeros_like(lead, dtype=torch.bool), target], 1)
+            order = (ids < 0).int().argsort(dim=1, stable=True)  # no gap behind a short lead
+            ids, target, slot = ids.gather(1, order), target.gather(1, order), slot + (lead >= 0).sum(1)
         ids, target = Text.stacked([Text(ids, target), *(self._with_prefix(text) for text in beside)])
         every = torch.arange(len(sample)).repeat(1 + len(beside))
-        slot = torch.full_like(sample, len(self.opener_ids) - 1)
         return Branches(ids, target, sample[every], anchor[every], every, slot)
 
     def _with_prefix(self, text: Text) -> Text:

@@ -31,6 +31,7 @@ class BranchDecoder:
         anchor: (Q,) its frame.
         sample_task: (B,) task of each row.
         used: (B,) first free room of each row.
+        lead: (Q, L) ids of the texts before the openers, -1 after the end of a row; None for none.
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class BranchDecoder:
         anchor: Tensor,
         sample_task: Tensor,
         used: Tensor,
+        lead: Tensor | None = None,
     ) -> None:
         self.backbone, self.prompt, self.cache, self.slot_states = backbone, prompt, cache, slot_states
         self.sample, self.anchor, self.sample_task = sample, anchor, sample_task
         self.used = used.clone()
-        self.written = torch.zeros_like(sample)
+        self.lead = lead
+        self.written = torch.zeros_like(sample) if lead is None else (lead >= 0).sum(1)  # tokens but the openers'
         self.numbered = len(sample)  # branches that have had a number
 
     @classmethod
@@ -61,6 +64,7 @@ class BranchDecoder:
         task: Tensor,
         room: Callable[[int], int],
         told: Tensor | None = None,
+        lead: Tensor | None = None,
     ) -> BranchDecoder:
         """Read trunks and openers in one pass.
 
@@ -73,6 +77,7 @@ class BranchDecoder:
             task: (B,) task of each sample.
             room: from the most branches of a row to the room that what is read on them needs.
             told: (Q, H) added to the slots' input; None for nothing.
+            lead: (Q, L) ids of the texts before the openers, as they are in ``tokens``.
         """
         rows, width = tokens.ids.shape
         most = int(torch.bincount(batch.sample, minlength=1).max())
@@ -80,7 +85,8 @@ class BranchDecoder:
         cache = backbone.make_cache(rows, width + room(most) + most)
         at = torch.arange(width, device=placed.ids.device).expand(rows, -1)
         states = backbone.slot_states(placed, frames, cache, at)
-        return cls(backbone, prompt, cache, states, batch.sample, batch.anchor, task, torch.full((rows,), width))
+        used = torch.full((rows,), width)
+        return cls(backbone, prompt, cache, states, batch.sample, batch.anchor, task, used, lead)
 
     def __len__(self) -> int:
         """Q."""

@@ -28,8 +28,8 @@ class LikelihoodReadout(Readout):
         self.at_once = at_once
 
     def room(self, writer: AnswerWriter, branches: int) -> int:
-        """Openers and names of what is read at once."""
-        return max(branches, self.at_once) * (self.longest(writer) + OPENER_ROOM)
+        """Openers, texts before them, and names of what is read at once."""
+        return max(branches, self.at_once) * (self.longest(writer) + OPENER_ROOM + writer.lead)
 
     def scores(self, branches: BranchDecoder, writer: AnswerWriter, task: Tensor) -> Tensor:
         """Read all names on all queries, task by task.
@@ -64,8 +64,9 @@ def _read_names(branches: BranchDecoder, query: Tensor, names: list[list[int]]) 
     every = query.repeat_interleave(len(names))
     answers = stack([Answer(ids) for ids in names] * len(query))
     rows = torch.ones_like(branches.sample_task)
+    lead = None if branches.lead is None else branches.lead[every]
     tokens = branches.prompt.render(
-        rows, 0, branches.sample[every], branches.anchor[every], branches.sample_task, answers, begin=rows
+        rows, 0, branches.sample[every], branches.anchor[every], branches.sample_task, answers, rows, lead
     )
     states = branches.read_new(tokens, len(every)).reshape(-1, branches.slot_states.shape[1])
     target = tokens.target.reshape(-1)

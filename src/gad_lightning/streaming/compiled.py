@@ -36,7 +36,7 @@ class CompiledStreams(ChunkStreams):
     def __init__(self, classifier: Classifier, num_streams: int, task: int) -> None:
         super().__init__(classifier, num_streams, task)
         self.num_streams = num_streams
-        self.width = classifier.prompt.group + len(classifier.prompt.opener_ids)
+        self.width = classifier.prompt.group + self.opened
         for part in [*self.cache.places, *self.cache.keys.values(), *self.cache.values.values()]:
             torch._dynamo.mark_static_address(part)  # a CUDA graph may write to what never moves
         mode = "reduce-overhead" if classifier.device.type == "cuda" and self.backend == "inductor" else None

@@ -17,34 +17,32 @@ SAME_PROMPT = 1e-3
 """Share of its largest key by which a prompt may differ that was read by the same weights on another machine."""
 
 
-class _SlotMemory:
-    """The newest visual vectors of each stream, for slots that are told of frames directly.
+class _Newest:
+    """The newest vectors of each stream.
 
     Args:
-        classifier: has the slot.
         num_streams: S.
+        reach: vectors kept of each.
+        width: of a vector.
+        like: of its kind and on its device.
     """
 
-    def __init__(self, classifier: Classifier, num_streams: int) -> None:
-        self.classifier, self.reach = classifier, classifier.slot_reach
-        size = (num_streams, self.reach, classifier.backbone.hidden_size)
-        kind = next(classifier.backbone.connector.parameters())
-        self.kept = torch.zeros(size, dtype=kind.dtype, device=kind.device)
+    def __init__(self, num_streams: int, reach: int, width: int, like: Tensor) -> None:
+        self.reach = reach
+        self.kept = torch.zeros(num_streams, reach, width, dtype=like.dtype, device=like.device)
 
-    def add(self, streams: Tensor, frame: Tensor, frames: Tensor) -> Tensor:
-        """Take the next frame of each stream, and give what its slot is told: (n, H).
+    def add(self, streams: Tensor, frame: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the next vector of each stream; give the newest in time order, (n, reach, W), and their number (n,).
 
         Args:
             streams: (n,) int64.
             frame: (n,) number of the frame.
-            frames: (n, N, D) standardized.
+            vectors: (n, W).
         """
-        vectors = self.classifier.backbone.visual(frames.unsqueeze(1))[:, 0]
         self.kept[streams, frame % self.reach] = vectors.to(self.kept.dtype)
         count = (frame + 1).clamp(max=self.reach)
-        order = ((frame + 1 - count).unsqueeze(1) + torch.arange(self.reach)) % self.reach  # in time order
-        visual, where = self.kept[streams.unsqueeze(1), order], self.kept.device
-        return self.classifier.shown_at(visual, torch.arange(len(streams)).to(where), (count - 1).to(where))
+        order = ((frame + 1 - count).unsqueeze(1) + torch.arange(self.reach)) % self.reach
+        return self.kept[streams.unsqueeze(1), order], count
 
 
 class ChunkStreams:
@@ -68,9 +66,12 @@ class ChunkStreams:
         self.prompt_room = prompt.trunk_length(0, task)
         self.scratch = self.prompt_room + self.window * prompt.group
         rows = num_streams * self.per_stream
-        room = self.scratch + len(prompt.opener_ids) + classifier.room(1) + 1
-        self.cache = classifier.backbone.make_cache(rows, room)
-        self.slot_memory = _SlotMemory(classifier, num_streams) if classifier.slot_reach else None
+        self.opened = len(prompt.opener_ids) + classifier.longest_lead
+        self.cache = classifier.backbone.make_cache(rows, self.scratch + self.opened + classifier.room(1) + 1)
+        kind, width = next(classifier.backbone.connector.parameters()), classifier.backbone.hidden_size
+        self.slot_memory = _Newest(num_streams, reach, width, kind) if (reach := classifier.slot_reach) else None
+        exact, width = classifier.standardize.mean, classifier.schema.features.width
+        self.lead_memory = _Newest(num_streams, reach, width, exact) if (reach := classifier.lead_reach) else None
         self.memory = None if classifier.memory is None else classifier.closed_segments(num_streams)
         self.layout: tuple[list[list[int]], Tokens] | None = None
         self.read_prompt(torch.arange(rows))
@@ -119,15 +120,33 @@ class ChunkStreams:
         asked = (which == 0).nonzero().squeeze(1)  # (n,) rows of the chunks that hold the frames themselves
         task = torch.full_like(row, self.task)  # (r,)
         prompt, backbone = self.classifier.prompt, self.classifier.backbone
-        tokens = self.lay_out(local, asked, task)
-        told = None if self.slot_memory is None else self.slot_memory.add(streams, frame, frames)[stream[asked]]
+        lead = self.lead_of(streams, frame, frames, stream[asked])
+        tokens = self.lay_out(local, asked, task, lead)
+        told = self.told_of(streams, frame, frames, stream[asked])
         states = self.read(tokens, self.rooms(tokens, local), row, frames, stream, told)  # (n, H) of the slots
-        used = torch.full_like(row, self.scratch + len(prompt.opener_ids))  # (r,)
-        branches = BranchDecoder(backbone, prompt, self.cache, states, asked, local[asked], task, used)
+        used = torch.full_like(row, self.scratch + self.opened)  # (r,)
+        branches = BranchDecoder(backbone, prompt, self.cache, states, asked, local[asked], task, used, lead)
         scores, logits = self.classifier.score_branches(branches, task[asked])
         if self.memory is not None:
             self.memory.add(streams, frame, scores.argmax(1).cpu())
         return scores, logits, branches.slot_states  # scoring may have moved them
+
+    def told_of(self, streams: Tensor, frame: Tensor, frames: Tensor, asked: Tensor) -> Tensor | None:
+        """What slots are told of the newest frames, (Q, H): streams and frames as for :meth:`step`, ``asked`` (Q,)."""
+        if self.slot_memory is None:
+            return None
+        vectors = self.classifier.backbone.visual(frames.unsqueeze(1))[:, 0]
+        visual, count = self.slot_memory.add(streams, frame, vectors)
+        where = visual.device
+        return self.classifier.shown_at(visual, torch.arange(len(streams)).to(where), (count - 1).to(where))[asked]
+
+    def lead_of(self, streams: Tensor, frame: Tensor, frames: Tensor, asked: Tensor) -> Tensor | None:
+        """Ids of the texts before openers, (Q, L); arguments as for :meth:`told_of`."""
+        if self.lead_memory is None:
+            return None
+        recent, count = self.lead_memory.add(streams, frame, frames.mean(1))
+        there = torch.arange(recent.shape[1]) < count.unsqueeze(1)
+        return self.classifier.lead_at(recent, there, torch.full_like(streams, -1))[asked]
 
     def read(
         self, tokens: Tokens, at: Tensor, row: Tensor, frames: Tensor, stream: Tensor, told: Tensor | None = None
@@ -153,18 +172,19 @@ class ChunkStreams:
         slot_states: Tensor = placed.at_slots(states)
         return slot_states
 
-    def lay_out(self, local: Tensor, asked: Tensor, task: Tensor) -> Tokens:
+    def lay_out(self, local: Tensor, asked: Tensor, task: Tensor, lead: Tensor | None) -> Tokens:
         """Render one frame of each row: as in the step before, further on, where the same rows are asked again.
 
         Args:
             local: (r,) number of the frame in its chunk.
             asked: (Q,) which rows have a branch.
             task: (r,) the task of each row.
+            lead: (Q, L) ids of the texts before the openers.
         """
         prompt, alike = self.classifier.prompt, local.clamp(max=1)  # only a first frame has no separator before it
-        key = [alike.tolist(), asked.tolist()]
+        key = [alike.tolist(), asked.tolist(), *(() if lead is None else lead.tolist())]
         if self.layout is None or self.layout[0] != key:
-            self.layout = key, prompt.render(alike + 1, 1, asked, alike[asked], task, begin=alike)
+            self.layout = key, prompt.render(alike + 1, 1, asked, alike[asked], task, None, alike, lead)
         tokens = self.layout[1]
         places = tokens.places
         further = torch.where(places.kind != Kind.PAD, (local - alike).unsqueeze(1), 0)
@@ -185,7 +205,8 @@ class ChunkStreams:
         keys = {f"keys.{layer}": part for layer, part in self.cache.keys.items()}
         values = {f"values.{layer}": part for layer, part in self.cache.values.items()}
         told = {} if self.slot_memory is None else {"slot_memory": self.slot_memory.kept}
-        return {**places, **keys, **values, **told, **({} if self.memory is None else self.memory.state())}
+        led = {} if self.lead_memory is None else {"lead_memory": self.lead_memory.kept}
+        return {**places, **keys, **values, **told, **led, **({} if self.memory is None else self.memory.state())}
 
     def check(self, state: dict[str, Tensor]) -> None:
         """Refuse what other weights left behind: they read the prompt otherwise.

@@ -154,7 +154,9 @@ class OrderedGADClassifier(GADClassifier):
             self.prompt.prepare(self.schema, self.backbone.vocabulary, CONTEXT_OPENER, self.memory)
         super().complete()
 
-    def branches(self, batch: Batch, answers: Text | None = None, beside: Sequence[Text] = ()) -> Branches:
+    def branches(
+        self, batch: Batch, answers: Text | None = None, beside: Sequence[Text] = (), lead: Tensor | None = None
+    ) -> Branches:
         """Put the slot after the context, if that is the order and the context is known."""
         if self.order != "generative_first" or answers is None:
             return super().branches(batch, answers, beside)
