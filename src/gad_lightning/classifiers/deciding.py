@@ -96,6 +96,10 @@ class Deciding(Rejecting):
             found.check(asked.labels, asked.name)
         return found
 
+    def all_decisions(self) -> list[Decisions | None]:
+        """Those of every task, in the order of the schema; see :meth:`decisions_of`."""
+        return [self.decisions_of(number) for number in range(len(self.schema.tasks))]
+
     def _judge(self, batch: Batch, past: PastLabels) -> Predictions:
         return self.judged(self.score_in_evaluation(batch, past))
 
@@ -118,8 +122,7 @@ class Deciding(Rejecting):
                 "run gad-lightning calibrate again",
             )
         self.decisions = made
-        for number in range(len(tasks)):
-            self.decisions_of(number)
+        self.all_decisions()
 
     def on_train_epoch_start(self) -> None:
         """Decide by the likeliest class again, with a warning: other weights give other scores."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from gad_lightning.classifiers.open_world.rejecting import Rejecting
+from gad_lightning.classifiers.decided_evaluation import DecidedEvaluation
+from gad_lightning.classifiers.deciding import Deciding
 from gad_lightning.classifiers.remembering import PastLabels
+from gad_lightning.decisions.path import Decisions
 from gad_lightning.metrics.frame_map import FrameMAP
 from gad_lightning.metrics.frame_metric import LabelMetric
 from gad_lightning.metrics.functional.frames import FrameTable, video_breaks
@@ -101,6 +105,7 @@ class Evaluation(nn.Module):
             for task in schema.tasks
         ]
         self.held = nn.ModuleList(self.evaluations)
+        self.decided: dict[str, DecidedEvaluation] = {}
 
     def update(self, predictions: Predictions) -> None:
         """Add scored queries; where one label is asked for, multi-hot targets count as their first class.
@@ -125,11 +130,23 @@ class Evaluation(nn.Module):
                     frame[asked],
                 )
             evaluation.update(*(column.to(evaluation.device) for column in columns))
+        for decided in self.decided.values():
+            decided.update(predictions)
 
-    def reset(self) -> None:
-        """Forget everything."""
+    def reset(self, decisions: Sequence[Decisions | None] = ()) -> None:
+        """Forget everything, and count what decisions do from now on.
+
+        Args:
+            decisions: of each task; None where the likeliest class is the label.
+        """
         for evaluation in self.evaluations:
             evaluation.reset()
+        device = self.evaluations[0].device
+        self.decided = {
+            self.schema.tasks[number].name: DecidedEvaluation(number, made).to(device)
+            for number, made in enumerate(decisions)
+            if made is not None
+        }
 
     def compute(self, per_class: bool = False) -> dict[str, Tensor]:
         """Values by name, and forget everything.
@@ -142,11 +159,14 @@ class Evaluation(nn.Module):
             for name, value in evaluation.compute().items():
                 if per_class or not name.startswith(PRECISION):
                     values[full_name(name, evaluation.task, len(self.schema.tasks))] = value
+            if decided := self.decided.get(evaluation.task.name):
+                for name, value in decided.compute().items():
+                    values[full_name(name, evaluation.task, len(self.schema.tasks))] = value
         self.reset()
         return values
 
 
-class Evaluating(Rejecting):
+class Evaluating(Deciding):
     """Mixin of the classifiers: what Lightning calls in validation, test and prediction."""
 
     evaluation: Evaluation
@@ -154,14 +174,15 @@ class Evaluating(Rejecting):
 
     def on_validation_epoch_start(self) -> None:
         """Forget what a validation that was broken off has left."""
-        self.evaluation.reset()
+        self.evaluation.reset(self.all_decisions())
         self.past = PastLabels()
 
     on_test_epoch_start = on_predict_epoch_start = on_validation_epoch_start
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Collect predictions for the validation metrics."""
-        self.evaluation.update(self.scores_after(self.past, batch))
+        found = self.scores_after(self.past, batch)
+        self.evaluation.update(self.judged(found) if self.decisions else found)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Collect predictions for the test metrics."""

@@ -85,9 +85,8 @@ class PredictionWriter(Callback):
         data = data_of(trainer)
         names = None if data is None else data.video_names
         groups = {} if data is None else groups_of(data)
-        made = [pl_module.decisions_of(number) for number in range(len(pl_module.schema.tasks))]
         whole = joined(parts)
-        columns = decided_columns(whole, pl_module.schema, pl_module.shown_schema, made)
+        columns = decided_columns(whole, pl_module.schema, pl_module.shown_schema, pl_module.all_decisions())
         shown = with_unknown(pl_module.shown_schema, whole)
         unknown = open_tasks(pl_module.schema, shown)
         write_predictions(self.target, columns, shown, names, type(pl_module).__name__, groups, unknown)
