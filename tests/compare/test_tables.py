@@ -63,3 +63,22 @@ def test_what_two_tests_do_not_share_is_said() -> None:
         with pytest.raises(DataError, match=said):
             check_same_test([one, other._replace(predictions={"action": changed})])
     check_same_test([one, other])
+
+
+def test_a_score_that_a_run_does_not_have_is_left_out_of_the_differences() -> None:
+    runs = [scored(name, seed, 5 + seed) for name in ("disc", "gad") for seed in (0, 1)]
+    nothing = {"delay": np.zeros((2, 2))}
+    runs = [
+        run._replace(
+            counts={**run.counts, **({"delay": run.counts["top1"]} if run.run.seed else nothing)},
+            values={**run.values, "delay": run.values["top1"]},
+            headings={**run.headings, "delay": "delay s"},
+        )
+        for run in runs
+    ]
+    with np.errstate(invalid="ignore"):
+        found = differences(by_variant(runs), margin=0.01, resamples=20)
+        text = markdown(by_variant(runs), found, [])
+    assert list(found["gad"]) == ["top1"]
+    assert "nan" in text
+    assert "in all shares would take 3 seeds" in text or "in all shares would take 2 seeds" in text

@@ -59,7 +59,8 @@ def evaluated(found: Predictions, per_class: bool = False) -> dict[str, float]:
 def test_the_average_precision_comes_first_and_chooses_the_checkpoint() -> None:
     assert monitored(SCHEMA) == "val/map"
     assert names_of(SCHEMA) == list(evaluated(predicted())) == ["map", "frame_f1", "segment_f1", "point_f1", "top1"]
-    assert [metric.name for metric in metrics_named(None, TASK)] == ["frame_f1", "segment_f1", "point_f1", "top1"]
+    names = [metric.name for metric in metrics_named(None, TASK)]
+    assert names == ["frame_f1", "segment_f1", "point_f1", "top1", "readiness", "mean_delay", "false_alarms_per_hour"]
 
 
 def test_whoever_is_right_everywhere_has_one_everywhere() -> None:

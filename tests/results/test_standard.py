@@ -12,6 +12,7 @@ from torch import Tensor
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.compare.runs import RESULT, Run, Variant
 from gad_lightning.compare.tables import by_variant, differences, markdown, score_run
+from gad_lightning.metrics import AnswerReadiness, DetectionDelay, FalseAlarmsPerHour
 from gad_lightning.metrics.functional.frames import FrameTable
 from gad_lightning.metrics.functional.labels import LabelSpace
 from gad_lightning.report.page import page_of
@@ -76,8 +77,25 @@ def test_a_metric_that_is_added_in_one_place_shows_in_validation_report_and_comp
 
     scored = by_variant(score_run(Run(Variant(name, Path()), 0, folder)) for name, folder in folders.items())
     found = differences(scored, margin=0.01, resamples=10)
-    assert list(found["disc"]) == ["segment_f1", "point_f1", "top1", "restless"]
+    assert list(found["disc"])[:4] == ["segment_f1", "point_f1", "top1", "restless"]
     assert "| variant | seeds | segment-F1 | point-F1 | Top-1 | changes a frame |" in markdown(scored, found, [])
+
+
+def test_the_metrics_of_alarms_stand_in_compare_and_say_what_those_of_frames_say(tmp_path: Path) -> None:
+    folder = leave_run(tmp_path / "0", 0)
+    scored = score_run(Run(Variant("gad", Path()), 0, folder))
+    given, keys = {"fps": 4.0, "ignore_index": -100, "gaps": "cut"}, ("preds", "target", "video", "frame")
+    metrics = {
+        "readiness": AnswerReadiness(len(ACTION.labels.names), **given),
+        "mean_delay": DetectionDelay(len(ACTION.labels.names), **given),
+        "false_alarms_per_hour": FalseAlarmsPerHour(len(ACTION.labels.names), **given),
+    }
+    assert [metric.name for metric in standard.TIMELY] == list(metrics) == list(scored.counts)[-3:]
+    table = table_of(read_predictions(folder / "predictions")[1][0])
+    for name, metric in metrics.items():
+        metric.update(*(table._asdict()[key] for key in keys))
+        assert scored.score(name) == pytest.approx(float(metric.compute()), rel=1e-6)
+    assert scored.shares == {"segment_f1", "point_f1", "top1", "readiness"}
 
 
 def test_validation_report_and_compare_say_the_same(tmp_path: Path) -> None:
@@ -86,7 +104,7 @@ def test_validation_report_and_compare_say_the_same(tmp_path: Path) -> None:
     logged = {name: float(value) for name, value in evaluation.compute().items()}
     folder = leave_run(tmp_path / "0", 0)
     scored = score_run(Run(Variant("gad", Path()), 0, folder))
-    assert {name: scored.score(name) for name in scored.counts} == pytest.approx(logged, abs=1e-6)
+    assert {name: scored.score(name) for name in logged} == pytest.approx(logged, abs=1e-6)
     _, (found,) = read_predictions(folder / "predictions")
     table = table_of(found)
     for metric in standard.STANDARD:

@@ -34,15 +34,15 @@ def value_of(metric: StandardMetric, task: Task) -> Value:
 
 
 def metrics_named(names: Sequence[str] | None, task: Task) -> list[StandardMetric]:
-    """The metrics of these names that make sense for a task; all standard ones if None.
+    """The metrics of these names that make sense for a task; all standard ones and those of alarms if None.
 
     Raises:
         KeyError: on another name.
     """
-    possible = standard.metrics_of(task)
     if names is None:
-        return possible
-    known = {metric.name: metric for metric in (*standard.STANDARD, standard.FRAME_F1, standard.ERROR_DIVERSITY)}
+        return [*standard.metrics_of(task), *(standard.TIMELY if task.per_frame else ())]
+    every = (*standard.STANDARD, standard.FRAME_F1, standard.ERROR_DIVERSITY, *standard.TIMELY)
+    known = {metric.name: metric for metric in every}
     chosen = [known[name] for name in names]
     return [metric for metric in chosen if task.per_frame or metric.of_clips]
 

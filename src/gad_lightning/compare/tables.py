@@ -139,12 +139,15 @@ def by_variant(runs: Iterable[Scored]) -> dict[str, dict[int, Scored]]:
 
 
 def paired(first: dict[int, Scored], second: dict[int, Scored], metric: str, resamples: int = 2000) -> Paired | None:
-    """Two variants over the seeds that both have; None if there is none."""
+    """Two variants over the seeds that both have; None if there is none, or one of them has no score."""
     seeds = sorted(set(first) & set(second))
     if not seeds:
         return None
     ours, theirs = (np.stack([runs[seed].counts[metric] for seed in seeds]) for runs in (first, second))
-    return pair(ours, theirs, first[seeds[0]].values[metric], resamples)
+    value = first[seeds[0]].values[metric]
+    if not np.isfinite([value(counts.sum(1)) for counts in (ours, theirs)]).all():
+        return None
+    return pair(ours, theirs, value, resamples)
 
 
 def run_rows(runs: Iterable[Scored]) -> list[Row]:
@@ -210,11 +213,11 @@ def markdown(runs: dict[str, dict[int, Scored]], found: Differences, failed: Seq
     """Tables for a document; failed runs are listed with their logs."""
     text = ["# Comparison", ""]
     if runs:
-        headings = next(iter(next(iter(runs.values())).values())).headings
+        one_run = next(iter(next(iter(runs.values())).values()))
         text += [
-            *_mean_lines(runs, headings),
+            *_mean_lines(runs, one_run.headings),
             "",
-            *_difference_lines(next(iter(runs)), found, headings),
+            *_difference_lines(next(iter(runs)), found, one_run),
             *figure_lines({name: [scored.unknown for scored in seeds.values()] for name, seeds in runs.items()}),
             *_about_lines(runs),
         ]
@@ -245,10 +248,11 @@ def _mean_lines(runs: dict[str, dict[int, Scored]], headings: dict[str, str]) ->
     return [*lines, "", "Mean and standard error over seeds."]
 
 
-def _difference_lines(reference: str, found: Differences, headings: dict[str, str]) -> list[str]:
+def _difference_lines(reference: str, found: Differences, one_run: Scored) -> list[str]:
     """Paired differences with their intervals."""
-    every = [one for by_metric in found.values() for one in by_metric.values()]
-    if not every:
+    headings = one_run.headings
+    pairs = [pair for by_metric in found.values() for pair in by_metric.items()]
+    if not pairs:
         return []
     titles = " | ".join(map(escape_markdown, (f"minus {reference}", *headings.values())))
     lines = [f"| {titles} |", f"| --- |{' ---: |' * len(headings)}"]
@@ -256,11 +260,12 @@ def _difference_lines(reference: str, found: Differences, headings: dict[str, st
         shown = {metric: f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]" for metric, one in by_metric.items()}
         lines.append(f"| {escape_markdown(name)} | {' | '.join(shown.get(metric, '') for metric in headings)} |")
     note = "Paired by seed and video; 95 % intervals over test videos and seeds, by Student's t."
-    if all(one.num_seeds < 2 for one in every):
+    shares = [one for metric, one in pairs if metric in one_run.shares]  # half a point of others means nothing
+    if all(one.num_seeds < 2 for _, one in pairs):
         note += " One seed says nothing of how much seeds differ."
-    else:
-        needed, widest = max(one.seeds_needed for one in every), max(one.half_width_of_videos for one in every)
-        note += f" A half-width of 0.005 in all of them would take {needed:,} seeds by the spread of these;"
+    elif shares:
+        needed, widest = max(one.seeds_needed for one in shares), max(one.half_width_of_videos for one in shares)
+        note += f" A half-width of 0.005 in all shares would take {needed:,} seeds by the spread of these;"
         note += f" the test videos alone leave up to {widest:.3f}."
     return [*lines, "", note, ""]
 

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from gad_lightning.metrics.functional.accuracy import frame_counts
+from gad_lightning.metrics.functional.answer_readiness import answers
+from gad_lightning.metrics.functional.detection_delay import detections
 from gad_lightning.metrics.functional.error_diversity import error_entropies, mean_entropy
 from gad_lightning.metrics.functional.f1 import Counts, f1_scores
 from gad_lightning.metrics.functional.frames import FrameTable
@@ -76,6 +78,25 @@ def _count_pairs(table: FrameTable, labels: LabelSpace, fps: float) -> Tensor:
     return torch.bincount(pairs, minlength=labels.num_classes**2)
 
 
+def _count_readiness(table: FrameTable, labels: LabelSpace, fps: float) -> Tensor:
+    """Readiness summed over true segments, and their number."""
+    early, late = answers(table, labels).kept()
+    return torch.stack([(early * late).sum(), torch.tensor(float(len(early)), dtype=torch.float64)])
+
+
+def _count_waits(table: FrameTable, labels: LabelSpace, fps: float) -> Tensor:
+    """Seconds until true segments are found, summed, and how many are."""
+    delay = detections(table, labels).delay
+    found = delay[delay >= 0]
+    return torch.stack([found.sum() / fps, torch.tensor(float(len(found)))])
+
+
+def _count_alarms(table: FrameTable, labels: LabelSpace, fps: float) -> Tensor:
+    """False alarms and hours of scored video."""
+    found = detections(table, labels)
+    return torch.tensor([float(len(found.alarms)), found.scored_frames / (fps * 3600)], dtype=torch.float64)
+
+
 def _f1(counts: Tensor, labels: LabelSpace) -> Tensor:
     """F1 of hits, predicted and true ones."""
     return f1_scores(Counts(*counts.unbind(-1)))["f1"]
@@ -111,6 +132,21 @@ ERROR_DIVERSITY = StandardMetric(
     "error_diversity", "error diversity", _count_pairs, _diversity, single=True, is_share=False
 )
 """Shown where it is asked for."""
+TIMELY: tuple[StandardMetric, ...] = (
+    StandardMetric("readiness", "readiness", _count_readiness, _share, single=True),
+    StandardMetric("mean_delay", "delay s", _count_waits, _share, single=True, rises=False, is_share=False, digits=2),
+    StandardMetric(
+        "false_alarms_per_hour",
+        "false alarms/h",
+        _count_alarms,
+        _share,
+        single=True,
+        rises=False,
+        is_share=False,
+        digits=1,
+    ),
+)
+"""Of alarms, beside the standard ones in ``compare``; ``test`` gives those of a calibrated classifier."""
 NOTE = f"Segment-F1 at IoU {OVERLAP:g}, point-F1 within {TOLERANCE_SECONDS:g} s."
 
 
