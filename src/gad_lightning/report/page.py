@@ -14,6 +14,7 @@ from gad_lightning.report.figures import calibration, classes, confusions, curve
 from gad_lightning.report.markup import Child, number, table, tag, written
 from gad_lightning.report.merging import TaskOfRuns, collected
 from gad_lightning.report.open_set import unknown_actions, without_training
+from gad_lightning.report.operating import operating
 from gad_lightning.report.runs import RunTraces
 from gad_lightning.report.settings import configs
 from gad_lightning.report.style import PROGRAM, STYLE
@@ -48,7 +49,7 @@ def page_of(runs: Sequence[RunTraces], title: str, num_videos: int = 30) -> str:
         more = f" of {task.task}" if len(tasks) > 1 else ""
         parts += [_overview(task, more), *([_timelines(task, more, num_videos)] if task is shown else [])]
         parts += [classes(task, more), without_training(task, more), confusions(task, more)]
-        parts += [unknown_actions(task, more), calibration(task, more), delays(task, more)]
+        parts += [unknown_actions(task, more), calibration(task, more), delays(task, more), operating(task, more)]
     parts += [states(runs, {task.task: task.labels for task in tasks}), curves(runs), _speed(runs), configs(runs)]
     present = [part for part in parts if part is not None]
     links = tag("nav", aria_label="sections")

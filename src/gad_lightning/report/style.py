@@ -54,6 +54,9 @@ button{font:inherit;color:inherit;background:var(--box);border:1px solid var(--e
 padding:.1rem .7rem;
 cursor:pointer}
 button[aria-pressed=true]{border-color:var(--c0);color:var(--c0);font-weight:600}
+.operating label{display:flex;gap:.7rem;align-items:center;margin:.5rem 0}
+.operating input{flex:1;max-width:420px;accent-color:var(--c0)}
+.operating output{min-width:4ch;font-variant-numeric:tabular-nums}
 details.video{margin:.5rem 0;border:1px solid var(--edge);border-radius:8px;background:var(--box);padding:.35rem .8rem;
 content-visibility:auto;contain-intrinsic-size:auto 150px}
 summary{cursor:pointer;padding:.15rem 0;overflow-wrap:anywhere}
@@ -104,5 +107,23 @@ document.querySelectorAll(".lane").forEach((lane) => {
     }).join("   |   ");
   });
   lane.addEventListener("pointerleave", () => { cursor.style.display = "none"; });
+});
+document.querySelectorAll(".operating").forEach((part) => {
+  const slider = part.querySelector("input"), said = part.querySelector("output");
+  const thresholds = slider.dataset.thresholds.split(" ");
+  const known = (name) => [...part.querySelectorAll("[data-" + name + "]")].map(
+    (one) => [one, JSON.parse(one.dataset[name])]);
+  const rows = known("steps"), dots = known("places");
+  const show = () => {
+    const step = +slider.value;
+    said.textContent = thresholds[step];
+    rows.forEach(([row, steps]) => steps[step].forEach((text, place) => { row.cells[place + 1].textContent = text; }));
+    dots.forEach(([dot, places]) => {
+      dot.style.visibility = places[step] ? "visible" : "hidden";
+      (places[step] || []).forEach((value, axis) => dot.setAttribute(axis ? "cy" : "cx", value));
+    });
+  };
+  slider.addEventListener("input", show);
+  show();
 });
 """
