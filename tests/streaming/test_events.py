@@ -190,3 +190,47 @@ def test_the_log_holds_alarms_and_events(colors: GADClassifier, tmp_path: Path) 
         assert [(line["label"], line["start_seconds"]) for line in written] == [one[:2] for one in expected]
         assert [line["set"] for line in written] == ["; ".join(one.set) for one in expected]
     assert lines[-1]["event"] == "closed"
+
+
+def test_feedback_is_followed_and_saved_with_the_streams() -> None:
+    model = unsure()
+    task = model.schema.tasks[0]
+    made = model.decisions[task.name]
+    misfits = np.linspace(1, 0, 99).tolist()
+    model.decisions = {
+        task.name: Decisions(task.labels, made.fps, thresholds=made.thresholds, sets=ConformalLabels(0.1, 0.9, misfits))
+    }
+    detector = OnlineDetector(model, remember_seconds=5)
+    names = task.labels.names
+    for frame in VIDEOS[0][:30]:
+        detector.decide(detector.push(frame))
+    for seconds in (4.0, 5.0, 6.25):
+        detector.feedback(names[1], seconds)
+    state = detector.state_dict()
+    other = OnlineDetector(model, remember_seconds=5)
+    other.load_state_dict(state)
+    for frame in VIDEOS[0][30:]:
+        (one,), (two,) = (each.decide(each.push(frame)) for each in (detector, other))
+        assert (one.set, one.started, one.ended) == (two.set, two.started, two.ended)
+    assert other.events.live.adaptive is not None
+    assert other.events.live.adaptive.error[0] != 0.1
+    with pytest.raises(SettingError, match=r"There is no class 'salt'; there are "):
+        detector.feedback("salt", 14.0)
+    with pytest.raises(SettingError, match=r"Frame 16 of stream 0 is not remembered"):
+        other.feedback(names[1], 4.0)
+    with pytest.raises(SettingError, match="streams are different numbers below 1"):
+        other.feedback(names[1], 14.0, stream=3)
+    with pytest.raises(CheckpointError, match=r"'decisions\.error'"):
+        OnlineDetector(model).load_state_dict(state)
+    with pytest.raises(SettingError, match="remember_seconds is 0 or more, got -1"):
+        OnlineDetector(model, remember_seconds=-1)
+
+
+def test_feedback_that_nothing_remembers_is_refused_with_the_way_out() -> None:
+    detector = OnlineDetector(unsure())
+    detector.decide(detector.push(VIDEOS[0][0]))
+    with pytest.raises(SettingError, match="no frames are remembered") as error:
+        detector.feedback(detector.classifier.schema.tasks[0].labels.names[0], 0.0)
+    assert "remember_seconds above 0" in error.value.remedy
+    with pytest.raises(SettingError, match="an earlier version fitted them for one error only"):
+        OnlineDetector(unsure(), remember_seconds=5)

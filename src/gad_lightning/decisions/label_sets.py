@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from gad_lightning.decisions.observed import Bools, Floats, Ints, Observed, check_share
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.parts import Part
+
+ERRORS = tuple(place / 100 for place in range(1, 100))
+"""Of which misfits are kept."""
 
 
 def _hierarchical_quantile(misfit: Floats, video: Ints, error: float) -> float:
@@ -32,11 +36,16 @@ def _hierarchical_quantile(misfit: Floats, video: Ints, error: float) -> float:
         >>> _hierarchical_quantile(np.array([0.1, 0.2, 0.3]), np.array([0, 1, 2]), error=0.25)
         0.3
     """
+    return _hierarchical_quantiles(misfit, video, [error])[0]
+
+
+def _hierarchical_quantiles(misfit: Floats, video: Ints, errors: Sequence[float]) -> list[float]:
+    """The same for several errors."""
     _, place, counts = np.unique(video, return_inverse=True, return_counts=True)
     order = misfit.argsort()
     reached = np.cumsum(1 / ((len(counts) + 1) * counts[place[order]]))
-    enough = np.flatnonzero(reached >= 1 - error - 1e-12)
-    return float(misfit[order[enough[0]]]) if len(enough) else math.inf
+    places = np.searchsorted(reached, 1 - np.array(errors) - 1e-12)
+    return [float(misfit[order[one]]) if one < len(order) else math.inf for one in places.tolist()]
 
 
 class ConformalLabels(Part):
@@ -49,6 +58,7 @@ class ConformalLabels(Part):
     Args:
         error: share of frames whose label may be missing, in (0, 1); K videos support an error of 1 / (K + 1) or more.
         misfit: as fitted; None before.
+        misfits: as fitted for errors of 0.01, 0.02, ... 0.99, for streams that are told true labels; None before.
 
     Raises:
         SettingError: if a setting lies outside its range.
@@ -56,11 +66,14 @@ class ConformalLabels(Part):
     Source: Lee, Barber, Willett, Distribution-free inference with hierarchical data, arXiv 2306.06342, section 3.
     """
 
-    def __init__(self, error: float = 0.1, misfit: float | None = None) -> None:
+    def __init__(self, error: float = 0.1, misfit: float | None = None, misfits: Sequence[float] | None = None) -> None:
         self.error = check_share(error, "error")
         if misfit is not None and not 0 <= misfit <= 1:
             raise SettingError(f"misfit is one minus a probability, got {misfit}.", "leave it out and calibrate")
         self.misfit = misfit
+        self.misfits = tuple(map(float, misfits or ()))
+        if self.misfits and (len(self.misfits) != len(ERRORS) or list(self.misfits) != sorted(self.misfits)[::-1]):
+            raise SettingError("misfits fall, one for each of 99 errors.", "leave them out and calibrate")
 
     def fit(self, observed: Observed) -> ConformalLabels:
         """Choose the misfit.
@@ -84,17 +97,29 @@ class ConformalLabels(Part):
                 f"validate on more videos, or state an error of {math.ceil(1e4 / (videos + 1)) / 1e4:g} or more",
             )
         likely = np.where(observed.truth == 1, observed.scores, 0).max(1)[known]
-        quantile = _hierarchical_quantile(1 - likely, observed.video[known], self.error)
-        return ConformalLabels(self.error, min(max(quantile, 0.0), 1.0))
+        quantiles = _hierarchical_quantiles(1 - likely, observed.video[known], [self.error, *ERRORS])
+        misfit, *misfits = (min(max(quantile, 0.0), 1.0) for quantile in quantiles)
+        return ConformalLabels(self.error, misfit, misfits)
 
-    def __call__(self, probabilities: Floats) -> Bools:
+    def misfit_at(self, error: float) -> float | None:
+        """The misfit for another error, rounded down to hundredths; 1, which every class keeps, for less than 0.01."""
+        place = math.floor(100 * error + 1e-9)
+        if error == self.error:
+            return self.misfit
+        return self.misfits[min(place, len(self.misfits)) - 1] if place > 0 else 1.0
+
+    def __call__(self, probabilities: Floats, misfit: float | None = None) -> Bools:
         """The set of every frame: (F, C) -> (F, C).
+
+        Args:
+            probabilities: (F, C) calibrated.
+            misfit: for another error; as fitted if None.
 
         Raises:
             SettingError: if it is not fitted.
         """
         if self.misfit is None:
             raise SettingError("These label sets are not fitted.", "run gad-lightning calibrate first")
-        sets: Bools = 1 - probabilities <= self.misfit
+        sets: Bools = 1 - probabilities <= (self.misfit if misfit is None else misfit)
         sets[np.arange(len(sets)), probabilities.argmax(1)] = True
         return sets

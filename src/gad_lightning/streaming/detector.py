@@ -10,14 +10,15 @@ from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.detection import encoder_for
+from gad_lightning.decisions.adaptive import STEP
 from gad_lightning.decisions.handing_over import HandOver
 from gad_lightning.decisions.live import Step
 from gad_lightning.decisions.path import Event
-from gad_lightning.errors import CheckpointError, DataError, SettingError
+from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.streaming.compiled import CompiledStreams
 from gad_lightning.streaming.events import StreamEvents
 from gad_lightning.streaming.handing_over import LiveHandOver
-from gad_lightning.streaming.pushed import Frames, tensor_of
+from gad_lightning.streaming.pushed import Frames, pushed_features
 from gad_lightning.streaming.streams import ChunkStreams, WindowStreams
 from gad_lightning.types import IGNORED, Predictions
 from gad_lightning.video.encoders import Encoder
@@ -40,9 +41,11 @@ class OnlineDetector:
             by a CUDA graph: one stream is then five times as fast on an H200, 256 are slower than without.
         encoder: that the classifier's features were made with; ``push`` then takes pictures too.
         hand_over: how stretches that stay unknown are put into words, which :meth:`decide` gives; None for nothing.
+        remember_seconds: for which :meth:`feedback` may come after a frame; 0 takes none.
 
     Raises:
-        SettingError: if there is no stream, the encoder is another one, or the classifier cannot be handed over.
+        SettingError: if there is no stream, a setting is out of its range, the encoder is another one, or the
+            classifier cannot be handed over.
 
     Example:
         >>> from gad_lightning import FeatureSpec, GADClassifier, TinyBackbone
@@ -62,9 +65,12 @@ class OnlineDetector:
         compiled: bool = False,
         encoder: Encoder | None = None,
         hand_over: HandOver | None = None,
+        remember_seconds: float = 0.0,
     ) -> None:
         if num_streams < 1:
             raise SettingError(f"num_streams must be at least 1, got {num_streams}.", "use 1 for one stream")
+        if not 0 <= remember_seconds < float("inf"):
+            raise SettingError(f"remember_seconds is 0 or more, got {remember_seconds}.", "use 60 for a minute")
         if hand_over is not None:
             classifier.check_hand_over(hand_over, task, merge)
         self.classifier = classifier.eval()
@@ -82,7 +88,7 @@ class OnlineDetector:
             self.streams = WindowStreams(classifier, num_streams, task)
             if compiled:
                 classifier.backbone.compile()
-        self.events = StreamEvents(classifier, num_streams, task)
+        self.events = StreamEvents(classifier, num_streams, task, remember_seconds)
         self.words = None if hand_over is None else LiveHandOver(classifier, hand_over, num_streams, task)
         self.encoder: Encoder | None = None
         if encoder is not None:
@@ -120,7 +126,8 @@ class OnlineDetector:
         chosen = self.numbers(streams)
         if not len(chosen):
             return self.nothing()
-        ready = self.features_of(frames, chosen).to(self.classifier.device)
+        spec, dtype = self.classifier.schema.features, self.classifier.standardize.dtype
+        ready = pushed_features(frames, chosen, spec, self.encoder, dtype).to(self.classifier.device)
         with self.classifier.turns:
             frame = self.seen[chosen]
             scores, logits, slot_states = self.streams.step(chosen, frame, ready)
@@ -160,6 +167,32 @@ class OnlineDetector:
             self.words.check(seen, self.seen)
             return self.words.told_in(self.events.decide(seen), seen, self.events.unknown_since(seen.video))
 
+    def feedback(self, label: str, seconds: float, stream: int = 0, step: float = STEP) -> bool:
+        """Say what a stream truly showed at a time; its next label sets follow, by adaptive conformal inference.
+
+        If the set of that frame lacked the label, the next ones are larger, else they are a little smaller. Of T frames
+        that were told, whatever the stream does, at most the share error + (error + step) / (step T) lacks its label.
+        Starts and ends of events do not change.
+
+        Args:
+            label: name of the true class.
+            seconds: since the stream's start, at most ``remember_seconds`` before its newest frame.
+            stream: number of the stream.
+            step: how far one label moves the error that sets are made for, in (0, 1]; the paper has 0.005, for
+                thousands of labels.
+
+        Returns:
+            Whether the frame's set held it.
+
+        Raises:
+            SettingError: if there are no label sets, or nothing is remembered of that time.
+
+        Source: Gibbs, Candes, Adaptive Conformal Inference Under Distribution Shift, NeurIPS 2021, arXiv 2106.00170.
+        """
+        self.numbers([stream])
+        with self.classifier.turns:
+            return self.events.feedback(label, seconds, stream, step)
+
     def numbers(self, streams: Sequence[int] | None) -> Tensor:
         """Check the numbers of some streams, all of them by default: (n,) int64.
 
@@ -183,53 +216,6 @@ class OnlineDetector:
         scores = torch.zeros(0, schema.num_classes, device=self.classifier.device)
         states = scores.new_zeros(0, self.classifier.backbone.hidden_size)
         return Predictions(none, none, none, none, none, scores, scores, states)
-
-    def features_of(self, frames: Frames, streams: Tensor) -> Tensor:
-        """Features of what was pushed: (n, N, D), with the precision of feature files where there were pictures.
-
-        Args:
-            frames: as :meth:`push` takes them.
-            streams: (n,) they are of.
-
-        Raises:
-            SettingError: if they are no numbers or have another shape, or there are pictures and no encoder.
-            DataError: if a feature is NaN or infinite.
-        """
-        frames = tensor_of(frames)
-        spec = self.classifier.schema.features
-        shape = (len(streams), spec.tokens_per_frame, spec.width)
-        if frames.dtype == torch.uint8:
-            frames = self.encoded(frames, len(streams))
-        if frames.numel() != shape[0] * shape[1] * shape[2] or frames.shape[-1] != spec.width:
-            raise SettingError(
-                f"push wants frames of shape {shape}, got {tuple(frames.shape)}.", "one frame per stream"
-            )
-        ready = frames.reshape(shape).to(self.classifier.standardize.dtype)  # feature files are float16
-        bad = streams[~ready.isfinite().flatten(1).all(1).cpu()].tolist()
-        if bad:
-            raise DataError(
-                f"The features of stream {', '.join(map(str, bad))} hold NaN or infinite values; no frame was taken.",
-                "leave that frame out or encode it again; the streams go on where they were",
-            )
-        return ready
-
-    def encoded(self, pictures: Tensor, count: int) -> Tensor:
-        """Features of ``count`` uint8 pictures, as feature files would hold them.
-
-        Raises:
-            SettingError: if they have another shape, or there is no encoder.
-        """
-        if pictures.dim() != 4 or len(pictures) != count or pictures.shape[-1] != 3:
-            raise SettingError(
-                f"push wants uint8 pictures of shape ({count}, h, w, 3), got {tuple(pictures.shape)}.",
-                "push one RGB picture per stream, or features as floating-point numbers",
-            )
-        if self.encoder is None:
-            raise SettingError(
-                f"push got uint8 pictures of shape {tuple(pictures.shape)}, and the detector has no encoder.",
-                f"make it with encoder=..., the one called {self.classifier.schema.features.encoder!r}",
-            )
-        return self.encoder.encode(pictures.cpu()).half().float()  # feature files have this precision
 
     def restart(self, streams: Sequence[int] | None = None) -> list[list[Event]]:
         """Forget what some streams have shown: their next frame is frame 0.
@@ -267,7 +253,7 @@ class OnlineDetector:
             if here != there:
                 raise CheckpointError(
                     f"The saved streams have {there} for {name!r}; this detector has {here}.",
-                    "make the detector with the classifier, num_streams, precision and hand_over of the saved one",
+                    "make the detector with the classifier and the settings that the state was saved with",
                 )
         theirs = state["windows"].tolist()
         if theirs != self.windows.tolist():

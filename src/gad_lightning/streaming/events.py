@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -25,10 +27,12 @@ class StreamEvents:
         classifier: whose decisions count, fitted or not.
         num_streams: that start and restart by themselves.
         task: index into the schema's tasks.
+        remember_seconds: for which one may tell what a frame showed.
     """
 
-    def __init__(self, classifier: Classifier, num_streams: int, task: int) -> None:
+    def __init__(self, classifier: Classifier, num_streams: int, task: int, remember_seconds: float = 0.0) -> None:
         self.classifier, self.num_streams, self.task = classifier, num_streams, task
+        self.remembered = math.ceil(remember_seconds * classifier.schema.features.fps)
         self.live = self._fresh()
 
     @property
@@ -52,6 +56,19 @@ class StreamEvents:
                 "call decide for every push, once and in order, or restart the streams",
             )
         return self.live(scores, chosen, unknown)
+
+    def feedback(self, label: str, seconds: float, stream: int, step: float) -> bool:
+        """Say what a stream showed at a time; see :meth:`OnlineDetector.feedback`.
+
+        Raises:
+            SettingError: if there is no such class, or nothing is remembered of the frame.
+        """
+        self._follow()
+        names = self.live.decisions.labels.names
+        if label not in names:
+            raise SettingError(f"There is no class {label!r}; there are {', '.join(names)}.", "tell one of them")
+        frame = math.floor(seconds * self.live.decisions.fps + 1e-6)
+        return self.live.feedback(names.index(label), frame, stream, step)
 
     def restart(self, streams: Tensor) -> list[list[Event]]:
         """Begin some streams anew; gives the events of each that went on."""
@@ -77,7 +94,7 @@ class StreamEvents:
         schema = self.classifier.schema
         self.fitted = self.classifier.decisions_of(self.task)
         made = self.fitted or Decisions(schema.tasks[self.task].labels, schema.features.fps)
-        return LiveDecisions(made, self.num_streams, unknown=True)
+        return LiveDecisions(made, self.num_streams, unknown=True, remembered=self.remembered)
 
     def _follow(self) -> None:
         labels = self.classifier.schema.tasks[self.task].labels
