@@ -34,6 +34,21 @@ def test_logits_beyond_the_classes_of_a_task_do_not_count() -> None:
     assert rejector.scored(torch.zeros(1, 3), torch.tensor([[0.0, 1.0, 7.0]]), SCHEMA.tasks[0].labels).tolist() == [-1]
 
 
+def test_the_score_knows_of_the_background_only_where_that_can_be_unknown() -> None:
+    logits, noun = torch.tensor([[9.0, 1.0, 2.0, 8.0]]), SCHEMA.tasks[1].labels
+    assert Rejector(MaxLogitScore(), 1).scored(torch.zeros(1, 3), logits, noun).tolist() == [-2]
+    assert Rejector(MaxLogitScore(), 1, over_background=True).scored(torch.zeros(1, 3), logits, noun).tolist() == [-9]
+    alone = LabelSet(("none",), 0)
+    assert Rejector(MaxLogitScore()).scored(torch.zeros(1, 3), logits[:, :1], alone).tolist() == [-9]
+
+
+def test_one_of_an_earlier_checkpoint_knows_of_all_classes() -> None:
+    about = Rejector(MaxLogitScore()).about()
+    assert Rejector.made_again(about, ("gad_lightning",)).actions_only
+    del about["actions_only"]
+    assert not Rejector.made_again(about, ("gad_lightning",)).actions_only
+
+
 def test_unknown_is_a_last_class_of_that_task_alone() -> None:
     shown = Rejector(MaxLogitScore(), task=1).shown(SCHEMA)
     assert [task.labels.names for task in shown.tasks] == [

@@ -80,7 +80,8 @@ class Rejecting(Remembering):
             score: any; a copy of it is fitted.
             kept: share of the known segments that stay known, in (0, 1).
             task: index into the schema's tasks.
-            over_background: whether frames whose likeliest class is the background can be unknown too.
+            over_background: whether frames whose likeliest class is the background can be unknown too; the score then
+                counts the background among what is known.
 
         Returns:
             The threshold.
@@ -107,8 +108,10 @@ class Rejecting(Remembering):
             return segment_means(data.dataset(split), data.eval_batch_size, device, predict, task, extra)
 
         training = means("train")
-        logits = training.logits[:, : len(labels.names)]
-        made.score.fit(training.states.to(device), logits.to(device), training.label.to(device), self.origin_of(task))
+        known = made.known(labels)
+        rows = torch.isin(training.label, known)
+        states, logits = training.states[rows].to(device), training.logits[rows][:, known].to(device)
+        made.score.fit(states, logits, training.label[rows].to(device), self.origin_of(task))
         made.threshold.fill_(_threshold(means("val", score_of), labels, kept))
         self.rejector = made.eval()
         return float(made.threshold)

@@ -23,18 +23,33 @@ class Rejector(ExactBuffers):
         score: fitted.
         task: index into the schema's tasks.
         over_background: whether a query whose likeliest class is the background can be unknown too.
+        actions_only: whether the score knows of actions alone, neither of the background nor of what is ignored; None:
+            unless ``over_background``. An unknown action that looks a little like background is then no less unknown.
     """
 
     threshold: Tensor
 
-    def __init__(self, score: RejectionScore, task: int = 0, over_background: bool = False) -> None:
+    def __init__(
+        self,
+        score: RejectionScore,
+        task: int = 0,
+        over_background: bool = False,
+        actions_only: bool | None = None,
+    ) -> None:
         super().__init__()
         self.score, self.task, self.over_background = score, task, over_background
+        self.actions_only = not over_background if actions_only is None else actions_only
         self.register_buffer("threshold", torch.zeros(()))
+
+    def known(self, labels: LabelSet) -> Tensor:
+        """Classes that the score knows of: (K,) int64, at least one."""
+        alone = (labels.background, labels.ignore) if self.actions_only else ()
+        kept = [index for index in range(len(labels.names)) if index not in alone]
+        return torch.tensor(kept or [*range(len(labels.names))])
 
     def scored(self, states: Tensor, logits: Tensor, labels: LabelSet) -> Tensor:
         """Score queries of the task: states (Q, H), logits (Q, C) -> (Q,), larger for what is more unknown."""
-        found: Tensor = self.score(states.float(), logits[:, : len(labels.names)].float())
+        found: Tensor = self.score(states.float(), logits[:, self.known(labels).to(logits.device)].float())
         return found
 
     def forward(self, predictions: Predictions, schema: DataSchema) -> Tensor:
@@ -58,7 +73,13 @@ class Rejector(ExactBuffers):
         """What makes it again, but for what it learned: plain data."""
         shapes = {name: list(values.shape) for name, values in self.score.state_dict().items()}
         score = self.score.spec()
-        return {"score": score, "shapes": shapes, "task": self.task, "over_background": self.over_background}
+        return {
+            "score": score,
+            "shapes": shapes,
+            "task": self.task,
+            "over_background": self.over_background,
+            "actions_only": self.actions_only,
+        }
 
     @classmethod
     def made_again(cls, about: Mapping[str, Any], allowed: tuple[str, ...]) -> Rejector:
@@ -74,4 +95,5 @@ class Rejector(ExactBuffers):
                 "use another checkpoint, or fit the rejection again",
             )
         score.make_room(about["shapes"])
-        return cls(score, int(about["task"]), bool(about["over_background"]))
+        # earlier ones knew of all classes
+        return cls(score, int(about["task"]), bool(about["over_background"]), bool(about.get("actions_only")))
