@@ -135,6 +135,7 @@ if TYPE_CHECKING:
         PublishedPreviousAction as PublishedPreviousAction,
     )
     from gad_lightning.prompts.labels.base import LabelTokens as LabelTokens
+    from gad_lightning.prompts.labels.compressed import CompressedLabels as CompressedLabels
     from gad_lightning.prompts.labels.random import RandomLabels as RandomLabels
     from gad_lightning.prompts.labels.shuffled import ShuffledLabels as ShuffledLabels
     from gad_lightning.prompts.labels.single_token import SingleTokenLabels as SingleTokenLabels

@@ -88,6 +88,7 @@ NAMES_OF = {
     "prompts.contexts.previous": ("PreviousActions",),
     "prompts.contexts.published_previous_action": ("PublishedPreviousAction",),
     "prompts.labels.base": ("LabelTokens",),
+    "prompts.labels.compressed": ("CompressedLabels",),
     "prompts.labels.random": ("RandomLabels",),
     "prompts.labels.shuffled": ("ShuffledLabels",),
     "prompts.labels.single_token": ("SingleTokenLabels",),

@@ -20,8 +20,6 @@ IGNORED = -100
 """A label or target that enters neither loss nor metrics."""
 THRESHOLD = 0.5
 """Probability from which a class is said where several can be true at once."""
-
-
 UNANSWERED = 1.0
 """As ``Batch.uniform`` of a query: below no fraction, so its answer is never written."""
 
@@ -264,6 +262,14 @@ class Predictions(NamedTuple):
         return self._replace(**{name: part[rows] for name, part in self._asdict().items() if part is not None})
 
 
+class TextRow(NamedTuple):
+    """What a new token means: its rows are projections of the embedding of a text."""
+
+    text: str
+    tower: str | None  # folder or hub name of a sentence encoder; None: the language model as it came
+    width: int | None  # of the embeddings, where a checkpoint brings them
+
+
 class Vocabulary(Protocol):
     """What prompts may know of a backbone's tokenizer and of its table of new tokens."""
 
@@ -285,5 +291,9 @@ class Vocabulary(Protocol):
     def decode(self, ids: Sequence[int]) -> str:
         """Text of ``ids``; new tokens give their names, special tokens nothing."""
 
-    def new_token(self, name: str, written: bool = False) -> int:
+    def new_token(self, name: str, written: bool = False, text: TextRow | None = None) -> int:
         """Id (V + i) of the new token ``name``, made at the first call; ``written`` ones can also be answered."""
+
+    @property
+    def text_width(self) -> int | None:
+        """Width of these embeddings; None before they are made."""

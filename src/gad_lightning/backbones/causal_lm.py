@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,6 +23,7 @@ from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.backbones.probe import try_out
 from gad_lightning.backbones.quantization import Quantization, cannot, check_quantization, mark_quantized, quantize
 from gad_lightning.backbones.text_states import mean_states
+from gad_lightning.backbones.text_tower import embed_texts
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
 from gad_lightning.backbones.weights.fingerprint import digest
 from gad_lightning.backbones.weights.hub import commit_of, read_model, snapshot
@@ -149,7 +151,7 @@ class CausalLM(DecoderBackbone):
     def build(self) -> None:
         """Make connector, new tokens and LoRA; freeze the rest."""
         embedding, head = self.model.get_input_embeddings().weight, self.model.get_output_embeddings().weight
-        self.new_tokens.build(embedding, head)
+        self.new_tokens.build(embedding, head, partial(embed_texts, self))
         self.connector = self.make_connector(self.width, self.hidden_size)
         if self.lora is not None:
             self.model.requires_grad_(False)
@@ -158,7 +160,9 @@ class CausalLM(DecoderBackbone):
             for parameter in self.model.parameters():
                 if parameter.requires_grad:
                     parameter.data = parameter.data.float()
-        self.made_trained = {name for name, weight in self.named_parameters() if weight.requires_grad}
+        # what texts of new tokens mean is not trained, and no checkpoint could do without it
+        weights = self.named_parameters()
+        self.made_trained = {name for name, one in weights if one.requires_grad or name.startswith("new_tokens.")}
 
     def made(self) -> dict[str, tuple[Part, int]]:
         """The connector, of whatever class the factory makes."""

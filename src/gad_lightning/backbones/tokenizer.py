@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gad_lightning.backbones.new_tokens import NewTokens
 from gad_lightning.errors import SettingError
+from gad_lightning.types import TextRow
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -62,6 +63,11 @@ class TokenizerVocabulary:
             known = []
         return text + str(self.tokenizer.decode(known, skip_special_tokens=True))
 
-    def new_token(self, name: str, written: bool = False) -> int:
+    def new_token(self, name: str, written: bool = False, text: TextRow | None = None) -> int:
         """Id (V + i) of the new token ``name``."""
-        return self.size + self.new_tokens.reserve(name, written)
+        return self.size + self.new_tokens.reserve(name, written, text)
+
+    @property
+    def text_width(self) -> int | None:
+        """Width of the embeddings of the new tokens' texts; None before they are made."""
+        return self.new_tokens.text_width

@@ -19,6 +19,7 @@ from gad_lightning.classifiers.saving.checkpoint import KEY
 from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
 from gad_lightning.heads.vocabulary import VocabularyHead
 from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.labels.compressed import CompressedLabels
 from gad_lightning.prompts.labels.single_token import SingleTokenLabels
 from gad_lightning.readouts.nearest import NearestReadout
 from gad_lightning.schema import LabelSet, Task
@@ -32,6 +33,7 @@ MAKES = pytest.mark.parametrize(
         pytest.param(DiscriminativeClassifier, {"head": VocabularyHead}, id="disc"),
         pytest.param(GADClassifier, {"context": PreviousActions(2), "answer_fraction": 0.5}, id="gad"),
         pytest.param(GenerativeClassifier, {"labels": SingleTokenLabels(), "readout": NearestReadout(4)}, id="gen"),
+        pytest.param(GenerativeClassifier, {"labels": CompressedLabels()}, id="compressed"),
     ],
 )
 

@@ -92,7 +92,7 @@ class TrainedWeights(Part, Optimized, AddedClasses):
             "spec": self.spec(),
             "schema": describe(self.trained_schema),
             "fingerprint": self.backbone.fingerprint(),
-            "new_tokens": {"names": list(tokens.names), "written": list(tokens.written)},
+            "new_tokens": {"names": list(tokens.names), "written": list(tokens.written), "texts": list(tokens.texts)},
             "optimizer": self.optimizer_made,
             "rejection": self.about_rejection(),
             "decisions": self.about_decisions(),

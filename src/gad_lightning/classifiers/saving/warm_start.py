@@ -84,20 +84,20 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
 def _token_rows(classifier: TrainedWeights, about: Mapping[str, Any]) -> dict[str, Rows]:
     """Names of the stored and of the own rows of the new tokens."""
     tokens, stored = classifier.backbone.new_tokens, about.get("new_tokens", {"names": [], "written": []})
+    texts = stored.get("texts", [])
+    written = [stored["names"][row] for row in stored["written"]]
     return {
-        "backbone.new_tokens.input": (stored["names"], tokens.names),
-        "backbone.new_tokens.output": (
-            [stored["names"][row] for row in stored["written"]],
-            [tokens.names[row] for row in tokens.written],
-        ),
+        "backbone.new_tokens.input": ([name for name in stored["names"] if name not in texts], tokens.own),
+        "backbone.new_tokens.output": ([name for name in written if name not in texts], tokens.own_written),
+        "backbone.new_tokens.meaning.": ((), ()),  # projections of another width are made anew
     }
 
 
 def _learned(classifier: TrainedWeights, named: Collection[str]) -> dict[str, Tensor]:
-    """Weights that are learned, and those of ``named`` rows; what a head made of texts stays as it is."""
-    state = classifier.trained_state().items()
+    """Weights that are learned, and those of ``named`` rows; what was made of texts stays as it is."""
+    state, of_texts = classifier.trained_state().items(), ("heads.", "backbone.new_tokens.meaning.")
     return {
-        name: weight for name, weight in state if weight.requires_grad or name in named or not name.startswith("heads.")
+        name: weight for name, weight in state if weight.requires_grad or name in named or not name.startswith(of_texts)
     }
 
 
