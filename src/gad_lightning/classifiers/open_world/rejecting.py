@@ -108,10 +108,7 @@ class Rejecting(Remembering):
             return segment_means(data.dataset(split), data.eval_batch_size, device, predict, task, extra)
 
         training = means("train")
-        known = made.known(labels)
-        rows = torch.isin(training.label, known)
-        states, logits = training.states[rows].to(device), training.logits[rows][:, known].to(device)
-        made.score.fit(states, logits, training.label[rows].to(device), self.origin_of(task))
+        made.score.fit(*_of_classes(training, made.known(labels), device), self.origin_of(task))
         made.threshold.fill_(_threshold(means("val", score_of), labels, kept))
         self.rejector = made.eval()
         return float(made.threshold)
@@ -137,6 +134,16 @@ class Rejecting(Remembering):
                 "Training makes other states, so nothing is rejected any more: fit the rejection again after it.",
                 stacklevel=2,
             )
+
+
+def _of_classes(training: SegmentMeans, classes: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """States, logits and labels of the segments of some classes, on ``device``."""
+    rows = torch.isin(training.label, classes)
+    return (
+        training.states[rows].to(device),
+        training.logits[rows][:, classes].to(device),
+        training.label[rows].to(device),
+    )
 
 
 def _threshold(checked: SegmentMeans, labels: LabelSet, kept: float) -> float:
