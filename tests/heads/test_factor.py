@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn.functional import cross_entropy
 
 from gad_lightning.errors import DataError, SettingError
@@ -14,6 +14,7 @@ from gad_lightning.heads.factor import FactorHead
 from gad_lightning.rebuilding import factory
 from gad_lightning.schema import LabelSet
 from gad_lightning.types import IGNORED
+from tests.training.processes import start
 
 LABELS = LabelSet(("background", "add sugar", "add salt", "stir sugar", "stir"), 0)
 GIVEN = {
@@ -161,6 +162,8 @@ def test_the_state_without_logits_is_that_of_the_sums() -> None:
 
 BAD = [
     pytest.param({"factors": {**GIVEN, "stir": "mix"}}, "'stir' are 'mix', not a verb and an object", id="no pair"),
+    pytest.param({"factors": {**GIVEN, "stir": (1, 2)}}, "not a verb and an object", id="numbers"),
+    pytest.param({"factors": {**GIVEN, "stir": None}}, "not a verb and an object", id="nothing"),
     pytest.param({"factors": {**GIVEN, "stir": ("", "pot")}}, "not a verb and an object", id="no verb"),
     pytest.param(
         {"factors": {**GIVEN, "stir": ("put", "salt")}}, "'add salt' and 'stir' both have the verb 'put'", id="twice"
@@ -183,3 +186,19 @@ def test_an_empty_object_in_a_file_is_named_with_its_line(tmp_path: Path) -> Non
     table.write_text("label,verb,object\nadd sugar,put,\n")
     with pytest.raises(DataError, match="line 2: object is empty"):
         made(factors=table)
+
+
+def note_own_class(rank: int, folder: Path) -> None:
+    """Show one class to each of two processes."""
+    distributed.init_process_group("gloo")
+    head = made()
+    head.extra_losses(STATES[:2], torch.tensor([rank + 1, IGNORED]), ONES[:2])
+    torch.save(head.seen.detach(), folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow(reason="starting two processes takes seconds")
+def test_what_one_process_shows_is_seen_by_all(tmp_path: Path) -> None:
+    assert start(2, note_own_class, tmp_path) == [0, 0]
+    for rank in (0, 1):
+        assert torch.load(tmp_path / f"{rank}.pt", weights_only=True).tolist() == [0, 1, 1, 0, 0]

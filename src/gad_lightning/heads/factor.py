@@ -128,34 +128,26 @@ class FactorHead(ClassifierHead):
         penalty = self.interaction.float().square().sum()
         return {"factors": factors, "interaction": Loss(penalty, torch.ones_like(penalty)).scaled(self.shrinkage)}
 
-    def check_pairs(self, given: Mapping[str, Sequence[str]], names: Sequence[str]) -> dict[str, Pair]:
-        """Verb and object of further classes, which must be known ones in a new pair.
-
-        Args:
-            given: by class; where a class is missing its name is cut, if the trained ones' were.
-            names: of the classes, in order.
+    def check_pairs(self, given: Mapping[str, Sequence[str]]) -> dict[str, Pair]:
+        """Verb and object of further classes, by class, which must be known ones in a new pair.
 
         Raises:
-            SettingError: naming the class whose factors are missing or new, or whose pair is a class already.
+            SettingError: naming the class whose factors are none or new, or whose pair is a class already.
         """
         trained = dict(zip(self.labels.names, self.pairs, strict=True))
         found: dict[str, Pair] = {}
-        for name in names:
-            if name not in given and self.given is not None:
-                raise SettingError(
-                    f"The class {name!r} has no verb and object.", f"give factors={{{name!r}: (verb, object)}}"
-                )
-            verb, thing = _checked_pair(name, given[name]) if name in given else _cut(name)
+        for name, pair in given.items():
+            verb, thing = _checked_pair(name, pair)
             for what, part, known in (("verb", verb, self.verb_names), ("object", thing, self.object_names)):
                 if part not in known:
-                    shown = _listed([one for one in known if not one.startswith("<")], len(known))
+                    shown = _listed([one for one in known if not one.startswith("<")], 3 * SHOWN)
                     raise SettingError(
-                        f"The {what} {_shown(part)!r} of the class {name!r} was in no training: without training a "
-                        "FactorHead can only pair verbs and objects that it knows.",
+                        f"The {what} {_shown(part)!r} of the class {name!r} is none that this FactorHead was trained "
+                        "with, and without training it can only pair those.",
                         f"take one of its {what}s ({shown}), or train a classifier of all classes with --init_from",
                     )
             known_pairs = {**trained, **self.added, **found}
-            other = next((one for one, pair in known_pairs.items() if pair == (verb, thing)), None)
+            other = next((one for one, its in known_pairs.items() if its == (verb, thing)), None)
             if other is not None:
                 raise SettingError(
                     f"The class {name!r} has the verb {verb!r} and the object {_shown(thing)!r}, as {other!r} has.",
@@ -209,7 +201,8 @@ def _checked_pair(name: str, pair: Sequence[str]) -> Pair:
     Raises:
         SettingError: if ``pair`` is something else, or the verb is empty.
     """
-    if isinstance(pair, str) or len(pair) != 2 or not normalized(pair[0]):
+    texts = isinstance(pair, Sequence) and not isinstance(pair, str) and all(isinstance(part, str) for part in pair)
+    if not texts or len(pair) != 2 or not normalized(pair[0]):
         raise SettingError(
             f"The factors of the class {name!r} are {pair!r}, not a verb and an object.", 'give ("cut", "apple")'
         )

@@ -53,9 +53,20 @@ def test_a_new_pair_has_the_logit_of_its_verb_and_its_object(tmp_path: Path) -> 
         again.check_trainable()
 
 
+def test_the_constant_for_added_classes_moves_the_new_pairs_alone(tmp_path: Path) -> None:
+    classifier = factored()
+    classifier.add_classes(factors={"stir salt": ("stir", "salt")})
+    before, head = window_logits(classifier), classifier.heads_made[0]
+    assert isinstance(head, FactorHead)
+    head.offset.fill_(2.0)
+    again = Classifier.from_pretrained(classifier.save_pretrained(tmp_path))
+    assert torch.equal(window_logits(again)[:, :-1], before[:, :-1])
+    assert torch.allclose(window_logits(again)[:, -1], before[:, -1] + 2.0, atol=1e-5)
+
+
 BAD_PAIRS: list[Any] = [
-    pytest.param({"cut salt": ("cut", "salt")}, "verb 'cut' of the class 'cut salt' was in no training", id="verb"),
-    pytest.param({"stir tea": ("stir", "tea")}, "object 'tea' of the class 'stir tea' was in no training", id="object"),
+    pytest.param({"cut salt": ("cut", "salt")}, "verb 'cut' of the class 'cut salt' is none that", id="verb"),
+    pytest.param({"stir tea": ("stir", "tea")}, "object 'tea' of the class 'stir tea' is none that", id="object"),
     pytest.param(
         {"salt it": ("add", "salt")}, "has the verb 'add' and the object 'salt', as 'add salt' has", id="pair"
     ),

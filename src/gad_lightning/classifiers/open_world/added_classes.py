@@ -90,7 +90,7 @@ class AddedClasses(Deciding):
         _check_kind(head, texts or examples, factors)
         names = self._new_names([*texts, *examples, *factors], task)
         if isinstance(head, FactorHead):
-            pairs = head.check_pairs(factors, names)
+            pairs = head.check_pairs(factors)
             with self.turns:
                 self._grow(Added(number, tuple(names), tuple(pairs.values())))
             return
