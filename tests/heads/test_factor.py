@@ -157,7 +157,10 @@ def test_the_state_without_logits_is_that_of_the_sums() -> None:
     head = made()
     head.interaction.data.copy_(torch.randn(5))
     head.seen.data.fill_(1.0)
-    assert float(head(head.origin().float()[None]).detach().norm()) < 1e-4
+    origin = head.origin()
+    assert float(head(origin.float()[None]).detach().norm()) < 1e-4
+    head.add_pairs({"stir salt": ("stir", "salt")})
+    assert torch.equal(head.origin(), origin)
 
 
 BAD = [

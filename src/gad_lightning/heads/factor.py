@@ -102,9 +102,10 @@ class FactorHead(ClassifierHead):
         return {**factors, "seen": self.labels.names}
 
     def origin(self) -> Tensor:
-        """State (H,) whose logits are nearest to 0."""
-        weight = self.verbs.weight[self.verb_of] + self.objects.weight[self.object_of]
-        return no_logits(weight, self.verbs.bias[self.verb_of] + self.objects.bias[self.object_of] + self._bonus())
+        """State (H,) whose logits of the trained classes are nearest to 0."""
+        verbs, things = (number[: len(self.labels.names)] for number in (self.verb_of, self.object_of))
+        weight = self.verbs.weight[verbs] + self.objects.weight[things]
+        return no_logits(weight, self.verbs.bias[verbs] + self.objects.bias[things] + self._bonus())
 
     def forward(self, states: Tensor) -> Tensor:
         """(Q, H) -> (Q, C)."""

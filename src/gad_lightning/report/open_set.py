@@ -24,9 +24,9 @@ def unknown_actions(asked: TaskOfRuns, more: str) -> Element | None:
     found = [
         (place, asked.names[place], open_set_of(predictions))
         for place, predictions in enumerate(asked.predictions)
-        if is_open(predictions)
+        if asked.per_frame and is_open(predictions)
     ]
-    if not found or not asked.per_frame:
+    if not found:
         return None
     known, unknown = found[0][2].known, found[0][2].unknown
     note = f"Segments of the truth: {known:,} of known actions, {unknown:,} of actions that are none of the classes."
