@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from kitchen_orders import KitchenOrders
@@ -17,8 +17,10 @@ from gad_lightning import (
     ActionSlices,
     AlignmentKernel,
     DiscriminativeClassifier,
+    GenerativeClassifier,
     LabelMatch,
     MeanSimilarity,
+    NeighborTexts,
     OwnVideos,
     PaperAdamW,
     Prompt,
@@ -83,6 +85,10 @@ DATA = {
 FACTORS, WEIGHTS = (0.35, 0.7), (0.1, 0.3)
 """What is tried on validation: delta as a share of the distance of two classes, and the weight of the loss."""
 ARMS = ("none", "mean", "alignment", "permuted", "match")
+WRITING = ("gen", "texts")
+"""Generative classifiers without and with the texts of similar training moments."""
+ANSWERED = 0.25
+"""Part of the queries that they are trained on."""
 
 
 class Arm(NamedTuple):
@@ -100,7 +106,7 @@ class Arm(NamedTuple):
 
     def objectives(self) -> list[Objective]:
         """The loss of this arm."""
-        if self.name == "none":
+        if self.name in ("none", *WRITING):
             return []
         slices = ActionSlices(vectors="apart", history=HISTORY)
         return [StructureInduced(self.kernel(), slices, weight=self.weight)]
@@ -109,13 +115,19 @@ class Arm(NamedTuple):
 def trained(of: DataSet, data: ActionDataModule, arm: Arm, seed: int, folder: Path) -> Classifier:
     """Train a classifier; its weights are those after the last epoch."""
     seed_everything(seed, verbose=False)
-    classifier = DiscriminativeClassifier(
-        backbone=TinyBackbone(seed=seed),
-        schema=data.schema,
-        prompt=Prompt(question="action?"),
-        optimizer=lambda parameters: PaperAdamW(parameters, weight_decay=0.01),
-        objectives=[*([TruncatedSmoothing()] if of.smoothing else []), *arm.objectives()],
-    )
+    shared: dict[str, Any] = {
+        "backbone": TinyBackbone(seed=seed),
+        "schema": data.schema,
+        "prompt": Prompt(question="action?"),
+        "optimizer": lambda parameters: PaperAdamW(parameters, weight_decay=0.01),
+    }
+    classifier: Classifier
+    if arm.name in WRITING:
+        texts = NeighborTexts() if arm.name == "texts" else None
+        classifier = GenerativeClassifier(neighbors=texts, answer_fraction=ANSWERED, **shared)
+    else:
+        smoothing = [TruncatedSmoothing()] if of.smoothing else []
+        classifier = DiscriminativeClassifier(objectives=[*smoothing, *arm.objectives()], **shared)
     trainer = Trainer(
         max_epochs=of.epochs,
         gradient_clip_val=1.0,

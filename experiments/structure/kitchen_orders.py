@@ -16,7 +16,7 @@ from gad_lightning.video.kitchen.synthetic import KITCHEN_CLASSES
 
 RECIPES, STEPS, ORDERS = 8, 5, 4
 COUNTS: dict[Split, int] = {"train": 192, "val": 96, "test": 256}
-FPS, WIDTH, NOISE, SKIPPED = 4.0, 64, 3.0, 0.1
+FPS, WIDTH, NOISE, SKIPPED = 4.0, 64, 1.5, 0.1
 
 
 class KitchenOrders(ActionDataModule):

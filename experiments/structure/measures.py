@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.predictions import predict_with
 from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.compare.scores import grouped
@@ -169,7 +170,7 @@ def measured(
     by_video |= accuracy(found, data, len(videos))
     about: dict[str, object] = {"space": embedder.space}
     by_class: dict[str, FloatArray] = {}
-    if split == "test":
+    if split == "test" and isinstance(classifier, DiscriminativeClassifier):
         voted, about["votes_weight"] = with_votes(classifier, data, folder / "train", found)
         by_video |= {f"votes_{name}": counts for name, counts in accuracy(voted, data, len(videos)).items()}
         by_class = text_to_moment(index_of(classifier, data, split, folder / "test"), embedder)

@@ -3,6 +3,7 @@
     python experiments/structure/run.py ikea choose      # delta and weights, on the validation split of one seed
     python experiments/structure/run.py ikea test        # all arms, with what was chosen
     python experiments/structure/run.py ikea test --arms none mean --seeds 0 1 --most 3
+    python experiments/structure/run.py ikea test --arms gen texts
 
 Data: ``ikea`` and ``jigsaws`` of ``--home`` (made by ``prepare.py``), and ``kitchen``, which needs nothing. Rows lie in
 ``--rows``, one JSON file each; ``tables.py`` writes them down.
@@ -21,7 +22,7 @@ from typing import Any
 
 import lightning
 import numpy as np
-from arms import ARMS, DATA, FACTORS, WEIGHTS, Arm, trained
+from arms import ARMS, DATA, FACTORS, WEIGHTS, WRITING, Arm, trained
 from measures import measured
 
 from gad_lightning.atomic import make_folder
@@ -73,8 +74,8 @@ def chosen(rows: Path, data: str, name: str) -> Arm:
 def arms_of(rows: Path, data: str, names: Sequence[str]) -> Iterator[Arm]:
     """The arms with their chosen settings; controls have those of the alignment kernel."""
     for name in names:
-        if name == "none":
-            yield Arm("none")
+        if name in ("none", *WRITING):
+            yield Arm(name)
         elif name == "mean":
             yield chosen(rows, data, "mean")
         else:
@@ -105,7 +106,7 @@ def main() -> None:
     parser.add_argument("what", choices=("choose", "test"))
     parser.add_argument("--home", type=Path, default=Path("runs/structure"), help="folder of the prepared data")
     parser.add_argument("--rows", type=Path, default=Path("runs/structure/rows"), help="folder of the rows")
-    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=(*ARMS, *WRITING), help="all but gen, texts")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3])
     parser.add_argument("--most", type=int, help="runs after which it ends; exits with 3 if some are left")
     given = parser.parse_args()

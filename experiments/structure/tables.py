@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import ARMS, DATA
+from arms import ARMS, DATA, WRITING
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -149,9 +149,30 @@ def data_lines(rows: Sequence[Row], data: str) -> list[str]:
         *table(["arm", "weight, delta", "seeds", *(NAMES[m] for m in shown)], means, 2),
         *table(["difference, 95 % interval", *(NAMES[m] for m in compared)], pairs),
         *table(["votes of the nearest, less none", "Top-1", "segment-F1", "weights chosen"], voted),
+        *told_lines(rows, data),
         f"Commit {about['commit']}, torch {about['torch']}, {about['hardware']}; {seconds:.0f} s a training (median).",
         "",
     ]
+
+
+def told_lines(rows: Sequence[Row], data: str) -> list[str]:
+    """Generative classifiers with and without the texts of similar moments."""
+    plain, told = (of_arm(rows, data, arm) for arm in WRITING)
+    measures = ("top1", "segment_f1")
+    made = [paired(told, plain, measure) for measure in measures]
+    if not told or any(one is None for one in made):
+        return []
+    means = []
+    for name, found in (("Gen", plain), ("Gen, told of similar moments", told)):
+        counts = [counts_of(found.values(), measure) for measure in measures]
+        scores = [
+            f"{value_of(measure, every.sum(1)).mean():.3f}"
+            for measure, every in zip(measures, counts, strict=True)
+            if every is not None
+        ]
+        means.append([name, str(len(found)), *scores])
+    last = ["difference", str(len(told)), *(cell(difference_of(one, MARGIN)) for one in made if one is not None)]
+    return table(["generative", "seeds", *(NAMES[measure] for measure in measures)], [*means, last])
 
 
 def chosen_lines(rows: Sequence[Row]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 import torch
 
 from gad_lightning.classifiers.segment_means import batches_of, segment_means, training_moments
@@ -49,7 +50,8 @@ def test_every_sample_comes_once_and_in_order() -> None:
     assert len(keys) == len(dataset)
 
 
-def test_every_stretch_of_a_training_video_is_the_mean_of_its_frames() -> None:
+def test_every_stretch_of_a_training_video_is_the_mean_of_its_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gad_lightning.classifiers.segment_means.FRAMES_AT_ONCE", 3)
     data = ToyActions(num_videos=8, tokens_per_frame=2)
     standardize = Standardization(data.schema.features)
     found, at = training_moments(data, standardize), 0

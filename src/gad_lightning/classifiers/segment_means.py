@@ -17,6 +17,9 @@ from gad_lightning.data.sampling import BatchKey
 from gad_lightning.segments import cut
 from gad_lightning.types import IGNORED, Batch, Predictions
 
+FRAMES_AT_ONCE = 1024
+"""Frames of a video that are read together."""
+
 
 class SegmentMeans(NamedTuple):
     """S segments in the order of videos and time; frames of unknown truth are in none."""
@@ -102,8 +105,12 @@ def training_moments(data: ActionDataModule, standardize: Standardization) -> Tr
         painted = np.full(record.frames.num_frames, IGNORED)
         painted[asked.anchor[own]] = asked.label[own]
         for label, start, end in cut(torch.from_numpy(painted), skip={IGNORED}):
-            rows = torch.from_numpy(record.frames.rows(np.arange(start, end))).to(standardize.mean.device)
-            keys.append(standardize(rows).mean((0, 1)).float().cpu().unsqueeze(0))
+            total = torch.zeros(width, dtype=torch.float64)
+            for first in range(start, end, FRAMES_AT_ONCE):
+                rows = record.frames.rows(np.arange(first, min(end, first + FRAMES_AT_ONCE)))
+                shown = standardize(torch.from_numpy(rows).to(standardize.mean.device))
+                total += shown.mean(1).sum(0).double().cpu()
+            keys.append((total / (end - start)).float().unsqueeze(0))
             labels.append(label)
             videos.append(record.name)
     return TrainingMoments(torch.cat(keys), torch.tensor(labels, dtype=torch.int64), videos)
