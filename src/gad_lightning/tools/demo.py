@@ -27,6 +27,7 @@ from gad_lightning.data.base import ActionDataModule
 from gad_lightning.data.toy import KitchenVideos
 from gad_lightning.pictures.timelines import draw_timelines, save_picture
 from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.results.predictions import read_predictions
 from gad_lightning.results.standard import STANDARD, names_of
 from gad_lightning.streaming.detector import OnlineDetector
@@ -45,7 +46,7 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
-    "full": Budget(num_videos=60, epochs=20, seconds=75, hidden_size=96, live_frames=150),
+    "full": Budget(num_videos=120, epochs=16, seconds=75, hidden_size=96, live_frames=150),
     "small": Budget(num_videos=8, epochs=3, seconds=15, hidden_size=32, live_frames=20),
 }
 NAMES = ("generative", "discriminative", "gad")
@@ -58,6 +59,8 @@ TIMES = {
 CONSOLE = Console()
 WARM_UP = 10  # live frames that are not timed
 PANELS = 2  # videos in the picture
+MEMORY = 256
+"""Frames that a label can look back on, 64 s, and frames read in one pass: every video whole, from the recipe's card."""
 
 
 def main(output: Path = Path("runs/demo"), size: Literal["full", "small"] = "full", seed: int = 0) -> None:
@@ -75,12 +78,9 @@ def main(output: Path = Path("runs/demo"), size: Literal["full", "small"] = "ful
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     make_folder(output)
     (output / "results.json").unlink(missing_ok=True)
-    data = KitchenVideos(
-        output / "kitchen", budget.num_videos, seed, mode="one_pass", batch_size=4, eval_batch_size=16, seed=seed
-    )
+    data = _make_data(output / "kitchen", budget, seed)
     CONSOLE.rule("1 of 4: kitchen videos")
-    counts = [len(data.videos(split)) for split in ("train", "val", "test")]
-    CONSOLE.print(f"{counts[0]} videos to train on, {counts[1]} left out for validation, {counts[2]} to test on")
+    CONSOLE.print(f"{len(data.videos('train'))} videos to train on, {len(data.videos('test'))} to test on")
     results: dict[str, Row] = {}
     for number, name in enumerate(NAMES, 2):
         CONSOLE.rule(f"{number} of 4: {name}")
@@ -95,10 +95,31 @@ def main(output: Path = Path("runs/demo"), size: Literal["full", "small"] = "ful
     CONSOLE.print(f"Predictions, checkpoints and results.json are in {output}, the timelines in {output}/timelines.png")
 
 
+def _make_data(folder: Path, budget: Budget, seed: int) -> KitchenVideos:
+    """The videos, each a sample; none is left out for validation, as nothing is chosen by it here."""
+    return KitchenVideos(
+        folder,
+        budget.num_videos,
+        seed,
+        mode="one_pass",
+        short_memory=MEMORY,
+        chunk=MEMORY,
+        batch_size=2,
+        eval_batch_size=16,
+        val_fraction=0,
+        seed=seed,
+    )
+
+
 def _make_classifier(name: str, data: ActionDataModule, budget: Budget, seed: int) -> Classifier:
-    """One of the three, equal but for what makes it what it is."""
+    """One of the three, equal but for what makes it what it is.
+
+    Without an opener the label is read off, or written after, the last visual token: in training as short as this, that
+    is ahead of a learned [CLS], and costs less.
+    """
     shared: dict[str, Any] = {
         "schema": data.schema,
+        "prompt": Prompt(opener=""),
         "backbone": TinyBackbone(hidden_size=budget.hidden_size, seed=seed),
         "optimizer": _optimizer,
     }
