@@ -14,8 +14,10 @@ from PIL import Image
 
 from gad_lightning.cli import STOPPED, main, run
 from gad_lightning.tools import demo
+from gad_lightning.video.kitchen.kitchen import write_scripts
 
 COLUMNS = ("segment_f1", "point_f1", "top1", "frames_per_second", "milliseconds_per_frame_live", "train_seconds")
+FPS = 4.0  # of the features
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,12 @@ def test_the_picture_has_a_panel_per_video(folder: Path) -> None:
 
 def test_the_videos_are_rendered_once(folder: Path) -> None:
     assert len(list((folder / "kitchen" / "videos").glob("*.mp4"))) == demo.BUDGETS["small"].num_videos
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_video_is_read_in_one_piece(seed: int) -> None:
+    scripts = write_scripts(demo.BUDGETS["full"].num_videos, seed, fps=8)
+    assert max(script.num_frames for script in scripts) / 8 <= demo.MEMORY / FPS
 
 
 @pytest.fixture

@@ -60,11 +60,11 @@ CONSOLE = Console()
 WARM_UP = 10  # live frames that are not timed
 PANELS = 2  # videos in the picture
 MEMORY = 256
-"""Frames that a label can look back on, 64 s, and frames read in one pass: every video whole, from the recipe's card."""
+"""Frames that a label can look back on, 64 s, and frames read in one pass: a video whole, from the recipe's card on."""
 
 
 def main(output: Path = Path("runs/demo"), size: Literal["full", "small"] = "full", seed: int = 0) -> None:
-    """Run the three classifiers on rendered kitchen videos, one budget each; about 4 minutes on two cores.
+    """Run the three classifiers on rendered kitchen videos, one budget each; about 3 minutes on two idle cores.
 
     Leaves ``results.json`` and ``results.md``, ``timelines.png``, and per classifier a checkpoint and its predictions.
     Files that are finished stay whole if it is stopped, and the videos are not rendered again.
