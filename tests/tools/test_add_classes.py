@@ -12,6 +12,7 @@ from lightning import Trainer
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
+from gad_lightning.data.toy import ToyActions
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.heads.factor import FactorHead
 from gad_lightning.heads.text import TextHead
@@ -50,6 +51,22 @@ def test_a_new_pair_of_a_file_is_added(source: Path) -> None:
     (source / "pairs.csv").write_text("label,verb,object\nstir salt,stir,salt\n")
     main(str(folder), source / "more", factors=source / "pairs.csv")
     assert Classifier.from_pretrained(source / "more").schema.tasks[0].labels.names == (*NAMES, "stir salt")
+
+
+def test_a_run_with_the_new_classes_weighs_them_against_the_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.yaml").write_text("data: {class_path: gad_lightning.ToyActions, init_args: {mode: one_pass}}\n")
+    backbone = TinyBackbone(hidden_size=32, num_layers=1, lora={"r": 2})
+    known = ToyActions(mode="one_pass", unknown_classes=["pour water", "add salt"]).schema
+    made = DiscriminativeClassifier(schema=known, backbone=backbone, head=partial(TextHead, mode="frozen"))
+    folder = made.save_pretrained(tmp_path / "folder")
+    (tmp_path / "classes.csv").write_text("label,text\nadd salt,add tea\npour water,stir tea\n")
+    main(str(folder), tmp_path / "more", tmp_path / "classes.csv", run=tmp_path)
+    head = Classifier.from_pretrained(tmp_path / "more").get_submodule("heads.0")
+    assert isinstance(head, TextHead)
+    assert f"{float(head.offset):+.3g} on the logits of the classes" in capsys.readouterr().out
+    assert float(head.offset) != 0
 
 
 def test_an_output_of_the_other_kind_is_refused(source: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,11 +10,13 @@ import torch
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.open_world.added_classes import Example
 from gad_lightning.classifiers.saving.rewriting import write_changed
+from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.csv_rows import read_rows
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.escape import print_safely
 from gad_lightning.heads.class_table import read_classes
 from gad_lightning.parts import ALLOWED_PACKAGES
+from gad_lightning.tools.run_data import data_of
 from gad_lightning.video.encoders import Encoder
 
 COLUMNS = ("label", "video", "start", "end")
@@ -27,6 +30,7 @@ def main(
     factors: Path | None = None,
     text_weight: float = 4.0,
     encoder: Encoder | None = None,
+    run: Path | None = None,
     allowed: list[str] | None = None,
 ) -> None:
     """Add classes behind those of a classifier with a TextHead or FactorHead; all its other logits stay the same.
@@ -40,11 +44,13 @@ def main(
         factors: CSV file ``label,verb,object``, one class a row, for a FactorHead.
         text_weight: examples that a text is worth; 0 takes the examples alone.
         encoder: that the classifier's features were made with; needed for videos if it is not the built-in one.
+        run: folder of a run whose validation videos show trained and new classes: what is added to the new ones'
+            logits, so that both are said as fairly, is chosen there; nothing is added if None.
         allowed: further packages whose classes the checkpoint may name.
 
     Raises:
         SettingError: if there is no class to add, or one cannot be.
-        DataError: if a file cannot be read.
+        DataError: if a file cannot be read, or the validation videos lack classes of one kind.
     """
     local = Path(checkpoint)
     single = local.suffix == ".ckpt" and "://" not in checkpoint
@@ -52,17 +58,29 @@ def main(
         made = "a .ckpt file" if single else "a folder"
         raise SettingError(f"output is {output}, and of {checkpoint} {made} is made.", "name it so")
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    classifier = Classifier.from_pretrained(checkpoint, None, device, packages)
+    classifier = Classifier.from_pretrained(checkpoint, None, "cuda" if torch.cuda.is_available() else "cpu", packages)
     told = {} if texts is None else {name: text for name, (text,) in read_classes(texts, ("text",)).items()}
     shown = {} if examples is None else _read_examples(examples)
     pairs = {} if factors is None else read_classes(factors, ("verb", "object"))
     classifier.add_classes(told, shown, text_weight=text_weight, encoder=encoder, factors=pairs)
+    if run is not None:
+        _calibrate(classifier, run, packages)
     if single:
         write_changed(classifier, local, output)
     else:
         classifier.save_pretrained(output)
     print_safely(f"{output} knows {', '.join(dict.fromkeys([*told, *shown, *pairs]))} too")
+
+
+@torch.no_grad()
+def _calibrate(classifier: Classifier, run: Path, packages: Sequence[str]) -> None:
+    """Choose the constant on the logits of added classes on the validation videos of a run."""
+    data = data_of(run, packages)
+    size = len(classifier.trained_schema.tasks[0].labels.names)
+    data.added_classes = list(classifier.schema.tasks[0].labels.names[size:])
+    read = batches_of(data.dataset("val"), data.eval_batch_size, torch.device(classifier.device))
+    offset = classifier.calibrate_added([classifier.score_in_evaluation(batch).cpu() for batch in read])
+    print_safely(f"{offset:+.3g} on the logits of the classes that were added, by the validation videos of {run}")
 
 
 def _read_examples(path: Path) -> dict[str, list[Example]]:
