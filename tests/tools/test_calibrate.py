@@ -12,7 +12,7 @@ from gad_lightning.cli import main
 from gad_lightning.decisions.best_path import BestPath
 from gad_lightning.decisions.steady import SteadyLabels, SwitchCost
 from gad_lightning.decisions.thresholds import AlarmThresholds
-from gad_lightning.errors import DataError, SettingError
+from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.streaming.detector import OnlineDetector
 
 CONFIG = """
@@ -52,14 +52,33 @@ def test_it_prints_the_cost_of_every_class_and_writes_another_checkpoint(
     assert checkpoint.read_bytes() == before
 
 
-def test_the_data_may_come_from_another_config(checkpoint: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["run", "config"])
+def test_the_data_may_come_from_another_config(checkpoint: Path, tmp_path: Path, option: str) -> None:
     (tmp_path / "more.yaml").write_text(CONFIG.replace("num_videos: 40", "num_videos: 60"))
     target = tmp_path / "out.ckpt"
-    main(["calibrate", f"--ckpt_path={checkpoint}", f"--run={tmp_path / 'more.yaml'}", f"--output={target}", *STATED])
+    main(
+        [
+            "calibrate",
+            f"--ckpt_path={checkpoint}",
+            f"--{option}={tmp_path / 'more.yaml'}",
+            f"--output={target}",
+            *STATED,
+        ]
+    )
     made = Classifier.load_from_checkpoint(target).decisions_of(0)
     assert made is not None
     assert made.fitted_on is not None
     assert made.fitted_on.videos == 15
+
+
+def test_a_config_that_is_missing_or_has_no_data_is_named(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("model: null\n")
+    for name, message in (
+        ("empty", "empty.yaml has no config.yaml with data"),
+        ("none", "no run or config .*none.yaml"),
+    ):
+        with pytest.raises(MissingDataError, match=message):
+            main(["calibrate", f"--ckpt_path={checkpoint}", f"--config={tmp_path / name}.yaml", *STATED])
 
 
 @pytest.mark.parametrize(("by", "kind"), [("switch_cost", SwitchCost), ("best_path", BestPath)])

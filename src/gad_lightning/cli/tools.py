@@ -42,7 +42,22 @@ def run_tool(name: str, args: Sequence[str]) -> None:
     main = import_module(f"gad_lightning.tools.{name}").main
     # configs of runs are read as runs read them: with ${oc.env:...}
     prog = f"gad-lightning {name.replace('_', '-')}"
-    auto_cli(main, args=_gathered(main, args), prog=prog, parser_mode=PARSER_MODE, parser_class=ToolParser)
+    words = _of_a_run(main, _gathered(main, args))
+    auto_cli(main, args=words, prog=prog, parser_mode=PARSER_MODE, parser_class=ToolParser)
+
+
+def _of_a_run(main: Callable[..., None], words: Sequence[str]) -> list[str]:
+    """Take ``--config`` for ``--run`` where a tool has that option: it names a run by its config, as ``fit`` does.
+
+    Example:
+        >>> def main(run: str | None = None) -> None: ...
+        >>> _of_a_run(main, ["--config", "a.yaml", "--config=b.yaml", "--configs=c"])
+        ['--run', 'a.yaml', '--run=b.yaml', '--configs=c']
+    """
+    run = inspect.signature(main).parameters.get("run")
+    if run is None or run.default is run.empty:
+        return list(words)
+    return [f"--run{word.removeprefix('--config')}" if word.split("=")[0] == "--config" else word for word in words]
 
 
 def _gathered(main: Callable[..., None], words: Sequence[str]) -> list[str]:

@@ -49,7 +49,7 @@ def main(
 
     Args:
         ckpt_path: checkpoint of a trained classifier.
-        run: folder or config.yaml of the run whose data is used; that of the checkpoint if None.
+        run: folder or config.yaml of the run whose data is used, also as --config; that of the checkpoint if None.
         by: what chooses labels: thresholds of alarms, a cost of every switch of the label, or the best path through a
             whole video, which looks ahead.
         false_alarms_per_hour: rate that each class's false alarms stay below, above 0.

@@ -26,9 +26,11 @@ def data_of(folder: Path, packages: Sequence[str], checkpoint: Path | None = Non
         checkpoint: whose classifier is used: classes that were added to it count as they do there.
 
     Raises:
-        MissingDataError: if the run has no config.
+        MissingDataError: if there is no run, or it has no config.
         SettingError: if the data cannot be made, or names a class of another package.
     """
+    if not folder.exists():
+        raise MissingDataError(f"There is no run or config {folder}.", "give the folder of a run, or its config.yaml")
     config = f"The config of {folder}"
     settings = resolve(read_config(folder), config).get("data")
     if settings is None:
