@@ -132,7 +132,10 @@ def test_links_and_names_of_a_page_lead_somewhere(page: Path) -> None:
     made = {
         f"/reference/{name}" for name in ("api", "commands", "settings", "errors", "house", "changes", "contributing")
     }
-    made |= {f"/reference/measured/{name}" for name in ("experiments", "claims", "dials", "cluster")}
+    made |= {
+        f"/reference/measured/{name}"
+        for name in ("experiments", "claims", "dials", "open_world", "decisions", "cluster")
+    }
     made |= {f"/tutorials/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     for target in re.findall(r"\{doc\}`(?:[^`<]*<)?([^`>]+)>?`", text):
         path = DOCS / target.lstrip("/") if target.startswith("/") else page.parent / target

@@ -14,6 +14,7 @@ FILES = {
     "reference/measured/claims.md": "experiments/claims/README.md",
     "reference/measured/dials.md": "experiments/dials/README.md",
     "reference/measured/open_world.md": "experiments/open_world/README.md",
+    "reference/measured/decisions.md": "experiments/decisions/README.md",
     "reference/measured/cluster.md": "experiments/cluster/README.md",
 }
 """Pages, each with the file it shows."""
