@@ -30,7 +30,7 @@ class AdaptiveSets:
         SettingError: if the sets were fitted by a version that kept too little of the validation videos.
 
     Source: Gibbs, Candes, Adaptive Conformal Inference Under Distribution Shift, NeurIPS 2021, arXiv 2106.00170,
-        section 2 and proposition 4.1; there sets may be empty and the error above 1.
+    section 2 and proposition 4.1; there sets may be empty and the error above 1.
     """
 
     def __init__(self, sets: ConformalLabels, classes: int, frames: int, streams: int) -> None:

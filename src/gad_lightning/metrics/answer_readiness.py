@@ -46,9 +46,9 @@ class AnswerReadiness(LabelMetric):
     Raises:
         SettingError: if a setting is out of its range.
 
-    Source: our form, for actions, of the Answer Readiness Score of Azad et al., StreamReady, arXiv 2603.08620: two
-        penalties that are multiplied, sharp for early (6) and mild for late (1) answers. The paper rounds the corners
-        of both, scales them by the median length of all evidence, and has one answer a question.
+    Source: our form, for actions, of the Answer Readiness Score of Azad et al., StreamReady, arXiv 2603.08620, known to
+    us from descriptions: two penalties that are multiplied, sharp for early (6) and mild for late (1) answers. There
+    both have rounded corners, the scale is the median length of all evidence, and a question has one answer.
 
     Example:
         >>> import torch
