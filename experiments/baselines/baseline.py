@@ -202,6 +202,7 @@ def main(kind: type[Baseline], name: str, description: str | None, steps: int = 
     parser.add_argument("--window", type=int, help="frames an answer looks back on; the whole past if left out")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--checks", type=int, default=0, help="validate so often and test the best weights; 0: the last")
     parser.add_argument("--output", type=Path, default=Path("runs/baselines"))
     given = parser.parse_args()
     if (given.root is None) == (given.data is None):
@@ -209,7 +210,8 @@ def main(kind: type[Baseline], name: str, description: str | None, steps: int = 
     for seed in given.seeds:
         home = given.output / f"{name}-{given.window or 'whole'}" / str(seed)
         data = open_data(given.root, given.data, given.window, seed)
-        scores = run(kind, data, seed, given.steps, home / "predictions")
+        check_every = given.steps // given.checks if given.checks else 0
+        scores = run(kind, data, seed, given.steps, home / "predictions", check_every)
         what = {"model": name, "data": str(given.root or given.data), "window": given.window, "seed": seed}
         line = json.dumps({**what, "steps": given.steps, "predictions": str(home / "predictions"), **scores})
         with (given.output / "results.jsonl").open("a") as file:
