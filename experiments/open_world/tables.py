@@ -107,8 +107,9 @@ def shot_lines(rows: Sequence[Row], data: str, pairs: bool = False) -> list[str]
         lines.append("| --- | ---: " + "| ---: " * len(SHOTS) + ("| ---: |" if value == "harmonic" else "|"))
         for head in heads:
             of = {s: by_split((r for r in own if r["head"] == head and r["shots"] == s), value) for s in SHOTS}
-            cells = [mean_of(of[shots]) for shots in SHOTS]
-            count = max(len(values) for values in of.values())
+            done = of[5] or of[0]
+            of["full"] = {split: full for split, full in of["full"].items() if split in done}
+            cells, count = [mean_of(of[shots]) for shots in SHOTS], len(done)
             zero = of[0] or dict.fromkeys(of["full"], 0.0)
             half = {split: (zero[split] + full) / 2 for split, full in of["full"].items() if split in zero}
             more = f" {told(paired(of[5], half))} |" if value == "harmonic" else ""
