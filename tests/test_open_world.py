@@ -17,10 +17,10 @@ HERE = Path(__file__).resolve().parent.parent / "experiments" / "open_world"
 def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The scripts, which import each other as neighbors."""
     monkeypatch.syspath_prepend(str(HERE))
-    import settings
-    import tables
+    import open_settings
+    import open_tables
 
-    return settings, tables
+    return open_settings, open_tables
 
 
 def test_every_action_is_held_out_in_one_split(modules: Any, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
     python experiments/open_world/run.py ikea_asm --root runs/ikea_asm/0 --heads linear --splits 0 1 2 3 4
     python experiments/open_world/run.py ikea_asm --root runs/ikea_asm/0 --heads frozen free --splits -1 0 1 2 3 4
-    python experiments/open_world/tables.py                      # README.md alone
+    python experiments/open_world/open_tables.py                      # README.md alone
 
 Run it at the root of the repository. What is there is not run again. Split -1 holds nothing out.
 """
@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
-from measure import rejection_rows, shot_rows
-from settings import FACTORED, RECIPES, data_of, factors_of, head_of, held_out, held_out_pairs, texts_of
+from open_measures import rejection_rows, shot_rows
+from open_settings import FACTORED, RECIPES, data_of, factors_of, head_of, held_out, held_out_pairs, texts_of
 
 from gad_lightning import __version__
 from gad_lightning.atomic import atomic_write, make_folder

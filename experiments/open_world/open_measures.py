@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from settings import DRAWS, SHOTS
+from open_settings import DRAWS, SHOTS
 from torch import Tensor, nn
 
 from gad_lightning.backbones.text_tower import embed_texts

@@ -1,4 +1,4 @@
-"""Writes the tables of README.md from the stored rows: ``python experiments/open_world/tables.py``."""
+"""Writes the tables of README.md from the stored rows: ``python experiments/open_world/open_tables.py``."""
 
 from __future__ import annotations
 
