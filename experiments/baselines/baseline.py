@@ -202,7 +202,7 @@ def main(kind: type[Baseline], name: str, description: str | None, steps: int = 
     parser.add_argument("--window", type=int, help="frames an answer looks back on; the whole past if left out")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=steps)
-    parser.add_argument("--checks", type=int, default=0, help="validate so often and test the best weights; 0: the last")
+    parser.add_argument("--checks", type=int, default=0, help="validate so often, test the best weights; 0: the last")
     parser.add_argument("--output", type=Path, default=Path("runs/baselines"))
     given = parser.parse_args()
     if (given.root is None) == (given.data is None):
