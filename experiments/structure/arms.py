@@ -11,6 +11,7 @@ import torch
 from kitchen_orders import KitchenOrders
 from lightning import Trainer, seed_everything
 from measures import HISTORY
+from names import WRITING
 from torch import Tensor
 
 from gad_lightning import (
@@ -84,9 +85,6 @@ DATA = {
 }
 FACTORS, WEIGHTS = (0.35, 0.7), (0.1, 0.3)
 """What is tried on validation: delta as a share of the distance of two classes, and the weight of the loss."""
-ARMS = ("none", "mean", "alignment", "permuted", "match")
-WRITING = ("gen", "texts")
-"""Generative classifiers without and with the texts of similar training moments."""
 ANSWERED = 0.25
 """Part of the queries that they are trained on."""
 

@@ -131,10 +131,10 @@ def index_of(classifier: Classifier, data: ActionDataModule, split: Split, folde
     return MomentIndex.build(folder, rows, moments, facts)
 
 
-def text_to_moment(index: MomentIndex, embedder: Embedder) -> dict[str, FloatArray]:
-    """Whether one of the best segments for the name of a class is of it, a row a class that occurs: (C, 2)."""
+def text_to_moment(index: MomentIndex, embedder: Embedder, videos: list[VideoRecord]) -> dict[str, FloatArray]:
+    """Whether one of the best segments for the name of a class is of it, a row a class of the videos: (C, 2)."""
     segments = index.moments[: index.segments]
-    there = sorted({int(label) for label in segments["truth"] if label >= 0})
+    there = sorted({segment.label for record in videos for segment in record.segments if segment.label >= 0})
     found: dict[str, list[tuple[float, float]]] = {f"text@{top}": [] for top in TOP}
     for label in there:
         if embedder.of_texts is None:
@@ -173,7 +173,7 @@ def measured(
     if split == "test" and isinstance(classifier, DiscriminativeClassifier):
         voted, about["votes_weight"] = with_votes(classifier, data, folder / "train", found)
         by_video |= {f"votes_{name}": counts for name, counts in accuracy(voted, data, len(videos)).items()}
-        by_class = text_to_moment(index_of(classifier, data, split, folder / "test"), embedder)
+        by_class = text_to_moment(index_of(classifier, data, split, folder / "test"), embedder, videos)
     groups = {record.name: record.group for record in videos if record.group is not None}
     names = [record.name for record in videos]
     counts = {name: grouped(names, groups, rows)[1] for name, rows in by_video.items()} | by_class

@@ -22,8 +22,9 @@ from typing import Any
 
 import lightning
 import numpy as np
-from arms import ARMS, DATA, FACTORS, WEIGHTS, WRITING, Arm, trained
+from arms import DATA, FACTORS, WEIGHTS, Arm, trained
 from measures import measured
+from names import ARMS, WRITING
 
 from gad_lightning.atomic import make_folder
 from gad_lightning.compare.record import surroundings

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import ARMS, DATA, WRITING
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from names import ARMS, DATA, WRITING
 
 from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.compare.statistics import Difference, FloatArray, Paired, difference_of, pair, prior_of
-from gad_lightning.pictures.timelines import save_picture
 
 HERE = Path(__file__).resolve().parent
 STORED = HERE / "results" / "rows.jsonl"
@@ -139,7 +138,8 @@ def data_lines(rows: Sequence[Row], data: str) -> list[str]:
             weights = ", ".join(f"{row['votes_weight']:g}" for row in found.values())
             voted.append([arm, *(cell(difference_of(one, MARGIN)) for one in cells if one is not None), weights])
     questions = ", ".join(f"{name.split('@')[0]} {count}" for name, count in asked.items() if name.endswith("@1"))
-    about = {name: ", ".join(sorted({str(row[name]) for row in some})) for name in ("commit", "hardware", "torch")}
+    tested = [row for row in rows if row["data"] == data and row["split"] == "test"]
+    about = {name: ", ".join(sorted({str(row[name]) for row in tested})) for name in ("commit", "hardware", "torch")}
     seconds = np.median([row["fit_seconds"] for row in some])
     return [
         f"## {data}",
@@ -214,10 +214,14 @@ def stored_rows(fresh: Path | None) -> list[Row]:
     lines = STORED.read_text(encoding="utf-8").splitlines() if STORED.is_file() else []
     found = {row["name"]: row for row in map(json.loads, lines)}
     for path in sorted(fresh.glob("*.json")) if fresh else []:
-        found[path.stem] = {"name": path.stem, **json.loads(path.read_text(encoding="utf-8"))}
+        row = json.loads(path.read_text(encoding="utf-8"))
+        whole = {name: [[int(part) for part in unit] for unit in units] for name, units in row["counts"].items()}
+        found[path.stem] = {"name": path.stem, **row, "counts": whole}
     make_folder(STORED.parent)
     with atomic_write(STORED) as part:
-        part.write_text("".join(json.dumps(found[name]) + "\n" for name in sorted(found)), encoding="utf-8")
+        part.write_text(
+            "".join(json.dumps(found[name], separators=(",", ":")) + "\n" for name in sorted(found)), encoding="utf-8"
+        )
     return [found[name] for name in sorted(found)]
 
 
@@ -233,7 +237,8 @@ def main() -> None:
     with atomic_write(HERE / "README.md") as part:
         part.write_text(text.rstrip() + "\n", encoding="utf-8")
     if any(row["split"] == "test" for row in rows):
-        save_picture(draw(rows), HERE / "retrieval.png")
+        with atomic_write(HERE / "retrieval.png") as part:
+            draw(rows).savefig(part, format="png", dpi=110)
 
 
 if __name__ == "__main__":
