@@ -18,6 +18,7 @@ from gad_lightning.decisions.handing_over import HandedOver, HandOver
 from gad_lightning.errors import SettingError
 from gad_lightning.prompts.answers import Answer, stack
 from gad_lightning.prompts.contexts.previous import PreviousActions
+from gad_lightning.prompts.memory import VerbalizedMemory
 from gad_lightning.prompts.slots.anchor_frame import AnchorFrameSlot
 from gad_lightning.prompts.slots.last_visual import LastVisualSlot
 from gad_lightning.rejection.max_softmax import MaxSoftmaxScore
@@ -146,12 +147,14 @@ def test_a_minute_that_is_full_leaves_a_stretch_without_words() -> None:
     [
         ("rejector", {}, "hand_over is set, and nothing is unknown in the task 'action'"),
         ("whole", {}, "was trained whole: the original is gone"),
+        ("memory", {}, "cannot write from the slot of a classifier that reads what it remembers"),
         ("short", {"max_tokens": 400, "tokens_per_minute": 800}, "lower max_tokens of HandOver"),
     ],
 )
 def test_what_cannot_be_handed_over_is_refused(change: str, settings: dict[str, Any], message: str) -> None:
     lora = None if change == "whole" else {"r": 4}
-    model = rejecting(GADClassifier, backbone=TinyBackbone(32, 1, max_positions=128, lora=lora))
+    memory = VerbalizedMemory(2) if change == "memory" else None
+    model = rejecting(GADClassifier, backbone=TinyBackbone(32, 1, max_positions=128, lora=lora), memory=memory)
     if change == "rejector":
         model.rejector = None
     with pytest.raises(SettingError, match=message):

@@ -54,6 +54,11 @@ class Describing(Deciding):
         """What is added to the slots' input, (Q, H)."""
 
     @property
+    @abstractmethod
+    def longest_lead(self) -> int:
+        """Most tokens that are told before an opener."""
+
+    @property
     def text_follows_slot(self) -> bool:
         """Whether text is learned after the slot; if not, on a branch of its own."""
         return True
@@ -73,6 +78,11 @@ class Describing(Deciding):
             raise SettingError(
                 f"hand_over is set, and nothing is unknown in the task {self.schema.tasks[task].name!r}.",
                 "run gad-lightning fit-rejection first, or leave hand_over out",
+            )
+        if asked.from_slot and (self.prompt.memory is not None or self.longest_lead):
+            raise SettingError(
+                "HandOver cannot write from the slot of a classifier that reads what it remembers, or like moments.",
+                "set from_slot=False, or take a classifier without model.memory and model.neighbors",
             )
         if asked.from_base and merge:
             raise SettingError(
