@@ -97,16 +97,18 @@ def test_a_frame_is_told_once_and_while_it_is_remembered(fitted: ConformalLabels
     live, row = AdaptiveSets(fitted, 4, 3, 2), np.full(4, 0.25)
     for frame in range(5):
         live(row, frame, 1)
-    for frame in (1, 5, -1):
-        with pytest.raises(SettingError, match=rf"Frame {frame} of stream 1 is not remembered .* the newest one is 4"):
+    with pytest.raises(SettingError, match="Frame 1 of stream 1 is not remembered .* the newest one is 4"):
+        live.tell(0, 1, 1)
+    for frame in (5, -1):
+        with pytest.raises(SettingError, match=f"Stream 1 has no frame {frame}: it has shown frames 0 to 4"):
             live.tell(0, frame, 1)
-    with pytest.raises(SettingError, match="Frame 0 of stream 0 is not remembered"):
+    with pytest.raises(SettingError, match="Stream 0 has no frame 0: it has shown none"):
         live.tell(0, 0, 0)
     live.tell(0, 3, 1)
     with pytest.raises(SettingError, match="or was told before"):
         live.tell(0, 3, 1)
     live.restart(np.array([1]))
-    with pytest.raises(SettingError, match="Frame 4 of stream 1 is not remembered"):
+    with pytest.raises(SettingError, match="Stream 1 has no frame 4: it has shown none"):
         live.tell(0, 4, 1)
     assert live.error[1] != ERROR == live.error[0], "the error stays, of that stream alone"
 

@@ -81,7 +81,8 @@ def test_a_duration_delays_start_and_end() -> None:
 
 
 def test_it_is_plain_data_and_made_again() -> None:
-    costs = (ClassCost("stir", 0.6, 0.35, 3, 1.0, None, 0.5, 0.9, ("salt",)),)
+    stir = ClassCost("stir", 0.6, 0.35, 3, 1.0, None, 0.5, 0.9, ("salt",), 0.25)
+    costs = (stir, ClassCost("salt", 0.9, 0.9, 2, 0.0, None, 0.0, 2.0))
     told = FittedOn(9, 1.5, Reliability(0.4, 0.2), Reliability(0.3, 0.1), costs)
     made = Decisions(THREE, 4.0, Temperature(2.0), USUAL, MinimumDuration(0.5), ConformalLabels(0.1, 0.8), told)
     again = rebuild(made.spec())
@@ -91,8 +92,10 @@ def test_it_is_plain_data_and_made_again() -> None:
     assert str(told).splitlines() == [
         "9 validation videos, 1.5 hours",
         "log loss 0.4, with the temperature 0.3; calibration error 0.2, then 0.1",
-        "class  from  until  actions  recall  delay s  false alarms/h  bound",
-        "stir   0.6   0.35   3        1       -        0.5             0.9",
+        "class  from  until  actions  recall  right while on  delay s  false alarms/h  bound",
+        "stir   0.6   0.35   3        1       0.25            -        0.5             0.9",
+        "salt   0.9   0.9    2        0       -               -        0               2",
+        "salt: no action of it is found",
         "stir: too few actions, fitted together with salt",
     ]
     assert again.spec() == made.spec()

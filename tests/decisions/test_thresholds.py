@@ -61,6 +61,7 @@ def test_thresholds_are_the_smallest_that_keep_the_rate_and_cost_what_is_said() 
     assert rows[0].false_alarms_per_hour <= rows[0].bound
     cost = cost_of(track_of(seen, 1), found.enter[1], found.leave[1], 1)
     assert rows[0].recall == round(cost.recall, 4)
+    assert rows[0].precision == round(cost.precision, 4)
     assert rows[0].delay_seconds == round(cost.delay_seconds(4.0), 4)
     looser = cost_of(track_of(seen, 1), found.enter[1], found.enter[1], 1)
     assert cost.wrong <= looser.wrong

@@ -48,6 +48,8 @@ def test_it_prints_the_cost_of_every_class_and_writes_another_checkpoint(
     assert (made.thresholds.rate, made.frames) == (400.0, 2)
     assert made.sets is not None
     assert str(made.fitted_on) in printed
+    assert "once it has lasted 2 frames" in printed
+    assert "a label set has the classes of a probability of" in printed
     assert printed.index("false alarms/h") < printed.index("calibrated.ckpt")
     assert checkpoint.read_bytes() == before
 
@@ -79,6 +81,17 @@ def test_a_config_that_is_missing_or_has_no_data_is_named(checkpoint: Path, tmp_
     ):
         with pytest.raises(MissingDataError, match=message):
             main(["calibrate", f"--ckpt_path={checkpoint}", f"--config={tmp_path / name}.yaml", *STATED])
+
+
+def test_the_output_is_another_file_and_a_lone_checkpoint_is_told_to_name_its_config(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingError, match="choose another output"):
+        main(["calibrate", f"--ckpt_path={checkpoint}", f"--output={checkpoint}"])
+    (tmp_path / "alone.ckpt").write_bytes(checkpoint.read_bytes())
+    with pytest.raises(MissingDataError, match=r"has no config\.yaml with data") as refused:
+        main(["calibrate", f"--ckpt_path={tmp_path / 'alone.ckpt'}"])
+    assert "--config" in str(refused.value)
 
 
 @pytest.mark.parametrize(("by", "kind"), [("switch_cost", SwitchCost), ("best_path", BestPath)])
@@ -116,6 +129,8 @@ def test_labels_can_be_steady_in_place_of_alarms(
         (["--false_alarms_per_hour=0"], SettingError, "above 0, got 0"),
         ([], DataError, "needs 3 hours of labeled video"),
         (["--missed=0.01", "--by=best_path"], SettingError, "--by is best_path"),
+        (["--false_alarms_per_hour=5", "--by=switch_cost"], SettingError, "--by is switch_cost"),
+        (["--missed=0.1", "--false_alarms_per_hour=5"], SettingError, "two promises for one threshold"),
         (["--missed=0.01"], DataError, r"level of 0\.01 .* needs 99 videos or more, got 10"),
         (["--task=dish", *STATED], SettingError, "There is no task 'dish'; the classifier has action"),
     ],

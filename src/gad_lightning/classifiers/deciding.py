@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import NoneType
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from gad_lightning.decisions.steady import SteadyLabels
 from gad_lightning.decisions.switches import MinimumDuration
 from gad_lightning.decisions.thresholds import AlarmThresholds
 from gad_lightning.errors import CheckpointError, DataError, SettingError
-from gad_lightning.parts import ALLOWED_PACKAGES
+from gad_lightning.parts import ALLOWED_PACKAGES, check_given
 from gad_lightning.rebuilding import rebuild
 from gad_lightning.types import Batch, Predictions
 
@@ -61,6 +62,9 @@ class Deciding(Rejecting):
             SettingError: if the task is not asked at every frame, or the data has other classes.
             DataError: if there is no validation split, or too little of it for what is stated.
         """
+        check_given("thresholds", thresholds, AlarmThresholds, RiskControl, SteadyLabels, NoneType)
+        check_given("duration", duration, MinimumDuration, NoneType)
+        check_given("sets", sets, ConformalLabels, NoneType)
         asked = self.schema.tasks[task]
         if not asked.per_frame:
             raise SettingError(

@@ -71,6 +71,12 @@ class AdaptiveSets:
         place = frame % size
         if frame < 0 or self.frame[stream, place] != frame:
             newest = int(self.frame[stream].max())
+            if not 0 <= frame <= newest:
+                shown = f"frames 0 to {newest}" if newest >= 0 else "none"
+                raise SettingError(
+                    f"Stream {stream} has no frame {frame}: it has shown {shown} since its start.",
+                    "tell a time of what it has shown, in seconds since its start",
+                )
             raise SettingError(
                 f"Frame {frame} of stream {stream} is not remembered or was told before: the newest one is {newest}, "
                 f"and {size} are remembered.",

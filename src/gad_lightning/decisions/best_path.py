@@ -69,6 +69,10 @@ class BestPath(SteadyLabels):
         balances = BALANCES if self.balance is None else (self.balance,)
         return best_of([BestPath(weight, share, counts.tolist()) for weight in weights for share in balances], observed)
 
+    def told(self) -> str:
+        """Weight and balance."""
+        return f"best path, weight {self.weight:g} and balance {self.balance:g}"
+
     def labels(self, probabilities: Floats, breaks: Bools) -> Ints:
         """The label of every frame.
 

@@ -34,6 +34,13 @@ class Cost(NamedTuple):
     found: Ints  # (K,) of them, those with a frame that is labeled right
     delay: int  # frames from the first frame of a found segment to its first right one, summed
     wrong: int  # frames of the class that are not on, and frames that an event which is right goes on beyond it
+    on: int  # frames of known truth that are on
+    right: int  # of them, those that show the class
+
+    @property
+    def precision(self) -> float:
+        """Share of the frames that are on that show the class; nan where none is on."""
+        return self.right / self.on if self.on else float("nan")
 
     @property
     def recall(self) -> float:
@@ -69,6 +76,7 @@ def cost_of(track: Track, enter: float, leave: float, frames: int) -> Cost:
     table, size = track.table, track.num_videos
     on = switched(track.probabilities, np.array([enter]), np.array([leave]), frames, table.breaks.numpy())[:, 0]
     found = detections(table._replace(preds=torch.from_numpy(on).long()), LabelSpace(2))
+    target = table.target.numpy()
     of_alarm, of_segment = table.video[found.alarm_start], table.video[found.start]
     is_found = found.delay >= 0
     return Cost(
@@ -77,6 +85,8 @@ def cost_of(track: Track, enter: float, leave: float, frames: int) -> Cost:
         found=torch.bincount(of_segment[is_found], minlength=size).numpy(),
         delay=int(found.delay[is_found].sum()),
         wrong=_wrong_frames(on, table),
+        on=int((on & (target >= 0)).sum()),
+        right=int((on & (target == 1)).sum()),
     )
 
 

@@ -64,6 +64,8 @@ class FittedOn(NamedTuple):
             *("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows),
             *([] if self.steadiness is None else [str(self.steadiness)]),
         ]
+        lost = [row.name for row in self.costs if row.recall == 0]
+        lines += [f"{name}: no action of it is found" for name in lost]
         pooled = [row for row in self.costs if row.pooled]
         lines += [f"{row.name}: too few actions, fitted together with {', '.join(row.pooled)}" for row in pooled]
         return "\n".join(lines)

@@ -26,6 +26,7 @@ Chosen = TypeVar("Chosen", bound="SteadyLabels")
 class Steadiness(NamedTuple):
     """What steady labels do on the videos that they were fitted on: before is the likeliest class of every frame."""
 
+    chosen: str  # what was chosen
     segment_f1_before: float
     segment_f1: float
     accuracy_before: float
@@ -34,7 +35,7 @@ class Steadiness(NamedTuple):
     def __str__(self) -> str:
         """A line for people."""
         return (
-            f"segment-F1 {self.segment_f1_before:.4g}, with steady labels {self.segment_f1:.4g}; "
+            f"{self.chosen}: segment-F1 {self.segment_f1_before:.4g}, with steady labels {self.segment_f1:.4g}; "
             f"frame accuracy {self.accuracy_before:.4g}, then {self.accuracy:.4g}"
         )
 
@@ -68,13 +69,17 @@ class SteadyLabels(Part):
             breaks: (F,) True at the first frame of a video.
         """
 
+    @abstractmethod
+    def told(self) -> str:
+        """What was chosen, in words."""
+
     def steadiness(self, observed: Observed) -> Steadiness:
         """What the labels are worth on videos, against the likeliest class of every frame."""
         likeliest = observed.scores.argmax(1).astype(np.int64)
         steady = self.labels(observed.scores, observed.breaks)
         pairs = [(scored(observed, labels), accuracy(observed, labels)) for labels in (likeliest, steady)]
         (before, hits_before), (after, hits) = pairs
-        return Steadiness(*(round(value, 4) for value in (before, after, hits_before, hits)))
+        return Steadiness(self.told(), *(round(value, 4) for value in (before, after, hits_before, hits)))
 
 
 class SwitchCost(SteadyLabels):
@@ -111,6 +116,14 @@ class SwitchCost(SteadyLabels):
         if self.cost is not None:
             return self
         return best_of([SwitchCost(cost) for cost in COSTS], observed)
+
+    def told(self) -> str:
+        """The cost."""
+        return (
+            "a switch of the label costs 0 nats, so nothing changes"
+            if self.cost == 0
+            else f"a switch costs {self.cost} nats"
+        )
 
     def labels(self, probabilities: Floats, breaks: Bools) -> Ints:
         """The label of every frame."""

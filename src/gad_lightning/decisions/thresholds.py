@@ -20,7 +20,7 @@ GRID = tuple((1 / (1 + np.exp(-np.linspace(9, -9, 73)))).round(6).tolist())
 FRACTIONS = (1.0, 0.8, 0.6, 0.4, 0.2)
 """Of ``enter``, what is tried as ``leave``."""
 FEWEST_VIDEOS = 5
-COST_HEADER = ("class", "from", "until", "actions", "recall", "delay s", "false alarms/h", "bound")
+COST_HEADER = ("class", "from", "until", "actions", "recall", "right while on", "delay s", "false alarms/h", "bound")
 
 
 class Thresholds(Part):
@@ -60,10 +60,11 @@ class ClassCost(NamedTuple):
     false_alarms_per_hour: float
     bound: float  # upper confidence bound of that rate
     pooled: tuple[str, ...] = ()  # classes that it was fitted together with, as it has too few segments
+    precision: float | None = None  # share of the frames while it is on that show it; None where it is never on
 
     def cells(self) -> tuple[str, ...]:
         """A row of the table of costs."""
-        numbers = (self.recall, self.delay_seconds, self.false_alarms_per_hour, self.bound)
+        numbers = (self.recall, self.precision, self.delay_seconds, self.false_alarms_per_hour, self.bound)
         thresholds = ("never" if value >= NEVER else f"{value:.4g}" for value in (self.enter, self.leave))
         shown = ("-" if value is None else f"{value:.3g}" for value in numbers)
         return (self.name, *thresholds, str(self.segments), *shown)
@@ -90,6 +91,7 @@ def class_cost(observed: Observed, label: int, pair: tuple[float, float], cost: 
         delay_seconds=None if math.isnan(delay) else round(delay, 4),
         false_alarms_per_hour=round(rate, 4),
         bound=round(bound, 4),
+        precision=None if math.isnan(cost.precision) else round(cost.precision, 4),
     )
 
 

@@ -9,10 +9,11 @@ from typing import Literal
 import torch
 
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.classifiers.saving.rewriting import write_changed
+from gad_lightning.classifiers.saving.rewriting import target_of, write_changed
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.decisions.best_path import BestPath
 from gad_lightning.decisions.label_sets import ConformalLabels
+from gad_lightning.decisions.path import Decisions
 from gad_lightning.decisions.risk import RiskControl
 from gad_lightning.decisions.steady import SteadyLabels, SwitchCost
 from gad_lightning.decisions.switches import MinimumDuration
@@ -26,6 +27,7 @@ from gad_lightning.tools.run_data import data_of
 from gad_lightning.training.checkpoint_files import read_checkpoint
 
 By = Literal["alarms", "switch_cost", "best_path"]
+Absent = Literal["refuse", "pool"]
 
 
 def main(
@@ -33,10 +35,10 @@ def main(
     ckpt_path: Path,
     run: Path | None = None,
     by: By = "alarms",
-    false_alarms_per_hour: float = 1.0,
+    false_alarms_per_hour: float | None = None,
     confidence: float = 0.95,
     missed: float | None = None,
-    absent: Literal["refuse", "pool"] = "refuse",
+    absent: Absent = "refuse",
     min_seconds: float = 0.0,
     error: float | None = None,
     task: str | None = None,
@@ -52,7 +54,7 @@ def main(
         run: folder or config.yaml of the run whose data is used, also as --config; that of the checkpoint if None.
         by: what chooses labels: thresholds of alarms, a cost of every switch of the label, or the best path through a
             whole video, which looks ahead.
-        false_alarms_per_hour: rate that each class's false alarms stay below, above 0.
+        false_alarms_per_hour: rate that each class's false alarms stay below, above 0; 1 by default.
         confidence: that they do, in (0, 1).
         missed: state this share of missed actions in place of a rate: it holds for the expected share of a new video.
         absent: what a class does that never occurs: refuse, or pool it with all others.
@@ -68,28 +70,46 @@ def main(
     """
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     sets = None if error is None else ConformalLabels(error)
-    thresholds = _way(by, AlarmThresholds(false_alarms_per_hour, confidence, absent=absent), missed)
+    target = target_of(ckpt_path, output or ckpt_path.with_name("calibrated.ckpt"))
+    thresholds = _way(by, missed, false_alarms_per_hour, confidence, absent)
     data = _data_of(ckpt_path, run, packages)
     classifier = Classifier.load_from_checkpoint(ckpt_path, "cuda" if torch.cuda.is_available() else "cpu", packages)
     asked = _task_index(classifier.schema, task)
     found = classifier.calibrate(data, thresholds, MinimumDuration(min_seconds), sets, asked)
-    print_safely(f"temperature {found.temperature.value:g}\n{found.fitted_on}")
-    target = output or ckpt_path.with_name("calibrated.ckpt")
+    print_safely(f"{_told(found)}\n{found.fitted_on}")
     write_changed(classifier, ckpt_path, target)
     print_safely(f"{target} decides so")
 
 
-def _way(by: By, rate: AlarmThresholds, missed: float | None) -> AlarmThresholds | RiskControl | SteadyLabels:
+def _way(
+    by: By, missed: float | None, rate: float | None, confidence: float, absent: Absent
+) -> AlarmThresholds | RiskControl | SteadyLabels:
     """What chooses labels.
 
     Raises:
         SettingError: if two ways are asked for.
     """
-    if by == "alarms":
-        return rate if missed is None else RiskControl("missed", missed)
+    stated = [f"--missed={missed}"] * (missed is not None) + [f"--false_alarms_per_hour={rate}"] * (rate is not None)
+    if by != "alarms" and stated:
+        raise SettingError(f"{stated[0]} is about thresholds of alarms, and --by is {by}.", "leave one of the two out")
+    if len(stated) > 1:
+        raise SettingError(f"{' and '.join(stated)} are two promises for one threshold.", "leave one of the two out")
+    if by != "alarms":
+        return SwitchCost() if by == "switch_cost" else BestPath()
     if missed is not None:
-        raise SettingError(f"--missed is about thresholds of alarms, and --by is {by}.", "leave one of the two out")
-    return SwitchCost() if by == "switch_cost" else BestPath()
+        return RiskControl("missed", missed)
+    return AlarmThresholds(1.0 if rate is None else rate, confidence, absent=absent)
+
+
+def _told(found: Decisions) -> str:
+    """What was fitted beside thresholds."""
+    lines = [f"temperature {found.temperature.value:g}"]
+    if found.frames > 1:
+        lines.append(f"a class goes on or off once it has lasted {found.frames} frames")
+    if found.sets is not None and found.sets.misfit is not None:
+        least = 1 - found.sets.misfit
+        lines.append(f"a label set has the classes of a probability of {least:.3g} or more, and the likeliest one")
+    return "\n".join(lines)
 
 
 def _data_of(checkpoint: Path, run: Path | None, packages: Sequence[str]) -> ActionDataModule:

@@ -34,7 +34,10 @@ def data_of(folder: Path, packages: Sequence[str], checkpoint: Path | None = Non
     config = f"The config of {folder}"
     settings = resolve(read_config(folder), config).get("data")
     if settings is None:
-        raise MissingDataError(f"{folder} has no config.yaml with data to predict.", "run gad-lightning predict first")
+        raise MissingDataError(
+            f"{folder} has no config.yaml with data.",
+            "give the run's config.yaml, with --config (calibrate) or --run",
+        )
     check_packages(settings, packages, config)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--data", type=ActionDataModule)
