@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from gad_lightning import BestPath, Classifier, SteadyLabels, SwitchCost
-from gad_lightning.classifiers.calibration import observed_in
+from gad_lightning.classifiers.calibration import observed_in, steadiness_of
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.tools.run_data import data_of
@@ -29,9 +29,8 @@ def measure(classifier: Classifier, data: ActionDataModule, way: SteadyLabels) -
     with torch.inference_mode():
         device = torch.device(classifier.device)
         seen = observed_in(data, classifier.score_in_evaluation, device, classifier.schema, 0, "test")
-    shown = seen._replace(scores=made.temperature(seen.scores, several=False))
     settings = {name: value for name, value in made.steady.settings().items() if name != "counts"}
-    return {"way": type(way).__name__, **settings, **made.steady.steadiness(shown)._asdict()}
+    return {"way": type(way).__name__, **settings, **steadiness_of(made, seen)._asdict()}
 
 
 def main() -> None:

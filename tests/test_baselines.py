@@ -79,7 +79,7 @@ def test_in_a_window_only_its_frames_count(script: str, name: str) -> None:
             alone = Batch(
                 *(part[row : row + 1] for part in batch[:5]),
                 torch.zeros(1, dtype=torch.int64),
-                *(p[row : row + 1] for p in batch[6:]),
+                *(p[row : row + 1] for p in batch[6:] if p is not None),
             )
             alone = alone._replace(frames=alone.frames[:, :count])
             assert torch.allclose(model(alone), together[row : row + 1], atol=1e-5)

@@ -28,17 +28,17 @@ HERE = Path(__file__).resolve().parent.parent / "experiments" / "decisions"
 def modules(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The scripts, which import each other as neighbors; those of other experiments are let go."""
     monkeypatch.syspath_prepend(str(HERE))
-    for name in ("run", "measure", "page"):
+    for name in ("run", "rates", "page"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    import measure
     import page
+    import rates
     import run
 
     class Modules:
         pass
 
     made: Any = Modules()
-    made.run, made.measure, made.page = run, measure, page
+    made.run, made.rates, made.page = run, rates, page
     return made
 
 
@@ -66,7 +66,7 @@ def test_nobody_is_tested_twice_in_folds_and_groups_stay_whole(modules: Any) -> 
 def test_false_alarms_are_those_of_the_library_and_rates_are_of_a_class(modules: Any) -> None:
     seen = world(1, videos=12)
     made = Decisions(seen.labels, seen.fps, None, Thresholds([0.5, 0.5]))
-    found = modules.measure.outcome(made, logged(seen))
+    found = modules.rates.outcome(made, logged(seen))
     cost = cost_of(track_of(seen, 1), 0.5, 0.5, 1)
     assert found["alarms"] == [cost.alarms.sum()]
     assert found["recall"] == pytest.approx(cost.recall)
@@ -75,29 +75,29 @@ def test_false_alarms_are_those_of_the_library_and_rates_are_of_a_class(modules:
 
 def test_one_threshold_is_the_smallest_that_keeps_the_rate_on_validation(modules: Any) -> None:
     seen = world(2, videos=30)
-    alarms = modules.measure.alarms_of_all(seen, 1e9)
-    found = modules.measure.one_threshold(seen, 20.0, alarms)
-    place = modules.measure.GRID.index(found.enter[1])
+    alarms = modules.rates.alarms_of_all(seen, 1e9)
+    found = modules.rates.one_threshold(seen, 20.0, alarms)
+    place = modules.rates.GRID.index(found.enter[1])
     assert alarms[: place + 1].max() <= 20.0 * seen.hours.sum() < alarms[place + 1]
-    assert modules.measure.one_threshold(seen, 20.0, alarms + 1000).enter[1] > 1, "none is small enough"
+    assert modules.rates.one_threshold(seen, 20.0, alarms + 1000).enter[1] > 1, "none is small enough"
 
 
 def test_frame_level_sets_cover_too_little_where_short_videos_are_hard_and_those_by_video_enough(
     modules: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(modules.measure, "DRAWS", 40)
+    monkeypatch.setattr(modules.rates, "DRAWS", 40)
     draw, lengths = np.random.default_rng(3), np.where(np.arange(40) % 3 == 0, 10, 100)
     video = np.repeat(np.arange(40), lengths)
     likely = draw.uniform(np.where(lengths[video] == 10, 0.0, 0.5), 1.0)
     seen = observed_of(np.stack([1 - likely, likely], 1), np.ones(len(video), dtype=np.int64), video)
-    part = modules.measure.Part(seen, [f"person {number // 2}" for number in range(40)])
-    halves = [modules.measure.of_videos(seen, np.arange(40) // 20 == half) for half in (0, 1)]
-    parts = [modules.measure.Part(*pair) for pair in zip(halves, (part.groups[:20], part.groups[20:]), strict=True)]
-    ours, new = modules.measure.drawn_anew(parts, np.random.default_rng(1))
+    part = modules.rates.Part(seen, [f"person {number // 2}" for number in range(40)])
+    halves = [modules.rates.of_videos(seen, np.arange(40) // 20 == half) for half in (0, 1)]
+    parts = [modules.rates.Part(*pair) for pair in zip(halves, (part.groups[:20], part.groups[20:]), strict=True)]
+    ours, new = modules.rates.drawn_anew(parts, np.random.default_rng(1))
     assert len(set(ours.groups) | set(new.groups)) == 20
     assert not set(ours.groups) & set(new.groups)
     assert sorted(np.concatenate([ours.seen.scores[:, 1], new.seen.scores[:, 1]])) == sorted(likely)
-    found = modules.measure.sets_at(0.1, parts)["redrawn"]
+    found = modules.rates.sets_at(0.1, parts)["redrawn"]
     assert found["by frame"]["mean"] < 0.85
     assert found["by video"]["mean"] > 0.9
 
@@ -105,21 +105,21 @@ def test_frame_level_sets_cover_too_little_where_short_videos_are_hard_and_those
 def test_frame_level_quantile_is_that_of_split_conformal_prediction(modules: Any) -> None:
     seen = world(4, videos=2)
     misfit = np.sort(np.where(seen.truth[:, 1] == 1, seen.scores[:, 0], seen.scores[:, 1]))
-    assert modules.measure.frame_quantile(seen, 0.1) == pytest.approx(misfit[int(np.ceil(481 * 0.9)) - 1])
+    assert modules.rates.frame_quantile(seen, 0.1) == pytest.approx(misfit[int(np.ceil(481 * 0.9)) - 1])
 
 
 def stored(modules: Any, target: Path) -> None:
     """Write two measured splits of a toy data set."""
-    modules.measure.DRAWS = 3
+    modules.rates.DRAWS = 3
     rows = []
     for split in range(2):
         seen, new = (logged(world(seed, videos=30)) for seed in (split, 10 + split))
         one = {"videos": 30, "groups": 30, "hours": 0.5}
         worlds = (world(split, 30), world(10 + split, 30))
-        each = [modules.measure.Part(part, [f"{number} {k}" for k in range(30)]) for number, part in enumerate(worlds)]
-        sets = modules.measure.sets_at(0.1, each)
+        each = [modules.rates.Part(part, [f"{number} {k}" for k in range(30)]) for number, part in enumerate(worlds)]
+        sets = modules.rates.sets_at(0.1, each)
         facts = {"commit": "abc", "version": "0", "torch": "2", "hardware": "toy", "accuracy": 0.5, "temperature": 1.0}
-        alarms = modules.measure.alarms_at(seen, new, [20.0])
+        alarms = modules.rates.alarms_at(seen, new, [20.0])
         rows.append({"split": split, **facts, "val": one, "test": one, "alarms": alarms, **sets})
     about = {"name": "toy", "title": "toy", "order": 0, "rates": [20.0], "stated": 20.0, "error": 0.1, "rows": rows}
     (target / "results").mkdir()

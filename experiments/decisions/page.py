@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from measure import FITTED, FIXED, GLOBAL, Cells
+from rates import FITTED, FIXED, GLOBAL, Cells
 from scipy import stats
 
 from gad_lightning.atomic import atomic_write

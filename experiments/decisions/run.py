@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from measure import drawn_anew, parts_of, row_of
 from page import write_page
+from rates import drawn_anew, parts_of, row_of
 
 from gad_lightning.atomic import make_folder
 from gad_lightning.compare.runs import Run, Variant, check_runs, run_all

@@ -97,7 +97,7 @@ def test_a_frame_is_told_once_and_while_it_is_remembered(fitted: ConformalLabels
     live, row = AdaptiveSets(fitted, 4, 3, 2), np.full(4, 0.25)
     for frame in range(5):
         live(row, frame, 1)
-    with pytest.raises(SettingError, match="Frame 1 of stream 1 is not remembered .* the newest one is 4"):
+    with pytest.raises(SettingError, match=r"Frame 1 of stream 1 is not remembered .* the newest one is 4"):
         live.tell(0, 1, 1)
     for frame in (5, -1):
         with pytest.raises(SettingError, match=f"Stream 1 has no frame {frame}: it has shown frames 0 to 4"):

@@ -8,9 +8,9 @@ import pytest
 from gad_lightning.decisions.live import LiveDecisions
 from gad_lightning.decisions.observed import Floats, Ints
 from gad_lightning.decisions.path import Decisions
-from gad_lightning.decisions.steady import COSTS, SwitchCost, log_of
+from gad_lightning.decisions.steady import COSTS, SwitchCost, log_of, steadiness
 from gad_lightning.decisions.thresholds import Thresholds
-from gad_lightning.errors import DataError, SettingError
+from gad_lightning.errors import SettingError
 from gad_lightning.schema import LabelSet
 from tests.decisions.worlds import ar1, observed_of
 
@@ -67,15 +67,22 @@ def test_every_video_begins_anew() -> None:
     assert np.array_equal(both, np.concatenate(apart))
 
 
-def test_the_cost_is_chosen_by_segment_f1() -> None:
+def test_an_open_cost_is_tried_at_several_values() -> None:
+    assert [one.cost for one in SwitchCost().candidates(KITCHEN, ())] == list(COSTS)
+    assert [one.cost for one in SwitchCost(0.5).candidates(KITCHEN, ())] == [0.5]
+
+
+def test_what_labels_are_worth_is_counted_before_and_after() -> None:
     probabilities, truth = video(frames=400)
     seen = observed_of(probabilities, truth, labels=KITCHEN)
-    chosen = SwitchCost().fit(seen, ())
-    told = chosen.steadiness(seen)
-    assert chosen.cost in COSTS[1:]
-    assert told.segment_f1 > told.segment_f1_before + 0.2
+    steady = SwitchCost(1.5).labels(probabilities, seen.breaks)
+    told = steadiness(seen, probabilities.argmax(1), steady, "a switch costs 1.5 nats")
+    assert told.segment_f1 > told.segment_f1_before + 0.1
     assert told.accuracy > told.accuracy_before
-    assert SwitchCost(0.5).fit(seen, ()).cost == 0.5
+    assert told.accuracy == round(float((steady == truth).mean()), 4)
+    assert str(told).startswith("a switch costs 1.5 nats: segment-F1 0.")
+    unknown = np.where(np.arange(400) < 40, 4, steady)
+    assert steadiness(seen, steady, unknown, "").accuracy < told.accuracy, "unknown is no class"
 
 
 @pytest.mark.parametrize("unknown", [False, True])
@@ -102,9 +109,6 @@ def test_live_labels_are_those_of_the_whole_video(unknown: bool) -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    several = observed_of(np.array([[0.2, 0.9]]), np.array([1]), labels=LabelSet(("a", "b"), None, multi_label=True))
-    with pytest.raises(DataError, match="SwitchCost needs one label a frame"):
-        SwitchCost().fit(several, ())
     with pytest.raises(SettingError, match="0 nats or more, got -1"):
         SwitchCost(-1.0)
     with pytest.raises(SettingError, match="not fitted"):

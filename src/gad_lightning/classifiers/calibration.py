@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,16 +11,16 @@ import torch
 
 from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.data.base import ActionDataModule, Split
-from gad_lightning.data.records import timeline
 from gad_lightning.decisions.counting import cost_of, rate_bound, track_of, video_draws
 from gad_lightning.decisions.label_sets import ConformalLabels
 from gad_lightning.decisions.observed import Ints, Observed
 from gad_lightning.decisions.path import Decisions, FittedOn
 from gad_lightning.decisions.risk import RiskControl
-from gad_lightning.decisions.steady import SteadyLabels
+from gad_lightning.decisions.steady import Steadiness, SteadyLabels, steadiness
 from gad_lightning.decisions.switches import MinimumDuration
 from gad_lightning.decisions.temperature import Temperature, reliability
 from gad_lightning.decisions.thresholds import AlarmThresholds, ClassCost, Thresholds, class_cost
+from gad_lightning.errors import DataError
 from gad_lightning.results.several import truths_of
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Batch, Predictions
@@ -87,7 +88,6 @@ def fitted(seen: Observed, wanted: Wanted, timelines: Sequence[Ints] = ()) -> De
         counted = calibrated._replace(scores=calibrated.scores * ~seen.unknown[:, None])
     chosen: Thresholds | None = None
     costs: list[ClassCost] = []
-    steady = wanted.thresholds.fit(counted, timelines) if isinstance(wanted.thresholds, SteadyLabels) else None
     if isinstance(wanted.thresholds, AlarmThresholds):
         chosen, costs = wanted.thresholds.fit(counted, frames)
     elif isinstance(wanted.thresholds, RiskControl):
@@ -99,17 +99,52 @@ def fitted(seen: Observed, wanted: Wanted, timelines: Sequence[Ints] = ()) -> De
         before=reliability(seen, Temperature()),
         after=reliability(seen, temperature),
         costs=tuple(costs),
-        steadiness=None if steady is None else steady.steadiness(counted),
     )
     sets = None if wanted.sets is None else wanted.sets.fit(calibrated)
-    return Decisions(seen.labels, seen.fps, temperature, chosen, wanted.duration, sets, told, steady)
+    if not isinstance(wanted.thresholds, SteadyLabels):
+        return Decisions(seen.labels, seen.fps, temperature, chosen, wanted.duration, sets, told)
+    steady, worth = _steadiest(seen, wanted.thresholds, partial(_with_steady, seen, temperature, wanted), timelines)
+    told = told._replace(steadiness=worth)
+    return Decisions(seen.labels, seen.fps, temperature, None, wanted.duration, sets, told, steady)
+
+
+def _with_steady(seen: Observed, temperature: Temperature, wanted: Wanted, steady: SteadyLabels) -> Decisions:
+    return Decisions(seen.labels, seen.fps, temperature, None, wanted.duration, steady=steady)
+
+
+def _steadiest(
+    seen: Observed, way: SteadyLabels, made: Callable[[SteadyLabels], Decisions], timelines: Sequence[Ints]
+) -> tuple[SteadyLabels, Steadiness]:
+    """The candidate whose labels, as they are shown, have the highest segment-F1; the first one of several.
+
+    Raises:
+        DataError: if several labels can be true at once, or nothing can be learned from the videos.
+    """
+    if seen.labels.multi_label:
+        raise DataError(
+            f"{type(way).__name__} needs one label a frame; here several can be true at once.", "choose thresholds"
+        )
+    tried = [(one, steadiness_of(made(one), seen)) for one in way.candidates(seen.labels, timelines)]
+    return max(tried, key=lambda pair: pair[1].segment_f1)
+
+
+def steadiness_of(made: Decisions, seen: Observed) -> Steadiness:
+    """What decisions with steady labels are worth on videos, in the labels that they show.
+
+    Args:
+        made: with steady labels.
+        seen: with log-probabilities.
+    """
+    assert made.steady is not None, "steady labels were asked for"
+    shown = made(seen.scores, seen.breaks, seen.unknown).chosen.argmax(1)
+    return steadiness(seen, seen.scores.argmax(1), shown, made.steady.told())
 
 
 def timelines_of(data: ActionDataModule, task: int) -> list[Ints]:
     """Classes of the frames of every training video, (F,) each, below 0 where none is known; of one label a frame."""
     found = []
-    for record in data.videos("train"):
-        asked = timeline(record, data.schema.tasks[0].labels).queries
+    for laid in data.dataset("train").timelines:
+        asked = laid.queries
         rows = np.flatnonzero((asked.task == task) & (asked.horizon == 0))
         found.append(asked.label[rows[asked.anchor[rows].argsort(kind="stable")]].astype(np.int64))
     return found

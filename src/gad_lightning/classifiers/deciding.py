@@ -26,6 +26,7 @@ from gad_lightning.decisions.thresholds import AlarmThresholds
 from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES, check_given
 from gad_lightning.rebuilding import rebuild
+from gad_lightning.rejection.base import RejectionScore
 from gad_lightning.types import Batch, Predictions
 
 
@@ -65,15 +66,16 @@ class Deciding(Rejecting):
         check_given("thresholds", thresholds, AlarmThresholds, RiskControl, SteadyLabels, NoneType)
         check_given("duration", duration, MinimumDuration, NoneType)
         check_given("sets", sets, ConformalLabels, NoneType)
+        if not 0 <= task < len(self.schema.tasks):
+            raise SettingError(
+                f"There is no task {task}: the classifier has {len(self.schema.tasks)}.", "count the tasks from 0"
+            )
         asked = self.schema.tasks[task]
         if not asked.per_frame:
             raise SettingError(
                 f"The task {asked.name!r} is asked once a clip, so it has no events.", "choose a task of every frame"
             )
-        if task >= len(data.schema.tasks) or data.schema.tasks[task].labels != asked.labels:
-            raise SettingError(
-                f"{type(data).__name__} has other classes than the classifier.", "use the data it was trained on"
-            )
+        self._check_same_classes(data, task)
         if not data.videos("val"):
             raise DataError(
                 f"{type(data).__name__} has no validation split, and decisions are fitted on nothing else.",
@@ -87,6 +89,20 @@ class Deciding(Rejecting):
         found = fitted(seen, wanted, timelines_of(data, task) if looked_at else ())
         self.decisions = {**self.decisions, asked.name: found}
         return found
+
+    def _check_same_classes(self, data: ActionDataModule, task: int) -> None:
+        """Refuse data of other classes; those that were added to the classifier must be counted as it counts them.
+
+        Raises:
+            SettingError: if they differ.
+        """
+        own = self.schema.tasks[task].labels
+        given = data.schema.tasks[task].labels if task < len(data.schema.tasks) else None
+        if given is None or own._replace(names=own.names[: len(given.names)]) != given:
+            raise SettingError(
+                f"{type(data).__name__} has other classes than the classifier.", "use the data it was trained on"
+            )
+        data.unknown.check_added(own.names[len(given.names) :], data.tasks[task].labels)
 
     def decisions_of(self, task: int) -> Decisions | None:
         """Fitted decisions of a task; None where the likeliest class is the label.
@@ -130,12 +146,30 @@ class Deciding(Rejecting):
 
     def on_train_epoch_start(self) -> None:
         """Decide by the likeliest class again, with a warning: other weights give other scores."""
+        self.drop_decisions("Training makes other scores")
+
+    def drop_decisions(self, why: str) -> None:
+        """Decide by the likeliest class again, with a warning if something was fitted.
+
+        Args:
+            why: what was fitted no longer holds, a sentence without its full stop.
+        """
         if self.decisions:
             self.decisions = {}
-            warnings.warn(
-                "Training makes other scores, so the fitted decisions are dropped: calibrate again after it.",
-                stacklevel=2,
-            )
+            warnings.warn(f"{why}, so the fitted decisions are dropped: calibrate again after it.", stacklevel=4)
+
+    def fit_rejection(
+        self,
+        data: ActionDataModule,
+        score: RejectionScore,
+        kept: float = 0.95,
+        task: int = 0,
+        over_background: bool = False,
+    ) -> float:
+        """Say "unknown" from now on, as :meth:`Rejecting.fit_rejection` has it; fitted decisions are dropped."""
+        threshold = super().fit_rejection(data, score, kept, task, over_background)
+        self.drop_decisions("Frames can be unknown now")
+        return threshold
 
 
 def log_probabilities(scores: Tensor) -> Floats:

@@ -12,7 +12,6 @@ from torch import Tensor
 from gad_lightning.classifiers.standardization import Standardization
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.data.dataset import WindowDataset
-from gad_lightning.data.records import timeline
 from gad_lightning.data.sampling import BatchKey
 from gad_lightning.segments import cut
 from gad_lightning.types import IGNORED, Batch, Predictions
@@ -97,10 +96,10 @@ def training_moments(data: ActionDataModule, standardize: Standardization) -> Tr
         data: the classifier's, one label a frame.
         standardize: the classifier's.
     """
-    classes, width = data.schema.tasks[0].labels, data.schema.features.width
+    width = data.schema.features.width
     keys, labels, videos = [torch.zeros(0, width)], [], []
-    for record in data.videos("train"):
-        asked = timeline(record, classes).queries
+    for record, laid in zip(data.videos("train"), data.dataset("train").timelines, strict=True):
+        asked = laid.queries
         own = (asked.task == 0) & (asked.horizon == 0)
         painted = np.full(record.frames.num_frames, IGNORED)
         painted[asked.anchor[own]] = asked.label[own]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from gad_lightning.decisions.observed import Bools, Floats, Ints, Observed
-from gad_lightning.decisions.steady import SteadyLabels, best_of, check_one_label, log_of
+from gad_lightning.decisions.observed import Bools, Floats, Ints
+from gad_lightning.decisions.steady import SteadyLabels, log_of
 from gad_lightning.errors import DataError, SettingError
+from gad_lightning.schema import LabelSet
 
 STAYS, LEAVES = 5.0, 1.0
 """Frames on which a class is taken to have stayed and to have ended, beside those that were counted."""
@@ -45,29 +47,32 @@ class BestPath(SteadyLabels):
         balance: float | None = None,
         counts: Sequence[Sequence[int]] | None = None,
     ) -> None:
-        if weight is not None and not weight > 0:
-            raise SettingError(f"weight of BestPath must be above 0, got {weight}.", "1 is usual")
+        if weight is not None and not 0 < weight < math.inf:
+            raise SettingError(f"weight of BestPath must be above 0 and finite, got {weight}.", "1 is usual")
         if balance is not None and not 0 <= balance <= 1:
             raise SettingError(f"balance of BestPath must lie in [0, 1], got {balance}.", "0.5 is usual")
         self.weight, self.balance = weight, balance
         self.counts = None if counts is None else tuple(tuple(map(int, row)) for row in counts)
 
-    def fit(self, observed: Observed, timelines: Sequence[Ints]) -> BestPath:
-        """Count the transitions of the training videos, and choose what is open on the validation videos.
+    def candidates(self, labels: LabelSet, timelines: Sequence[Ints]) -> Sequence[BestPath]:
+        """Count the transitions of the training videos, and combine weights and balances where they are open.
 
         Raises:
-            DataError: if several labels can be true at once, or no training video has two labeled frames in a row.
+            DataError: if no training video has two labeled frames in a row.
         """
-        check_one_label(observed, type(self).__name__)
-        counts = counted(timelines, len(observed.labels.names))
-        if not counts.any():
-            raise DataError(
-                f"None of {len(timelines)} training videos has two labeled frames in a row.",
-                "BestPath learns what follows what; take SwitchCost",
-            )
+        if self.counts is not None:
+            counts = self.counts
+        else:
+            found = counted(timelines, len(labels.names))
+            if not found.any():
+                raise DataError(
+                    f"None of {len(timelines)} training videos has two labeled frames in a row.",
+                    "BestPath learns what follows what; take SwitchCost",
+                )
+            counts = tuple(map(tuple, found.tolist()))
         weights = WEIGHTS if self.weight is None else (self.weight,)
         balances = BALANCES if self.balance is None else (self.balance,)
-        return best_of([BestPath(weight, share, counts.tolist()) for weight in weights for share in balances], observed)
+        return [BestPath(weight, share, counts) for weight in weights for share in balances]
 
     def told(self) -> str:
         """Weight and balance."""

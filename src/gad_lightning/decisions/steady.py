@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
 
 from gad_lightning.decisions.observed import Bools, Floats, Ints, Observed
-from gad_lightning.errors import DataError, SettingError
+from gad_lightning.errors import SettingError
 from gad_lightning.metrics.functional.segment_f1 import segment_f1
 from gad_lightning.parts import Part
+from gad_lightning.schema import LabelSet
 
 SMALLEST = 1e-12
 """A probability of less counts as this one."""
 COSTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 """Costs that are tried, in nats."""
-
-Chosen = TypeVar("Chosen", bound="SteadyLabels")
 
 
 class Steadiness(NamedTuple):
@@ -49,15 +48,15 @@ class SteadyLabels(Part):
     looks_ahead: ClassVar[bool] = False
 
     @abstractmethod
-    def fit(self, observed: Observed, timelines: Sequence[Ints]) -> SteadyLabels:
-        """Choose what is left open by segment-F1.
+    def candidates(self, labels: LabelSet, timelines: Sequence[Ints]) -> Sequence[SteadyLabels]:
+        """What is to be tried on validation; itself alone where nothing is open.
 
         Args:
-            observed: validation videos with calibrated probabilities.
+            labels: the classes, one label a frame.
             timelines: (F,) classes of the frames of every training video; below 0 where none is known.
 
         Raises:
-            DataError: if several labels can be true at once, or nothing can be learned from the videos.
+            DataError: if nothing can be learned from the videos.
         """
 
     @abstractmethod
@@ -72,14 +71,6 @@ class SteadyLabels(Part):
     @abstractmethod
     def told(self) -> str:
         """What was chosen, in words."""
-
-    def steadiness(self, observed: Observed) -> Steadiness:
-        """What the labels are worth on videos, against the likeliest class of every frame."""
-        likeliest = observed.scores.argmax(1).astype(np.int64)
-        steady = self.labels(observed.scores, observed.breaks)
-        pairs = [(scored(observed, labels), accuracy(observed, labels)) for labels in (likeliest, steady)]
-        (before, hits_before), (after, hits) = pairs
-        return Steadiness(self.told(), *(round(value, 4) for value in (before, after, hits_before, hits)))
 
 
 class SwitchCost(SteadyLabels):
@@ -110,12 +101,9 @@ class SwitchCost(SteadyLabels):
             raise SettingError(f"cost of SwitchCost is 0 nats or more, got {cost}.", "1 is usual, 0 for none")
         self.cost = cost
 
-    def fit(self, observed: Observed, timelines: Sequence[Ints]) -> SwitchCost:
-        """Choose the cost, if it is open; the training videos are not looked at."""
-        check_one_label(observed, type(self).__name__)
-        if self.cost is not None:
-            return self
-        return best_of([SwitchCost(cost) for cost in COSTS], observed)
+    def candidates(self, labels: LabelSet, timelines: Sequence[Ints]) -> Sequence[SwitchCost]:
+        """The costs, if it is open; the training videos are not looked at."""
+        return [SwitchCost(cost) for cost in COSTS] if self.cost is None else [self]
 
     def told(self) -> str:
         """The cost."""
@@ -152,26 +140,26 @@ class SwitchCost(SteadyLabels):
         return found
 
 
-def check_one_label(observed: Observed, name: str) -> None:
-    """Refuse a task with several labels a frame.
-
-    Raises:
-        DataError: naming the part.
-    """
-    if observed.labels.multi_label:
-        raise DataError(f"{name} needs one label a frame; here several can be true at once.", "choose thresholds")
-
-
 def log_of(probabilities: Floats) -> Floats:
     """Logarithms, all finite."""
     found: Floats = np.log(np.maximum(probabilities, SMALLEST))
     return found
 
 
-def best_of(among: Sequence[Chosen], observed: Observed) -> Chosen:
-    """The one with the highest segment-F1, the first one of several."""
-    values = [scored(observed, one.labels(observed.scores, observed.breaks)) for one in among]
-    return among[int(np.argmax(values))]
+def steadiness(observed: Observed, before: Ints, after: Ints, chosen: str) -> Steadiness:
+    """What labels are worth on videos.
+
+    Args:
+        observed: the videos.
+        before: (F,) the likeliest class of every frame.
+        after: (F,) the label shown; the number behind the last class is "unknown".
+        chosen: what was chosen, in words.
+    """
+    values = [
+        value for labels in (before, after) for value in (segment_score(observed, labels), accuracy(observed, labels))
+    ]
+    first, hits_first, then, hits_then = (round(value, 4) for value in values)
+    return Steadiness(chosen, first, then, hits_first, hits_then)
 
 
 def truth_of(observed: Observed) -> Ints:
@@ -180,10 +168,10 @@ def truth_of(observed: Observed) -> Ints:
     return found
 
 
-def scored(observed: Observed, labels: Ints) -> float:
+def segment_score(observed: Observed, labels: Ints) -> float:
     """Segment-F1 of labels, in [0, 1]."""
     columns = (labels, truth_of(observed), observed.video, observed.frame)
-    size, background = len(observed.labels.names), observed.labels.background
+    size, background = len(observed.labels.names) + 1, observed.labels.background  # and unknown
     tensors = [torch.from_numpy(np.ascontiguousarray(column)) for column in columns]
     return float(segment_f1(*tensors, num_classes=size, background=background, gaps="cut"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -116,14 +115,6 @@ class AddedClasses(Deciding):
             size = len(self.trained_schema.tasks[0].labels.names)
             data.unknown.check_added(self.schema.tasks[0].labels.names[size:], data.tasks[0].labels)
 
-    def _drop_decisions(self) -> None:
-        """Drop the fitted decisions, which know nothing of further classes, with a warning."""
-        if self.decisions:
-            self.decisions = {}
-            warnings.warn(
-                "There are further classes now, so the fitted decisions are dropped: calibrate again.", stacklevel=4
-            )
-
     @property
     def heads_made(self) -> list[ClassifierHead]:
         """The classifier's heads, one a label set; none for classifiers without heads."""
@@ -206,7 +197,7 @@ class AddedClasses(Deciding):
         self.schema = self.schema._replace(tasks=tuple(tasks))
         self.evaluation = Evaluation(self.schema).to(self.device)
         self.added = (*self.added, added)
-        self._drop_decisions()
+        self.drop_decisions("There are further classes now")
 
     def calibrate_added(self, predictions: Sequence[Predictions], task: int = 0) -> float:
         """Choose what is added to the logits of added classes, so that trained ones do not always win.
