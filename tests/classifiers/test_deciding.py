@@ -19,12 +19,16 @@ from gad_lightning.classifiers.saving.rewriting import write_changed
 from gad_lightning.data.base import Split
 from gad_lightning.data.records import VideoRecord
 from gad_lightning.data.toy import ToyActions
+from gad_lightning.decisions.best_path import BestPath
 from gad_lightning.decisions.label_sets import ConformalLabels
 from gad_lightning.decisions.path import Decisions
 from gad_lightning.decisions.risk import RiskControl
+from gad_lightning.decisions.steady import SwitchCost
 from gad_lightning.decisions.switches import MinimumDuration
 from gad_lightning.decisions.thresholds import NEVER, AlarmThresholds, Thresholds
 from gad_lightning.errors import CheckpointError, DataError, SettingError
+from gad_lightning.heads.text import TextHead
+from gad_lightning.rejection.max_softmax import MaxSoftmaxScore
 from gad_lightning.schema import DataSchema, LabelSet
 
 LOOSE = AlarmThresholds(400.0, fewest=1, absent="pool")
@@ -208,3 +212,63 @@ def test_scores_that_are_nan_are_refused(classifier: Classifier, data: ToyAction
         next(iter(classifier.trained_state().values())).fill_(float("nan"))
     with pytest.raises(DataError, match="are no log-probabilities"):
         classifier.calibrate(data, LOOSE)
+
+
+def test_transitions_are_counted_in_the_classes_that_training_knows() -> None:
+    class Rare(ToyActions):
+        @property
+        def class_names(self) -> list[str]:
+            return [*super().class_names, "never shown"]
+
+    held = Rare(num_videos=24, mode="one_pass", unknown_classes=["add salt"])
+    names = held.schema.tasks[0].labels.names
+    model = DiscriminativeClassifier(schema=held.schema, backbone=TinyBackbone(hidden_size=16, num_layers=1))
+    steady = model.calibrate(held, BestPath()).steady
+    assert isinstance(steady, BestPath)
+    assert steady.counts is not None
+    frames = dict(zip(names, map(sum, steady.counts), strict=True))
+    assert "add salt" not in frames
+    assert frames["never shown"] == 0
+    full = Rare(num_videos=24, mode="one_pass")
+    every = np.concatenate([laid.queries.label for laid in full.dataset("train").timelines])
+    assert frames["pour water"] <= (every == full.class_names.index("pour water")).sum()
+    assert frames["pour water"] > 0
+
+
+def test_steady_labels_are_told_as_they_are_shown(data: ToyActions, trained: Path) -> None:
+    model = Classifier.load_from_checkpoint(trained)
+    model.calibrate(data, SwitchCost(1.0))
+    with pytest.warns(UserWarning, match="Frames can be unknown now, so the fitted decisions are dropped"):
+        model.fit_rejection(data, MaxSoftmaxScore(), kept=0.6)
+    assert not model.decisions
+    made = model.calibrate(data, SwitchCost(), MinimumDuration(0.5))
+    assert made.fitted_on is not None
+    told = made.fitted_on.steadiness
+    assert told is not None
+    right, known = 0, 0
+    for record, laid in zip(data.videos("val"), data.dataset("val").timelines, strict=True):
+        labels = model.detect(record.frames.rows(np.arange(record.frames.num_frames))).labels
+        names = model.schema.tasks[0].labels.names
+        truth = laid.queries.label
+        right += sum(label == names[true] for label, true in zip(labels, truth.tolist(), strict=True))
+        known += len(truth)
+    assert told.accuracy == pytest.approx(right / known, abs=1e-4)
+
+
+def test_a_classifier_with_added_classes_is_calibrated_on_data_that_counts_them() -> None:
+    held = ToyActions(num_videos=24, mode="one_pass", unknown_classes=["add sugar"])
+    backbone = TinyBackbone(hidden_size=16, num_layers=1, lora={"r": 4})
+    model = DiscriminativeClassifier(schema=held.schema, backbone=backbone, head=TextHead)
+    model.add_classes({"add sugar": "some sugar"})
+    with pytest.raises(SettingError, match=r"set data\.added_classes to \['add sugar'\]"):
+        model.calibrate(held, SwitchCost(1.0))
+    counted = ToyActions(num_videos=24, mode="one_pass", unknown_classes=["add sugar"], added_classes=["add sugar"])
+    assert model.calibrate(counted, SwitchCost(1.0)).labels == model.schema.tasks[0].labels
+
+
+def test_what_does_not_fit_is_refused(data: ToyActions, trained: Path) -> None:
+    model = Classifier.load_from_checkpoint(trained)
+    with pytest.raises(SettingError, match="There is no task 9: the classifier has 1"):
+        model.calibrate(data, task=9)
+    with pytest.raises(SettingError, match="duration must be an instance of MinimumDuration, and is the SwitchCost"):
+        model.calibrate(data, LOOSE, SwitchCost())  # type: ignore[arg-type]
