@@ -15,11 +15,13 @@ from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.decisions.label_sets import ConformalLabels
 from gad_lightning.decisions.path import Decisions, Event
 from gad_lightning.decisions.smoothing import Smoothing
+from gad_lightning.decisions.steady import SwitchCost
 from gad_lightning.decisions.switches import MinimumDuration
 from gad_lightning.decisions.temperature import Temperature
 from gad_lightning.decisions.thresholds import Thresholds
 from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.streaming.events import DIGEST
 from gad_lightning.streaming.pacing import Arrival, every
 from gad_lightning.streaming.watching import Watcher
 from gad_lightning.tools.watch import main
@@ -138,6 +140,57 @@ def test_decisions_that_change_while_it_watches_are_followed() -> None:
         assert all(event.start >= 10 for event in step.ended if frame > 10)
 
 
+def other_decisions(model: GADClassifier) -> dict[str, Decisions]:
+    """Decisions that keep one number a class more than those of thresholds."""
+    task = model.schema.tasks[0]
+    return {task.name: Decisions(task.labels, model.schema.features.fps, steady=SwitchCost(1.0))}
+
+
+@pytest.mark.parametrize("way", ["other thresholds", "steady labels", "none"])
+def test_streams_that_another_calibration_left_behind_are_refused(way: str) -> None:
+    model = unsure()
+    detector = OnlineDetector(model)
+    detector.decide(detector.push(VIDEOS[0][0]))
+    saved = detector.state_dict()
+    if way == "other thresholds":
+        decided(model, 0.3, [0.9] * 5, [0.1] * 5)
+    else:
+        model.decisions = other_decisions(model) if way == "steady labels" else {}
+    for other in (detector, OnlineDetector(model)):
+        with pytest.raises(CheckpointError, match="was calibrated otherwise, or not at all, when these") as refused:
+            other.load_state_dict(saved)
+        assert refused.value.remedy == "start the streams anew, or use the checkpoint that they were saved with"
+    assert detector.seen.tolist() == [1]
+
+
+def test_streams_of_the_same_calibration_go_on_from_its_checkpoint_and_of_an_earlier_version(tmp_path: Path) -> None:
+    model = unsure()
+    detector = OnlineDetector(model)
+    for frame in VIDEOS[0][:10]:
+        detector.decide(detector.push(frame))
+    saved = detector.state_dict()
+    loaded = GADClassifier.from_pretrained(model.save_pretrained(tmp_path / "saved"))
+    for state in (saved, {name: part for name, part in saved.items() if name != DIGEST}):
+        other = OnlineDetector(loaded)
+        other.load_state_dict(state)
+        assert other.events.live.frame.tolist() == [10]
+        assert torch.equal(other.state_dict()[DIGEST], saved[DIGEST])
+
+
+def test_a_state_that_is_saved_or_loaded_follows_a_calibration_at_once() -> None:
+    model = unsure()
+    detector, going = OnlineDetector(model), OnlineDetector(model)
+    for one in (detector, going):
+        one.decide(one.push(VIDEOS[0][0]))
+    model.decisions = other_decisions(model)
+    saved = detector.state_dict()
+    assert saved["decisions.standing"].shape == (1, len(model.schema.tasks[0].labels.names))
+    going.load_state_dict(saved)  # has not decided since either
+    for frame in VIDEOS[0][1:9]:
+        (one,), (two,) = (each.decide(each.push(frame)) for each in (detector, going))
+        assert (one.started, one.ended) == (two.started, two.ended)
+
+
 @pytest.fixture(scope="module")
 def colors() -> GADClassifier:
     """Trained once, with decisions."""
@@ -220,8 +273,9 @@ def test_feedback_is_followed_and_saved_with_the_streams() -> None:
         other.feedback(names[1], 4.0)
     with pytest.raises(SettingError, match="streams are different numbers below 1"):
         other.feedback(names[1], 14.0, stream=3)
-    with pytest.raises(CheckpointError, match=r"'decisions\.error'"):
+    with pytest.raises(CheckpointError, match=r"'decisions\.error'") as refused:
         OnlineDetector(model).load_state_dict(state)
+    assert "remember_seconds" in refused.value.remedy
     with pytest.raises(SettingError, match="remember_seconds is 0 or more, got -1"):
         OnlineDetector(model, remember_seconds=-1)
 

@@ -21,6 +21,8 @@ from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.cli import main as command
+from gad_lightning.decisions.best_path import BestPath
+from gad_lightning.decisions.path import Decisions
 from gad_lightning.errors import CheckpointError, DataError, MissingDataError, SettingError
 from gad_lightning.streaming.screen import Screen
 from gad_lightning.streaming.watching import Sighting
@@ -176,6 +178,23 @@ def test_a_head_of_ones_own_is_loaded_if_its_package_is_allowed(folder: Path, tm
         command(words)
     command([*words, "--allowed=[tests]", f"--log={tmp_path / 'own.jsonl'}"])
     assert len(lines_of(tmp_path / "own.jsonl", "label")) == 35
+
+
+def test_a_smoothing_takes_the_place_of_labels_that_look_ahead(folder: Path, tmp_path: Path) -> None:
+    classifier, clip = Classifier.load_from_checkpoint(folder / "colors.ckpt"), str(folder / "clip.mp4")
+    task, size = classifier.schema.tasks[0], len(NAMES)
+    path = BestPath(1.0, 0.0, [[1] * size] * size)
+    classifier.decisions = {task.name: Decisions(task.labels, classifier.schema.features.fps, steady=path)}
+    fitted = classifier.save_pretrained(tmp_path / "best_path")
+    with pytest.raises(SettingError, match="BestPath chooses labels by a look ahead"):
+        main(clip, checkpoint=fitted, every_frame=True)
+    logs = [tmp_path / "fitted.jsonl", tmp_path / "plain.jsonl"]
+    for checkpoint, log in zip((fitted, folder / "colors.ckpt"), logs, strict=True):
+        main(clip, checkpoint=checkpoint, log=log, every_frame=True, min_seconds=0.3)
+    one, two = ([line["label"] for line in lines_of(log, "label")] for log in logs)
+    assert one == two
+    assert "red" in one
+    assert not lines_of(logs[0], "alarm")
 
 
 @pytest.mark.parametrize(

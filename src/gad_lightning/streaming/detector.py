@@ -244,26 +244,28 @@ class OnlineDetector:
             state: of a detector with as many streams and the same classifier, merged or not as this one is.
 
         Raises:
-            CheckpointError: if it was saved by a detector of other streams, windows or weights.
+            CheckpointError: if it was saved by a detector of other streams, windows or weights, or the classifier was
+                calibrated otherwise then.
         """
-        mine = self._state()
-        state = self.events.completed(state)
-        for name in [*mine, *state]:
-            here, there = (_shape_of(parts.get(name)) for parts in (mine, state))
-            if here != there:
-                raise CheckpointError(
-                    f"The saved streams have {there} for {name!r}; this detector has {here}.",
-                    "make the detector with the classifier and the settings that the state was saved with",
-                )
-        theirs = state["windows"].tolist()
-        if theirs != self.windows.tolist():
-            raise CheckpointError(
-                f"The saved streams have window, long memory, chunk and task {theirs}; this detector has "
-                f"{self.windows.tolist()}.",
-                "make the detector with the classifier and task that the state was saved with",
-            )
-        self.streams.check(state)
         with self.classifier.turns:
+            mine = self._state()
+            state = self.events.completed(state)
+            for name in [*mine, *state]:
+                here, there = (_shape_of(parts.get(name)) for parts in (mine, state))
+                if here != there:
+                    raise CheckpointError(
+                        f"The saved streams have {there} for {name!r}; this detector has {here}.",
+                        "make the detector with the classifier and the settings that the state was saved with: "
+                        "num_streams, hand_over, remember_seconds",
+                    )
+            theirs = state["windows"].tolist()
+            if theirs != self.windows.tolist():
+                raise CheckpointError(
+                    f"The saved streams have window, long memory, chunk and task {theirs}; this detector has "
+                    f"{self.windows.tolist()}.",
+                    "make the detector with the classifier and task that the state was saved with",
+                )
+            self.streams.check(state)
             for name, part in mine.items():
                 part.copy_(state[name])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 
 import torch
@@ -11,11 +13,13 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.decisions.live import LiveDecisions, Step
 from gad_lightning.decisions.observed import Ints
 from gad_lightning.decisions.path import Decisions, Event
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.types import Predictions
 
 PREFIX = "decisions."
 """Beginning of the names under which events that go on are saved."""
+DIGEST = f"{PREFIX}digest"
+"""Name under which the digest of the calibration is saved: (16,) uint8."""
 
 
 class StreamEvents:
@@ -79,14 +83,26 @@ class StreamEvents:
         return self.live.unknown_since(streams.numpy())
 
     def state(self) -> dict[str, Tensor]:
-        """All that goes on, to be copied or written into."""
-        return {f"{PREFIX}{name}": torch.from_numpy(part) for name, part in self.live.state().items()}
+        """All that goes on, to be copied or written into, and a digest of what the classifier is calibrated to."""
+        self._follow()
+        parts = {f"{PREFIX}{name}": torch.from_numpy(part) for name, part in self.live.state().items()}
+        return {DIGEST: _digest_of(self.fitted), **parts}
 
     def completed(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """A saved state, with nothing going on where an earlier version saved it and nothing is calibrated."""
+        """A saved state, with what earlier versions left out: the digest, and all events if nothing is calibrated.
+
+        Raises:
+            CheckpointError: if the classifier was calibrated otherwise when it was saved.
+        """
+        mine = self.state()
+        state = {DIGEST: mine[DIGEST], **state}
+        if not torch.equal(state[DIGEST].cpu(), mine[DIGEST]):
+            raise CheckpointError(
+                "The classifier was calibrated otherwise, or not at all, when these streams were saved.",
+                "start the streams anew, or use the checkpoint that they were saved with",
+            )
         if self.calibrated:
             return state
-        mine = self.state()
         frame = f"{PREFIX}frame"
         return {**mine, frame: state.get("seen", mine[frame]), **state}
 
@@ -102,3 +118,13 @@ class StreamEvents:
             frame = self.live.frame
             self.live = self._fresh()
             self.live.frame[:] = frame
+
+
+def _digest_of(made: Decisions | None) -> Tensor:
+    """Digest of what decides, whatever it was fitted on, (16,) uint8; zeros where nothing is fitted."""
+    if made is None:
+        return torch.zeros(16, dtype=torch.uint8)
+    spec = made.spec()
+    spec["init_args"].pop("fitted_on", None)
+    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).digest()
+    return torch.tensor(list(digest[:16]), dtype=torch.uint8)

@@ -61,8 +61,7 @@ def main(
         every_frame: let a file wait for the detector, played as fast as that goes unless ``pace`` says otherwise; else
             a frame that comes too late is dropped and counted.
         gap_seconds: after a longer time without a frame the stream begins anew; after a shorter one it goes on.
-        min_seconds: a label is shown once it has lasted so long; this and ``hysteresis`` take the place of what a
-            classifier was calibrated to.
+        min_seconds: a label is shown once it has lasted so long; this and ``hysteresis`` replace the calibration.
         hysteresis: two probabilities, such as [0.6,0.3]: a class is shown from the first up, until below the second.
         device: cpu, cuda, mps, or auto for what is there.
         compiled: compile the language model first, for half a minute; needs a C++ compiler on a CPU.
@@ -74,18 +73,26 @@ def main(
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     classifier = Classifier.from_pretrained(checkpoint, None, _chosen_device(device), packages)
     asked, fps = _task_index(classifier.schema, task), classifier.schema.features.fps
-    labels, detector = classifier.schema.tasks[asked].labels, _detector_of(classifier, asked, compiled, hand_over)
-    watcher = Watcher(detector, encoder, gap_seconds, _smoothing_of(min_seconds, hysteresis, fps, labels.background))
+    labels = classifier.schema.tasks[asked].labels
+    smoothing = _smoothing_of(min_seconds, hysteresis, fps, labels.background)
+    watcher = Watcher(_detector_of(classifier, asked, compiled, hand_over, smoothing), encoder, gap_seconds, smoothing)
     frames = LiveSource(address, fps, resize=watcher.encoder.shrink, **reading)
     screen = Screen(Console(), labels.names, address.shown)
-    if detector.drift:
-        screen.say(f"LoRA merged: rounding changed a weight matrix by {detector.drift:.1e} of its size at most")
+    if drift := watcher.detector.drift:
+        screen.say(f"LoRA merged: rounding changed a weight matrix by {drift:.1e} of its size at most")
     with Journal(log) as journal:
         _watch(watcher, frames, journal, screen, every_frame)
 
 
-def _detector_of(classifier: Classifier, task: int, compiled: bool, hand_over: HandOver | None) -> OnlineDetector:
-    """A detector of one stream, its LoRA merged unless the language model without it is to be asked too."""
+def _detector_of(
+    classifier: Classifier, task: int, compiled: bool, hand_over: HandOver | None, smoothing: Smoothing | None
+) -> OnlineDetector:
+    """A detector of one stream, its LoRA merged unless the language model without it is to be asked too.
+
+    Smoothing takes the place of the classifier's decisions, so these are dropped: a live stream may not even have them.
+    """
+    if smoothing is not None:
+        classifier.decisions = {}
     merge = classifier.backbone.mergeable and not (hand_over is not None and hand_over.from_base)
     return OnlineDetector(classifier, merge=merge, task=task, compiled=compiled, hand_over=hand_over)
 
