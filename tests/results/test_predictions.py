@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
     video, frame = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 2, 0, 1])
     label, truth = np.array([1, 2, 3, 4, 0]), np.array([1, 2, IGNORED, 4, 5])
     columns = QueryColumns(video, frame, video * 0, frame, label, np.full(5, 0.5, np.float32), truth)
+    (tmp_path / "states.npz").write_bytes(b"of earlier predictions")
     write_predictions(tmp_path, columns, SCHEMA, VIDEOS, "GADClassifier")
     return tmp_path
 
@@ -41,6 +42,10 @@ def test_what_is_written_comes_back(folder: Path) -> None:
     assert found.label.tolist() == [4, 0, 1, 2, 3]
     assert found.truth.tolist() == [4, 5, 1, 2, IGNORED]
     assert found.score.tolist() == [0.5] * 5
+
+
+def test_states_of_earlier_predictions_do_not_stay(folder: Path) -> None:
+    assert not (folder / "states.npz").exists()
 
 
 def test_no_cell_is_a_formula_and_the_json_has_the_names_as_they_are(folder: Path) -> None:

@@ -14,8 +14,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.predictions import PredictionWriter, data_of, predict_with
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import GadError
-from gad_lightning.report.runs import STATES
-from gad_lightning.results.predictions import read_about, write_about
+from gad_lightning.results.predictions import STATES, read_about, write_about
 from gad_lightning.results.rows import Ints
 from gad_lightning.results.run_folder import PREDICTIONS
 from gad_lightning.types import IGNORED, Batch, Predictions, known_class

@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gad_lightning.errors import DataError
-from gad_lightning.results.predictions import TaskPredictions, read_predictions
+from gad_lightning.results.predictions import STATES, TaskPredictions, read_predictions
 from gad_lightning.results.rows import Floats, Ints
 from gad_lightning.results.run_folder import Curve, read_config, read_curves
-
-STATES = "states.npz"
 
 
 class States(NamedTuple):

@@ -33,7 +33,7 @@ from gad_lightning.results.unknown_actions import rejection_of
 from gad_lightning.schema import SEPARATOR, UNKNOWN, DataSchema, LabelSet, Task
 from gad_lightning.types import IGNORED
 
-ABOUT, FRAMES, SEGMENTS = "about.json", "frames.csv", "segments.csv"
+ABOUT, FRAMES, SEGMENTS, STATES = "about.json", "frames.csv", "segments.csv", "states.npz"
 LAST_FRAME = 10**8
 """No video has a later frame: a larger number is damage."""
 _AGAIN = "make the predictions again with gad-lightning predict"
@@ -88,7 +88,7 @@ def write_predictions(
     groups: Mapping[str, str] = MappingProxyType({}),
     unknown: tuple[str, ...] = (),
 ) -> None:
-    """Write the files of a folder of predictions, each whole or not at all.
+    """Write the files of a folder of predictions, each whole or not at all; states of earlier ones are removed.
 
     Args:
         folder: exists.
@@ -99,6 +99,7 @@ def write_predictions(
         groups: of videos that share a person or place.
         unknown: tasks whose last class means an action of no class.
     """
+    (folder / STATES).unlink(missing_ok=True)
     made = ((FRAMES, frame_columns(columns), frame_rows), (SEGMENTS, segment_columns(columns), segment_rows))
     for name, header, rows_of in made:
         write_csv(folder / name, rows_of(columns, schema, names), header)
