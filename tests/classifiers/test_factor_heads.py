@@ -85,7 +85,7 @@ def test_a_run_says_what_verbs_and_objects_it_found(caplog: pytest.LogCaptureFix
 def test_each_head_of_several_has_its_own_verbs_and_objects(tmp_path: Path) -> None:
     made = of_classes(("background", "cut apple", "cut pear"), ("take knife", "put knife", "put board"))
     classifier = make(DiscriminativeClassifier, head=FactorHead, schema=made).eval()
-    assert head_of(classifier, 0).object_names == ("<background>", "apple", "pear")
+    assert head_of(classifier, 0).object_names == ("\nbackground", "apple", "pear")
     assert head_of(classifier, 1).verb_names == ("take", "put")
     again = Classifier.from_pretrained(classifier.save_pretrained(tmp_path))
     frames = random_frames(2, 4)

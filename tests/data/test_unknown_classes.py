@@ -21,7 +21,7 @@ from gad_lightning.data.arrays import ArrayFrames
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.data.records import Queries, VideoRecord, timeline
 from gad_lightning.data.toy import ToyActions
-from gad_lightning.data.unknown_classes import UnknownClasses
+from gad_lightning.data.unknown_classes import UnknownClasses, choose_unknown
 from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.objectives.write_answer import WriteAnswer
 from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
@@ -132,15 +132,30 @@ def test_a_number_and_a_share_are_drawn_alike_each_time() -> None:
     [
         (["pour watr"], r"has 'pour watr', which is no class of the data\.\n.*did you mean 'pour water'"),
         (["background"], r"has 'background', which is no action\.\n.*leave it out"),
-        (7, r"is 7, and there are 7 actions\.\n.*whole number from 1 to 6, or as a share"),
+        (7, r"is 7, and there are 7 actions.*\n.*whole number from 1 to 6, or as a share"),
         (0, r"is 0, and there are 7 actions"),
-        (1.5, r"is 1\.5, and there are 7 actions\.\n.*share between 0 and 1"),
-        (0.99, r"holds all 7 actions out: nothing is left to train on\.\n.*fewer"),
+        (1.5, r"is 1\.5, and there are 7 actions.*\n.*a share above 0 and up to 0\.92"),
+        (0.99, r"is 0\.99, and there are 7 actions.*\n.*a share above 0 and up to 0\.92"),
+        (float("nan"), r"is nan, and there are 7 actions"),
+        (
+            ["add salt", "add sugar", "add tea", "cut carrot", "pour water", "stir soup", "stir tea"],
+            "holds all 7 actions",
+        ),
+        ("add salt", r"is the text 'add salt', and no list\.\n.*a list of names: \['add salt'\]"),
+        ("", r"is the text '', and no list\.\n.*a list of names"),
     ],
 )
 def test_what_cannot_be_held_out_is_refused_by_name(wanted: Any, message: str) -> None:
     with pytest.raises(SettingError, match=rf"data\.unknown_classes {message}"):
         _ = ToyActions(unknown_classes=wanted).schema
+
+
+def test_the_largest_share_that_is_named_leaves_one_action() -> None:
+    assert len(ToyActions(unknown_classes=0.92).schema.unknown) == 6
+    alone = (Task("action", LabelSet(("rest", "stir"), background=0)),)
+    for wanted in (1, 0.5):
+        with pytest.raises(SettingError, match="there is no second action to train on"):
+            choose_unknown(alone, wanted, 0)
 
 
 def test_of_several_labels_a_frame_none_says_unknown() -> None:

@@ -17,6 +17,8 @@ from gad_lightning.errors import SettingError
         ({"min_seconds": 0}, "min_seconds of HandOver must be above 0"),
         ({"min_seconds": float("nan")}, "min_seconds of HandOver must be above 0"),
         ({"max_tokens": 0}, "max_tokens of HandOver must be at least 1"),
+        ({"max_tokens": 1.5}, "max_tokens of HandOver is 1.5, and tokens are counted"),
+        ({"tokens_per_minute": float("nan")}, "tokens_per_minute of HandOver is nan, and tokens are counted"),
         ({"from_slot": False, "from_base": False}, "nothing is written"),
         ({"tokens_per_minute": 31}, "tokens_per_minute of HandOver is 31, and a stretch may take 32"),
     ],

@@ -49,7 +49,7 @@ def test_without_numbers_of_pairs_it_is_the_product_of_two_softmaxes_over_the_pa
         [
             verbs[:, head.verb_names.index(verb)] * things[:, head.object_names.index(thing)]
             for verb, thing in (
-                ("<background>",) * 2,
+                ("\nbackground",) * 2,
                 ("add", "sugar"),
                 ("add", "salt"),
                 ("stir", "sugar"),
@@ -139,6 +139,19 @@ def test_it_says_what_it_found_in_the_names() -> None:
     assert made(alone).summary().endswith("No two classes share one, so none helps another.")
 
 
+@pytest.mark.parametrize("name", ["<background>", "background", "\nbackground"])
+def test_no_further_class_gets_the_verb_of_the_background(name: str) -> None:
+    with pytest.raises(SettingError, match=r"verb '.*background.*' of the class 'q' is none that"):
+        made().check_pairs({"q": (name, "salt")})
+
+
+def test_names_that_begin_with_a_bracket_are_names_like_others() -> None:
+    head = made(LabelSet(("background", "<add> <salt>", "<background> <salt>", "<add> tea"), 0))
+    assert head.summary().startswith("FactorHead: 2 verbs (<add>, <background>) and 2 objects (<salt>, tea)")
+    assert head.check_pairs({"q": ("<background>", "tea")}) == {"q": ("<background>", "tea")}
+    assert head.verb_of.tolist() == [0, 1, 2, 1]
+
+
 def test_a_checkpoint_needs_no_file(tmp_path: Path) -> None:
     table = tmp_path / "classes.csv"
     table.write_text("label,verb,object,text\nadd sugar,put,sweet,x\nadd salt,put,salt,\nstir sugar,mix,sweet,\n")
@@ -150,7 +163,7 @@ def test_a_checkpoint_needs_no_file(tmp_path: Path) -> None:
     again = factory(head.spec(supplied=2))(8, LABELS)
     again.load_state_dict(head.state_dict())
     assert torch.equal(again(STATES), head(STATES))
-    assert again.verb_names == ("<background>", "put", "mix")
+    assert again.verb_names == ("\nbackground", "put", "mix")
 
 
 def test_the_state_without_logits_is_that_of_the_sums() -> None:

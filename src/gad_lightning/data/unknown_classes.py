@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -124,8 +125,13 @@ def choose_unknown(
         added: what a classifier was given after its training.
 
     Raises:
-        SettingError: if a name is no action, nothing would be left to train on, or several labels can be true at once.
+        SettingError: if it is a text, a name is no action, nothing would be left to train on, or several labels can be
+            true at once.
     """
+    if isinstance(wanted, str):
+        raise SettingError(
+            f"{SETTING} is the text {wanted!r}, and no list.", f"give a list of names: {[wanted or '...']}"
+        )
     if wanted is None or wanted == []:
         return UnknownClasses((), tuple(map(normalized, added)))
     if any(task.labels.multi_label for task in tasks):
@@ -169,13 +175,17 @@ def _drawn(actions: Sequence[str], wanted: int | float, seed: int) -> list[str]:
         >>> _drawn(["cut", "pour", "stir"], 1, seed=0) == _drawn(["stir", "pour", "cut"], 1, seed=0)
         True
     """
-    share = isinstance(wanted, float)
-    if not 0 < wanted < (1 if share else len(actions)):
-        remedy = f"as a whole number from 1 to {len(actions) - 1}, or as a share between 0 and 1"
+    most = len(actions) - 1  # one is left to train on
+    if most < 1:
+        raise SettingError(f"{SETTING} is {wanted}, and there is no second action to train on.", "leave it out")
+    share, limit = isinstance(wanted, float), (most + 0.5) / len(actions)  # a larger share rounds to all of them
+    if not 0 < wanted <= (limit if share else most):
+        shares = f"a share above 0 and up to {math.floor(100 * limit) / 100:g}"
         raise SettingError(
-            f"{SETTING} is {wanted}, and there are {len(actions)} actions.", f"say how many are held out {remedy}"
+            f"{SETTING} is {wanted}, and there are {len(actions)} actions, of which one at least must be left.",
+            f"say how many are held out as a whole number from 1 to {most}, or as {shares}",
         )
-    count = max(1, round(wanted * len(actions))) if share else int(wanted)
+    count = min(max(1, round(wanted * len(actions))), most) if share else int(wanted)
     return sorted(actions, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).hexdigest())[:count]
 
 

@@ -44,7 +44,8 @@ class HandOver:
         question: that it then answers, in place of the prompt's.
 
     Raises:
-        SettingError: if a number is out of range, nothing is to be written, or a text never fits into a minute.
+        SettingError: if a number is out of range or not whole where it counts tokens, nothing is to be written, or a
+            text never fits into a minute.
     """
 
     min_seconds: float = 2.0
@@ -58,6 +59,9 @@ class HandOver:
         """Check the settings."""
         if not 0 < self.min_seconds < math.inf:
             raise SettingError(f"min_seconds of HandOver must be above 0, got {self.min_seconds}.", "2 is usual")
+        for name, value in (("max_tokens", self.max_tokens), ("tokens_per_minute", self.tokens_per_minute)):
+            if type(value) is not int:
+                raise SettingError(f"{name} of HandOver is {value!r}, and tokens are counted.", "give a whole number")
         if self.max_tokens < 1:
             raise SettingError(f"max_tokens of HandOver must be at least 1, got {self.max_tokens}.", "16 is usual")
         if not self.from_slot and not self.from_base:

@@ -20,6 +20,8 @@ from gad_lightning.types import IGNORED, Loss
 Pair = tuple[str, str]
 """Verb and object of a class; the object may be empty."""
 BETWEEN = re.compile(r"[\s_]+")
+OWN = "\n"
+"""Before the name of a class that is its own verb and object; those of actions have no line break, as they are read."""
 SHOWN = 8
 """Verbs and objects that a run names."""
 
@@ -85,9 +87,7 @@ class FactorHead(ClassifierHead):
     def summary(self) -> str:
         """Which verbs and objects there are, and how often they are shared."""
         actions = len(actions_of(self.labels))
-        verbs, things = (
-            list(dict.fromkeys(pair[part] for pair in self.pairs if not pair[0].startswith("<"))) for part in (0, 1)
-        )
+        verbs, things = self._parts(0), self._parts(1)
         source = "in the names of" if self.given is None else "given for"
         shared = "" if min(len(verbs), len(things)) < actions else " No two classes share one, so none helps another."
         return (
@@ -139,9 +139,9 @@ class FactorHead(ClassifierHead):
         found: dict[str, Pair] = {}
         for name, pair in given.items():
             verb, thing = _checked_pair(name, pair)
-            for what, part, known in (("verb", verb, self.verb_names), ("object", thing, self.object_names)):
+            for what, part, known in (("verb", verb, self._parts(0)), ("object", thing, self._parts(1))):
                 if part not in known:
-                    shown = _listed([one for one in known if not one.startswith("<")], 3 * SHOWN)
+                    shown = _listed(known, 3 * SHOWN)
                     raise SettingError(
                         f"The {what} {_shown(part)!r} of the class {name!r} is none that this FactorHead was trained "
                         "with, and without training it can only pair those.",
@@ -163,6 +163,12 @@ class FactorHead(ClassifierHead):
             self.offset = nn.Parameter(torch.zeros((), device=self.seen.device), requires_grad=False)
         self.added.update(pairs)
         self._number([*self.pairs, *self.added.values()])
+
+    def _parts(self, place: int) -> list[str]:
+        """Verbs (0) or objects (1) of the trained actions: without those of background and ignored class."""
+        actions = actions_of(self.labels)
+        pairs = (pair for name, pair in zip(self.labels.names, self.pairs, strict=True) if name in actions)
+        return list(dict.fromkeys(pair[place] for pair in pairs))
 
     def _number(self, pairs: Sequence[Pair]) -> None:
         """Note the rows of each class's verb and object, (C,) int64 each."""
@@ -245,7 +251,7 @@ def _pairs_of(labels: LabelSet, given: Mapping[str, Pair] | None) -> list[Pair]:
                 f"factors of FactorHead has the {what} {one!r} and {other!r}, which differ by {ALIKE} only.",
                 "write them alike in factors",
             )
-    return [of_class.get(name, (f"<{name}>", f"<{name}>")) for name in labels.names]
+    return [of_class.get(name, (OWN + name, OWN + name)) for name in labels.names]
 
 
 def _factor_labels(label: Tensor, number: Tensor, size: int) -> Tensor:

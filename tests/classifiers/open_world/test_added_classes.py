@@ -181,6 +181,7 @@ BAD: list[Any] = [
     pytest.param({"texts": {"stir": "round"}}, SettingError, "The class 'stir' is there already", id="known"),
     pytest.param({"texts": {"unknown": "what"}}, SettingError, "'unknown' is there already", id="unknown"),
     pytest.param({"texts": {"Stir": "round"}}, SettingError, "'Stir' would be read as 'stir'", id="alike"),
+    pytest.param({"texts": {" add\nsugar": "x"}}, SettingError, "'add sugar' is there already", id="line break"),
     pytest.param({"texts": {"pour": " "}}, SettingError, "text of the class 'pour' is empty", id="empty text"),
     pytest.param({"texts": {" ": "pours"}}, SettingError, "has an empty name", id="empty name"),
     pytest.param({"texts": {"pour": "stir"}, "text_weight": -1}, SettingError, "text_weight must be 0 or more", id="w"),

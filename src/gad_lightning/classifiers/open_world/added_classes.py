@@ -13,6 +13,7 @@ from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.text_tower import embed_texts
 from gad_lightning.classifiers.deciding import Deciding
 from gad_lightning.classifiers.evaluation import Evaluation
+from gad_lightning.classifiers.open_world.new_names import by_name, check_new
 from gad_lightning.classifiers.open_world.rejecting import Video
 from gad_lightning.classifiers.open_world.stacking import best_offset
 from gad_lightning.data.base import ActionDataModule
@@ -21,7 +22,7 @@ from gad_lightning.heads.base import ClassifierHead
 from gad_lightning.heads.factor import FactorHead, Pair
 from gad_lightning.heads.text import TextHead
 from gad_lightning.parts import checked_part
-from gad_lightning.schema import UNKNOWN, DataSchema, Task, alike, normalized
+from gad_lightning.schema import DataSchema, Task
 from gad_lightning.segments import frames_between
 from gad_lightning.turns import Turns
 from gad_lightning.types import IGNORED, Predictions, first_class, known_class
@@ -73,7 +74,7 @@ class AddedClasses(Deciding):
         takes pairs of verbs and objects that it knows.
 
         Args:
-            texts: text of each class by its name.
+            texts: text of each class by its name; names are read as those of data, with one space between words.
             examples: stretches of videos by the name of the class they show; a class that is not in ``texts`` has its
                 name as text.
             task: index into the schema's tasks; those of the same classes get them too.
@@ -84,10 +85,11 @@ class AddedClasses(Deciding):
         Raises:
             SettingError, DataError, MissingDataError: if a class cannot be added; nothing has changed then.
         """
-        texts, examples, factors = dict(texts or {}), dict(examples or {}), dict(factors or {})
+        texts, examples, factors = by_name(texts), by_name(examples), by_name(factors)
         head, number = self._growing_head(task), self.schema.head_of_task[task]
         _check_kind(head, texts or examples, factors)
-        names = self._new_names([*texts, *examples, *factors], task)
+        names = list(dict.fromkeys([*texts, *examples, *factors]))
+        check_new(names, self.schema.tasks[task].labels.names)
         if isinstance(head, FactorHead):
             pairs = head.check_pairs(factors)
             with self.turns:
@@ -137,24 +139,6 @@ class AddedClasses(Deciding):
                 "train it with model.head=gad_lightning.TextHead",
             )
         return head
-
-    def _new_names(self, given: Sequence[str], task: int) -> list[str]:
-        """Names of the classes to add, each once.
-
-        Raises:
-            SettingError: if there is none, one is empty, there already, or read as another one.
-        """
-        names, known = list(dict.fromkeys(given)), self.schema.tasks[task].labels.names
-        if not names:
-            raise SettingError("There is no class to add.", "give texts or examples, or factors for a FactorHead")
-        for name in names:
-            if not normalized(name):
-                raise SettingError("A class to add has an empty name.", "name it")
-            if name in known or name == UNKNOWN:
-                raise SettingError(f"The class {name!r} is there already.", "give the new class another name")
-        for one, other in alike([*known, *names]):
-            raise SettingError(f"{other!r} would be read as {one!r}.", "give the new class another name")
-        return names
 
     def _states_of(self, name: str, examples: Sequence[Example], task: int, encoder: Encoder | None) -> Tensor:
         """One state an example, (k, H).

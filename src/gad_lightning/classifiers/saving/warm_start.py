@@ -45,7 +45,7 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
         other_settings: whether backbone, prompt and windows may be others.
 
     Raises:
-        CheckpointError: if it has another base, LoRA, kind of features, prompt or windows.
+        CheckpointError: if it has another base, LoRA, kind of features, prompt or windows; nothing has changed then.
     """
     about, found = content_of(checkpoint, where), weights_of(checkpoint, where)
     check_digest(about, found, where)
@@ -58,27 +58,48 @@ def warm_start(classifier: TrainedWeights, checkpoint: dict[str, Any], where: st
     lost = {name for name, (stored_rows, _) in named.items() if not stored_rows}
     found = {name: weight for name, weight in _in_order(found, heads).items() if name not in lost}
     table = _token_rows(classifier, about)
-    copied, fresh, wrong = 0, [], []
-    for name, weight in _learned(classifier, named).items():
-        pair = next((pair for prefix, pair in (named | pairs | table).items() if name.startswith(prefix)), None)
+    copied, fresh, learned = 0, [], _learned(classifier, named)
+    rows = {
+        name: next((pair for prefix, pair in (named | pairs | table).items() if name.startswith(prefix)), None)
+        for name in learned
+    }
+    _check_backbone({name: weight for name, weight in learned.items() if rows[name] is None}, found, where)
+    for name, weight in learned.items():
+        pair = rows[name]
         if name in found and pair is not None and _copy_rows(weight, found[name], *pair):
             copied += 1
         elif name in found and pair is None and found[name].shape == weight.shape:
             weight.copy_(found[name])
             copied += 1
-        elif name.startswith("backbone.") and pair is None:
-            wrong.append(name)
         else:
             fresh.append(name)
+    known = {name for labels in theirs for name in labels.names}
+    asked = [name for labels in mine for name in labels.names]
+    kept = tuple(name for name in asked if name in known)
+    return WarmStart(copied, kept, tuple(name for name in asked if name not in known), tuple(fresh))
+
+
+def _check_backbone(learned: Mapping[str, Tensor], found: Mapping[str, Tensor], where: str) -> None:
+    """Refuse stored weights of another backbone, before any is copied.
+
+    Args:
+        learned: own weights that are copied whole.
+        found: the stored ones.
+        where: they were read from.
+
+    Raises:
+        CheckpointError: naming the first that is missing or has another shape.
+    """
+    wrong = [
+        name
+        for name, weight in learned.items()
+        if name.startswith("backbone.") and (name not in found or found[name].shape != weight.shape)
+    ]
     if wrong:
         raise CheckpointError(
             f"{where} lacks {len(wrong)} weights of this backbone or has them in another shape, first {wrong[0]!r}.",
             "use the backbone of the config.yaml beside it: its model, lora, lora_on_head and connector",
         )
-    known = {name for labels in theirs for name in labels.names}
-    asked = [name for labels in mine for name in labels.names]
-    kept = tuple(name for name in asked if name in known)
-    return WarmStart(copied, kept, tuple(name for name in asked if name not in known), tuple(fresh))
 
 
 def _token_rows(classifier: TrainedWeights, about: Mapping[str, Any]) -> dict[str, Rows]:
