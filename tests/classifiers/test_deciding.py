@@ -271,4 +271,4 @@ def test_what_does_not_fit_is_refused(data: ToyActions, trained: Path) -> None:
     with pytest.raises(SettingError, match="There is no task 9: the classifier has 1"):
         model.calibrate(data, task=9)
     with pytest.raises(SettingError, match="duration must be an instance of MinimumDuration, and is the SwitchCost"):
-        model.calibrate(data, LOOSE, SwitchCost())  # type: ignore[arg-type]
+        model.calibrate(data, LOOSE, SwitchCost())  # type: ignore[arg-type]  # the mistake

@@ -27,6 +27,7 @@ from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES, check_given
 from gad_lightning.rebuilding import rebuild
 from gad_lightning.rejection.base import RejectionScore
+from gad_lightning.schema import Task
 from gad_lightning.types import Batch, Predictions
 
 
@@ -66,16 +67,7 @@ class Deciding(Rejecting):
         check_given("thresholds", thresholds, AlarmThresholds, RiskControl, SteadyLabels, NoneType)
         check_given("duration", duration, MinimumDuration, NoneType)
         check_given("sets", sets, ConformalLabels, NoneType)
-        if not 0 <= task < len(self.schema.tasks):
-            raise SettingError(
-                f"There is no task {task}: the classifier has {len(self.schema.tasks)}.", "count the tasks from 0"
-            )
-        asked = self.schema.tasks[task]
-        if not asked.per_frame:
-            raise SettingError(
-                f"The task {asked.name!r} is asked once a clip, so it has no events.", "choose a task of every frame"
-            )
-        self._check_same_classes(data, task)
+        asked = self._check_task(data, task)
         if not data.videos("val"):
             raise DataError(
                 f"{type(data).__name__} has no validation split, and decisions are fitted on nothing else.",
@@ -90,19 +82,29 @@ class Deciding(Rejecting):
         self.decisions = {**self.decisions, asked.name: found}
         return found
 
-    def _check_same_classes(self, data: ActionDataModule, task: int) -> None:
-        """Refuse data of other classes; those that were added to the classifier must be counted as it counts them.
+    def _check_task(self, data: ActionDataModule, task: int) -> Task:
+        """The task, which must have events.
 
         Raises:
-            SettingError: if they differ.
+            SettingError: if there is none, or the data has other classes; those that were added to the classifier must
+                be counted as it counts them.
         """
-        own = self.schema.tasks[task].labels
+        if not 0 <= task < len(self.schema.tasks):
+            raise SettingError(
+                f"There is no task {task}: the classifier has {len(self.schema.tasks)}.", "count the tasks from 0"
+            )
+        asked = self.schema.tasks[task]
+        if not asked.per_frame:
+            raise SettingError(
+                f"The task {asked.name!r} is asked once a clip, so it has no events.", "choose a task of every frame"
+            )
         given = data.schema.tasks[task].labels if task < len(data.schema.tasks) else None
-        if given is None or own._replace(names=own.names[: len(given.names)]) != given:
+        if given is None or asked.labels._replace(names=asked.labels.names[: len(given.names)]) != given:
             raise SettingError(
                 f"{type(data).__name__} has other classes than the classifier.", "use the data it was trained on"
             )
-        data.unknown.check_added(own.names[len(given.names) :], data.tasks[task].labels)
+        data.unknown.check_added(asked.labels.names[len(given.names) :], data.tasks[task].labels)
+        return asked
 
     def decisions_of(self, task: int) -> Decisions | None:
         """Fitted decisions of a task; None where the likeliest class is the label.
