@@ -168,7 +168,26 @@ class Deciding(Rejecting):
         task: int = 0,
         over_background: bool = False,
     ) -> float:
-        """Say "unknown" from now on, as :meth:`Rejecting.fit_rejection` has it; fitted decisions are dropped."""
+        """Say "unknown" from now on, by a score that is fitted to the training split; fitted decisions are dropped.
+
+        Both splits are read once. A segment counts once, by the means of its frames' states, logits and scores. The
+        threshold leaves the share ``kept`` of the known actions of the validation split below it.
+
+        Args:
+            data: the classifier's classes, with training and validation videos.
+            score: any; a copy of it is fitted.
+            kept: share of the known segments that stay known, in (0, 1).
+            task: index into the schema's tasks.
+            over_background: whether frames whose likeliest class is the background can be unknown too; the score then
+                counts the background among what is known.
+
+        Returns:
+            The threshold.
+
+        Raises:
+            SettingError: if a setting cannot work, or the data has other classes.
+            DataError: if a split has no videos, or too few segments.
+        """
         threshold = super().fit_rejection(data, score, kept, task, over_background)
         self.drop_decisions("Frames can be unknown now")
         return threshold
