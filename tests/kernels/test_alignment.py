@@ -128,13 +128,13 @@ def test_values_and_gradients_are_those_of_soft_dtw_of_another_implementation() 
 
 
 @pytest.mark.slow  # compiles the other implementation
-def test_a_long_sequence_has_a_value_where_another_implementation_has_nothing_left() -> None:
+def test_a_long_sequence_has_a_value_where_another_implementation_underflows() -> None:
     pytest.importorskip("tslearn", reason="the extra `test`")
     from tslearn.metrics import gak
 
     random = torch.Generator().manual_seed(0)
     x, y = (torch.rand(200, dtype=torch.float64, generator=random) * 4 for _ in range(2))
-    assert gak(x.numpy(), y.numpy(), sigma=0.3) == 0.0  # it sums and does not take logarithms
+    assert gak(x.numpy(), y.numpy(), sigma=0.3) < 1e-300  # it takes no logarithms; some machines keep such numbers
     found = of_numbers(x.tolist(), y.tolist(), 0.3) - (of_numbers(x.tolist(), x.tolist(), 0.3)) / 2
     assert torch.isfinite(found)
     assert float(found) < -600
