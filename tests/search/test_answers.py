@@ -100,6 +100,13 @@ def test_another_checkpoint_and_several_labels_are_refused(run: Path) -> None:
         votes_of(make(DiscriminativeClassifier, schema=several), run / "index")
 
 
+def test_test_videos_have_no_vote(run: Path, tmp_path: Path) -> None:
+    index_of_run(tmp_path / "index", run / "checkpoints" / "best.ckpt", data(), "test", ("gad_lightning",))
+    callback = NeighborAnswers(tmp_path / "index", weight=0.5)
+    with pytest.raises(SettingError, match="which is no training video: its true labels would vote"):
+        Trainer(**QUIET, callbacks=[callback]).test(classifier_of(run), data())
+
+
 def test_without_validation_videos_a_weight_must_be_given(run: Path) -> None:
     loader = data().dataset("test")
     trainer = Trainer(**QUIET, callbacks=[NeighborAnswers(run / "index")])

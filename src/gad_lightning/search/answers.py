@@ -41,15 +41,22 @@ class NeighborAnswers(Callback):
         """Open the index, and weigh the votes.
 
         Raises:
-            SettingError: if the index is of another checkpoint, or there is no validation split to weigh them by.
+            SettingError: if the index is of another checkpoint or holds videos that were not trained on, or there is no
+                validation split to weigh them by.
         """
         assert isinstance(pl_module, Classifier), "only classifiers predict actions"
         data = data_of(trainer)
         votes = votes_of(pl_module, self.index, self.weight or 0.0, self.temperature, self.neighbors)
         if data is not None:
             places = {name: place for place, name in enumerate(votes.index.facts.videos)}
-            names = enumerate(data.video_names)
-            votes.own = {number: places[name] for number, name in names if name in places}
+            names = data.video_names
+            held = [name for name in names[data.first_video("val") :] if name in places]
+            if held:
+                raise SettingError(
+                    f"{self.index} holds {held[0]!r}, which is no training video: its true labels would vote.",
+                    "index the training split: gad-lightning index RUN --split=train",
+                )
+            votes.own = {number: places[name] for number, name in enumerate(names) if name in places}
         if self.weight is None:
             votes.fit(_predicted(pl_module, data))
         rank_zero_info(f"The neighbors' labels weigh {votes.weight:g}, at the temperature {votes.temperature:g}")

@@ -64,7 +64,7 @@ MEMORY = 256
 
 
 def main(output: Path = Path("runs/demo"), size: Literal["full", "small"] = "full", seed: int = 0) -> None:
-    """Run the three classifiers on rendered kitchen videos, one budget each; about 4 minutes on two cores.
+    """Run the three classifiers on rendered kitchen videos, one budget each; two to three minutes on two cores.
 
     Leaves ``results.json`` and ``results.md``, ``timelines.png``, and per classifier a checkpoint and its predictions.
     Files that are finished stay whole if it is stopped, and the videos are not rendered again.
