@@ -26,7 +26,6 @@ from gad_lightning.decisions.thresholds import AlarmThresholds
 from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES, check_given
 from gad_lightning.rebuilding import rebuild
-from gad_lightning.rejection.base import RejectionScore
 from gad_lightning.schema import Task
 from gad_lightning.types import Batch, Predictions
 
@@ -159,38 +158,6 @@ class Deciding(Rejecting):
         if self.decisions:
             self.decisions = {}
             warnings.warn(f"{why}, so the fitted decisions are dropped: calibrate again after it.", stacklevel=4)
-
-    def fit_rejection(
-        self,
-        data: ActionDataModule,
-        score: RejectionScore,
-        kept: float = 0.95,
-        task: int = 0,
-        over_background: bool = False,
-    ) -> float:
-        """Say "unknown" from now on, by a score that is fitted to the training split; fitted decisions are dropped.
-
-        Both splits are read once. A segment counts once, by the means of its frames' states, logits and scores. The
-        threshold leaves the share ``kept`` of the known actions of the validation split below it.
-
-        Args:
-            data: the classifier's classes, with training and validation videos.
-            score: any; a copy of it is fitted.
-            kept: share of the known segments that stay known, in (0, 1).
-            task: index into the schema's tasks.
-            over_background: whether frames whose likeliest class is the background can be unknown too; the score then
-                counts the background among what is known.
-
-        Returns:
-            The threshold.
-
-        Raises:
-            SettingError: if a setting cannot work, or the data has other classes.
-            DataError: if a split has no videos, or too few segments.
-        """
-        threshold = super().fit_rejection(data, score, kept, task, over_background)
-        self.drop_decisions("Frames can be unknown now")
-        return threshold
 
 
 def log_probabilities(scores: Tensor) -> Floats:

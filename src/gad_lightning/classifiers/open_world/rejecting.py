@@ -73,7 +73,8 @@ class Rejecting(Remembering):
         """Say "unknown" from now on, by a score that is fitted to the training split and a threshold of the validation.
 
         Both splits are read once. A segment counts once, by the means of its frames' states, logits and scores. The
-        threshold leaves the share ``kept`` of the known actions of the validation split below it.
+        threshold leaves the share ``kept`` of the known actions of the validation split below it. Decisions that were
+        fitted before are dropped.
 
         Args:
             data: the classifier's classes, with training and validation videos.
@@ -111,7 +112,15 @@ class Rejecting(Remembering):
         made.score.fit(*_of_classes(training, made.known(labels), device), self.origin_of(task))
         made.threshold.fill_(_threshold(means("val", score_of), labels, kept))
         self.rejector = made.eval()
+        self.drop_decisions("Frames can be unknown now")
         return float(made.threshold)
+
+    def drop_decisions(self, why: str) -> None:
+        """Forget what was calibrated before; see :class:`~gad_lightning.Decisions`.
+
+        Args:
+            why: it no longer holds, a sentence without its full stop.
+        """
 
     def fitted_state(self) -> dict[str, Tensor]:
         """What was learned to reject, by name; nothing as long as nothing is rejected."""
