@@ -74,7 +74,7 @@ def test_a_run_says_what_verbs_and_objects_it_found(caplog: pytest.LogCaptureFix
     trainer = Trainer(
         max_steps=2, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu"
     )
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="lightning.pytorch"):
         trainer.fit(classifier, data)
     assert "FactorHead: " in caplog.text
     assert "in the names of" in caplog.text

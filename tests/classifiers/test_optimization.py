@@ -80,7 +80,7 @@ def test_the_learning_rate_finder_sets_a_rate_that_the_schedule_keeps_to(tmp_pat
 def test_a_rate_left_unset_is_chosen_by_the_hidden_size_and_said_in_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="lightning.pytorch"):
         model, _, rates, _ = fitted(tmp_path, GADClassifier, max_steps=4)
     (line,) = [record.message for record in caplog.records if record.message.startswith("Learning rate")]
     assert line == (
@@ -95,7 +95,7 @@ def test_a_rate_that_is_set_stays_and_nothing_is_said(tmp_path: Path, caplog: py
     optimizer = partial(PaperAdamW, lr=1e-4)
     model = GADClassifier(backbone=TinyBackbone(hidden_size=16, num_layers=1), schema=data.schema, optimizer=optimizer)
     trainer = Trainer(max_steps=2, accelerator="cpu", callbacks=[Rates()], logger=False, enable_checkpointing=False)
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="lightning.pytorch"):
         trainer.fit(model, data)
     assert model.optimizer_made is not None
     assert model.optimizer_made["init_args"]["lr"] == 1e-4

@@ -74,9 +74,17 @@ def main(output: Path = Path("runs/demo"), size: Literal["full", "small"] = "ful
         size: small takes seconds and learns little.
         seed: of videos, weights and order.
     """
-    budget = BUDGETS[size]
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    make_folder(output)
+    log = logging.getLogger("lightning.pytorch")
+    level = log.level
+    log.setLevel(logging.WARNING)  # each of its runs would say what processors there are
+    try:
+        _run(make_folder(output), BUDGETS[size], seed)
+    finally:
+        log.setLevel(level)
+
+
+def _run(output: Path, budget: Budget, seed: int) -> None:
+    """Train and measure the three, draw and print."""
     (output / "results.json").unlink(missing_ok=True)
     data = _make_data(output / "kitchen", budget, seed)
     CONSOLE.rule("1 of 4: kitchen videos")

@@ -94,11 +94,7 @@ class Rejecting(Remembering):
         labels = _check_task(self.schema, task)
         if not 0 < kept < 1:
             raise SettingError(f"kept is a share of the known segments in (0, 1), got {kept}.", "0.95 is usual")
-        given = data.schema.tasks[task].labels
-        if labels._replace(names=labels.names[: len(given.names)]) != given:  # others were added behind
-            raise SettingError(
-                f"{type(data).__name__} has other classes than the classifier.", "use the data it was trained on"
-            )
+        _check_classes(data, labels, task)
         made, device = Rejector(deepcopy(score), task, over_background).to(self.device), torch.device(self.device)
 
         def score_of(found: Predictions) -> Tensor:
@@ -169,6 +165,15 @@ def _threshold(checked: SegmentMeans, labels: LabelSet, kept: float) -> float:
             "give more of the videos to validation: data.val_fraction",
         )
     return float(scores.double().quantile(kept))
+
+
+def _check_classes(data: ActionDataModule, labels: LabelSet, task: int) -> None:
+    """Refuse data with other classes than those a classifier was trained on; others may be added behind them."""
+    given = data.schema.tasks[task].labels
+    if labels._replace(names=labels.names[: len(given.names)]) != given:
+        raise SettingError(
+            f"{type(data).__name__} has other classes than the classifier.", "use the data it was trained on"
+        )
 
 
 def _check_task(schema: DataSchema, task: int) -> LabelSet:
