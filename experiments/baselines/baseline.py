@@ -29,10 +29,14 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from gad_lightning.atomic import make_folder
+from gad_lightning.classifiers.calibration import Wanted, fitted, observed_in, steadiness_of, timelines_of
 from gad_lightning.classifiers.evaluation import Evaluation
 from gad_lightning.classifiers.predictions import groups_of
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.data.own import OwnVideos
+from gad_lightning.decisions.best_path import BestPath
+from gad_lightning.decisions.steady import SwitchCost
+from gad_lightning.decisions.switches import MinimumDuration
 from gad_lightning.errors import SettingError
 from gad_lightning.losses import class_loss
 from gad_lightning.results.predictions import write_predictions
@@ -155,9 +159,15 @@ def data_of(config: Path, settings: dict[str, Any], overrides: Sequence[str] = (
 
 
 def run(
-    kind: type[Baseline], data: ActionDataModule, seed: int, steps: int, folder: Path, check_every: int = 0
+    kind: type[Baseline],
+    data: ActionDataModule,
+    seed: int,
+    steps: int,
+    folder: Path,
+    check_every: int = 0,
+    steady: bool = False,
 ) -> dict[str, float]:
-    """Train and test once; the predictions are in ``folder``.
+    """Train and test once, with steady labels too where asked for; the predictions are in ``folder``.
 
     With ``check_every`` the weights tested are, as the classifiers' are, the best on the validation videos of those
     after every so many steps; otherwise the last ones.
@@ -189,7 +199,28 @@ def run(
         make_folder(folder), joined(model.parts), data.schema, data.video_names, kind.__name__, groups_of(data)
     )
     parameters = sum(weight.numel() for weight in model.parameters())
-    return {"parameters": parameters, **{name: float(value) for name, value in scores.items()}}
+    found = {"parameters": parameters, **{name: float(value) for name, value in scores.items()}}
+    return {**found, **(steady_scores(model.eval(), data) if steady else {})}
+
+
+@torch.inference_mode()
+def steady_scores(model: Baseline, data: ActionDataModule) -> dict[str, float]:
+    """Scores of the likeliest class and of steady labels, chosen on validation as ``calibrate`` chooses a classifier's.
+
+    Returns:
+        Segment-F1 and frame accuracy by ``val`` or ``test``, and ``likeliest`` or the name of the way.
+    """
+    device, found = torch.device("cpu"), {}
+    seen, shown = (observed_in(data, model.predicted, device, model.schema, 0, split) for split in ("val", "test"))
+    for way in (SwitchCost(), BestPath()):
+        made = fitted(seen, Wanted(way, MinimumDuration(), None), timelines_of(data, 0))
+        for split, frames in (("val", seen), ("test", shown)):
+            worth = steadiness_of(made, frames)
+            found[f"{split}/likeliest/segment_f1"] = worth.segment_f1_before
+            found[f"{split}/likeliest/accuracy"] = worth.accuracy_before
+            found[f"{split}/{type(way).__name__}/segment_f1"] = worth.segment_f1
+            found[f"{split}/{type(way).__name__}/accuracy"] = worth.accuracy
+    return found
 
 
 def main(kind: type[Baseline], name: str, description: str | None, steps: int = 600) -> None:
@@ -203,6 +234,7 @@ def main(kind: type[Baseline], name: str, description: str | None, steps: int = 
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--checks", type=int, default=0, help="validate so often, test the best weights; 0: the last")
+    parser.add_argument("--steady", action="store_true", help="score steady labels too, chosen on validation")
     parser.add_argument("--output", type=Path, default=Path("runs/baselines"))
     given = parser.parse_args()
     if (given.root is None) == (given.data is None):
@@ -211,7 +243,7 @@ def main(kind: type[Baseline], name: str, description: str | None, steps: int = 
         home = given.output / f"{name}-{given.window or 'whole'}" / str(seed)
         data = open_data(given.root, given.data, given.window, seed)
         check_every = given.steps // given.checks if given.checks else 0
-        scores = run(kind, data, seed, given.steps, home / "predictions", check_every)
+        scores = run(kind, data, seed, given.steps, home / "predictions", check_every, given.steady)
         what = {"model": name, "data": str(given.root or given.data), "window": given.window, "seed": seed}
         line = json.dumps({**what, "steps": given.steps, "predictions": str(home / "predictions"), **scores})
         with (given.output / "results.jsonl").open("a") as file:

@@ -67,6 +67,7 @@ class Data(NamedTuple):
     overrides: tuple[str, ...]
     tried: str  # settings that were tried, and what was seen
     people: int = 0  # of the test videos, where what is stored was drawn by video; 0 if every video is a unit
+    folds: bool = False  # run k is tested on fold k: folds are the units, and seeds is their number
 
 
 def read_claims(folder: Path = HERE) -> dict[int, Claim]:

@@ -50,15 +50,34 @@ def facts_of(runs: dict[str, dict[int, Scored]], metrics: Sequence[str]) -> Stor
     }
 
 
-def cells_of(first: dict[int, Scored], second: dict[int, Scored], metric: str, margin: float) -> Stored | None:
-    """The paired difference of two variants, rounded; None if they have no seed in common."""
-    made = paired(first, second, metric, RESAMPLES.get(metric, 2000))
+def cells_of(
+    first: dict[int, Scored], second: dict[int, Scored], metric: str, margin: float, folds: bool = False
+) -> Stored | None:
+    """The paired difference of two variants, rounded; None if they have no seed in common.
+
+    Args:
+        first: by seed.
+        second: by seed.
+        metric: of both.
+        margin: least difference that matters.
+        folds: whether seeds were tested on videos of their own.
+    """
+    made = _by_fold(first, second, metric) if folds else paired(first, second, metric, RESAMPLES.get(metric, 2000))
     if made is None:
         return None
     cells = difference_of(made, margin)._asdict()
     cells = {key: round(value, 6) if isinstance(value, float) else value for key, value in cells.items()}
     by_seed = [round(value, 6) for value in made.by_seed.tolist()]
     return {**cells, "mean_of_second": round(made.second, 6), "by_seed": by_seed}
+
+
+def _by_fold(first: dict[int, Scored], second: dict[int, Scored], metric: str) -> Paired | None:
+    """Folds as the units: how they differ has the seeds' part and the videos' in it, so that nothing is drawn."""
+    shared = sorted(first.keys() & second.keys())
+    if not shared:
+        return None
+    ours, theirs = (np.array([runs[fold].score(metric) for fold in shared]) for runs in (first, second))
+    return Paired(ours - theirs, float(theirs.mean()), 0.0, sum(len(first[fold].units[metric]) for fold in shared))
 
 
 def pair_of(result: Stored, part: Stored, metric: str, num_units: int | None = None) -> Paired:
@@ -82,7 +101,7 @@ def pair_of(result: Stored, part: Stored, metric: str, num_units: int | None = N
     return Paired(first - second, float(second.mean()), cell["half_width_of_videos"], units)
 
 
-def store_counts(target: Path, runs: dict[str, dict[int, Scored]], metrics: Sequence[str]) -> None:
+def store_counts(target: Path, runs: dict[str, dict[int, Scored]], metrics: Sequence[str], folds: bool = False) -> None:
     """Write what every score is made of, per test unit, so that others can draw anew: one array a run and metric."""
     tables: dict[str, FloatArray] = {}
     for name, seeds in runs.items():
@@ -90,7 +109,7 @@ def store_counts(target: Path, runs: dict[str, dict[int, Scored]], metrics: Sequ
             for metric in metrics:
                 if metric != ERROR_DIVERSITY.name:  # C * C counts a video
                     tables[f"{name} {seed} {metric}"] = scored.counts[metric]
-                    tables["units"] = np.array(scored.units[metric])
+                    tables[f"units {seed}" if folds else "units"] = np.array(scored.units[metric])
     with atomic_write(target) as part, part.open("wb") as file:
         np.savez_compressed(file, **tables)
 

@@ -51,12 +51,13 @@ def answer(claim: Claim, data: Data, given: argparse.Namespace) -> bool:
     failed = run_all(runs, given.jobs, given.threads, lambda line: print(line, flush=True))
     scored = [score_run(run, claim.metrics) for run in runs if run.finished and run not in failed]
     if scored:
-        check_same_test(scored)
+        for fold in {each.run.seed for each in scored} if data.folds else {None}:
+            check_same_test([each for each in scored if fold in (None, each.run.seed)])
         label = "pilot" if claim.number == 0 else f"{claim.number:02d}"
         target = make_folder(given.results / data.name) / f"{label}.json"
         found = by_variant(scored)
         write_json(target, result_of(claim, data, found, [f"{r.variant.name} {r.seed}" for r in failed]))
-        store_counts(target.with_name(f"{label}-counts.npz"), found, claim.metrics)
+        store_counts(target.with_name(f"{label}-counts.npz"), found, claim.metrics, data.folds)
     return not failed
 
 
@@ -68,16 +69,18 @@ def result_of(claim: Claim, data: Data, runs: dict[str, dict[int, Scored]], fail
         "failed": failed,
         **facts_of(runs, claim.metrics),
         "parts": [
-            {**part._asdict(), "metrics": compared(part, claim.metrics, runs)}
+            {**part._asdict(), "metrics": compared(part, claim.metrics, runs, data.folds)}
             for part in claim.parts_on(data.name)
             if part.first in runs and part.second in runs
         ],
     }
 
 
-def compared(part: Part, metrics: tuple[str, ...], runs: dict[str, dict[int, Scored]]) -> dict[str, Any]:
+def compared(
+    part: Part, metrics: tuple[str, ...], runs: dict[str, dict[int, Scored]], folds: bool = False
+) -> dict[str, Any]:
     """The paired difference of a part in every metric."""
-    found = {metric: cells_of(runs[part.first], runs[part.second], metric, part.margin) for metric in metrics}
+    found = {metric: cells_of(runs[part.first], runs[part.second], metric, part.margin, folds) for metric in metrics}
     return {metric: cells for metric, cells in found.items() if cells is not None}
 
 

@@ -117,7 +117,7 @@ def result_lines(
     says = "; ".join(f"{metric}: **{verdict}**" for metric, verdict in overall.items())
     lines = [f"**{data.name}** ({data.what}): {says}.", ""]
     lines += [
-        f"| variant | weights | seeds | {' | '.join(claim.metrics)} |",
+        f"| variant | weights | {'folds' if data.folds else 'seeds'} | {' | '.join(claim.metrics)} |",
         f"| --- |{' ---: |' * (len(claim.metrics) + 2)}",
     ]
     variants = [Row(name, name, False, result["parameters"][name], s) for name, s in result["scores"].items()]
