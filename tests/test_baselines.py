@@ -90,13 +90,17 @@ def test_one_command_trains_tests_and_leaves_predictions(script: str, name: str,
     config = tmp_path / "run.yaml"
     arguments = {"num_videos": 16, "mode": "one_pass", "chunk": 8}
     config.write_text(yaml.safe_dump({"model": {}, "data": {"class_path": TOY, "init_args": arguments}}))
-    given = [f"--data={config}", "--window=6", "--seeds", "3", "--steps=60", f"--output={tmp_path / 'out'}"]
+    given = [f"--data={config}", "--window=6", "--seeds", "3", "--steps=60", "--steady", f"--output={tmp_path / 'out'}"]
     done = subprocess.run(
         [sys.executable, str(HOME / f"{script}.py"), *given], check=True, capture_output=True, text=True, cwd=ROOT
     )
     line = json.loads(done.stdout)
     assert (line["model"], line["seed"], line["window"]) == (script, 3, 6)
     assert line["test/top1"] > 0.6
+    assert line["test/likeliest/accuracy"] == pytest.approx(line["test/top1"], abs=1e-3)
+    assert (
+        line["val/BestPath/segment_f1"] >= line["val/likeliest/segment_f1"] - 0.05
+    )  # chosen there, without a switch too
     assert json.loads((tmp_path / "out" / "results.jsonl").read_text()) == line
     with (Path(line["predictions"]) / "frames.csv").open() as file:
         rows = list(csv.DictReader(file))
