@@ -63,6 +63,8 @@ def test_a_callback_lets_neighbors_vote_and_leaves_the_classifier_as_it_was(
 
 
 def test_weight_and_temperature_come_from_validation_and_test_scores_use_them(run: Path) -> None:
+    with pytest.raises(SettingError, match=r"The temperature 0\.2 of NeighborAnswers has no weight beside it"):
+        NeighborAnswers(run / "index", temperature=0.2)
     callback = NeighborAnswers(run / "index")
     seen: list[float] = []
 

@@ -48,7 +48,7 @@ def test_pictures_are_part_of_the_page(tmp_path: Path) -> None:
 
 
 def test_no_answer_is_said() -> None:
-    assert "Nothing found." in Checker(page_of("stir", [], facts(), None)).said
+    assert "Nothing found: no video of the index" in Checker(page_of("stir", [], facts(), None)).said
 
 
 PROBE = """<script>window.addEventListener("load", () => document.body.setAttribute("data-probe", JSON.stringify({

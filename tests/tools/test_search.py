@@ -65,7 +65,7 @@ def test_steps_are_found_in_their_order(plain: Path, capsys: pytest.CaptureFixtu
         ["1", "0.917", "0:04.0-0:06.0", "add", "salt", "video", "0"],
     ]
     main([str(plain)], order="stir, add salt")
-    assert capsys.readouterr().out == "Nothing found.\n"
+    assert capsys.readouterr().out.startswith("Nothing found: no video of the index shows what was asked for")
 
 
 def test_names_are_shown_and_never_obeyed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,6 +93,8 @@ def test_a_text_that_is_no_class_is_refused_where_there_are_no_texts(plain: Path
         ({"like": "video.mp4@-1"}, "names no moment"),
         ({"like": "video.mp4@x"}, "names no moment"),
         ({"order": "a, b", "count": 0}, "count must be at least 1"),
+        ({"order": "a, b", "unit": "second"}, "--unit=second does not go with --order"),
+        ({"order": '"a, b"'}, r"at least two steps, got \['a, b'\]"),
     ],
 )
 def test_questions_that_mean_nothing_are_refused(plain: Path, arguments: dict[str, Any], message: str) -> None:

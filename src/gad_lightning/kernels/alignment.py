@@ -51,9 +51,10 @@ class AlignmentKernel(SequenceKernel):
         distance: SliceDistance | None = None,
         single_slice: Literal["kernel", "cosine"] = "kernel",
     ) -> None:
-        for name, value in (("delta", delta), ("factor", factor)):
-            if not isinstance(value, str) and not 0 < value < math.inf:
-                raise SettingError(f"{name} of AlignmentKernel must be a number above 0, got {value}.", "try 0.5")
+        given: dict[str, float | str] = {"factor": factor} if delta == "auto" else {"delta": delta, "factor": factor}
+        for name, value in given.items():
+            if isinstance(value, str) or not 0 < value < math.inf:
+                raise SettingError(f"{name} of AlignmentKernel must be a number above 0, got {value!r}.", "try 0.5")
         self.delta, self.factor = delta, factor
         self.distance = distance or SliceDistance()
         self.single_slice = single_slice

@@ -30,12 +30,23 @@ class NeighborAnswers(Callback):
     Args:
         index: folder of ``gad-lightning index RUN --split=train``, of the same checkpoint.
         weight: of the votes; chosen on the validation split if None, with the temperature.
-        temperature: of the votes.
+        temperature: of the votes, beside a weight; 0.1 if None.
         neighbors: most that vote.
+
+    Raises:
+        SettingError: if a temperature is given and no weight.
     """
 
-    def __init__(self, index: Path, weight: float | None = None, temperature: float = 0.1, neighbors: int = 16) -> None:
-        self.index, self.weight, self.temperature, self.neighbors = index, weight, temperature, neighbors
+    def __init__(
+        self, index: Path, weight: float | None = None, temperature: float | None = None, neighbors: int = 16
+    ) -> None:
+        if weight is None and temperature is not None:
+            raise SettingError(
+                f"The temperature {temperature:g} of NeighborAnswers has no weight beside it.",
+                "give weight too, or leave both out: they are chosen together",
+            )
+        self.index, self.weight, self.neighbors = index, weight, neighbors
+        self.temperature = 0.1 if temperature is None else temperature
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the index, and weigh the votes.

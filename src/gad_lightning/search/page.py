@@ -16,6 +16,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri
 """What a browser may do on the page: show its style and the pictures within it."""
 MADE_BY = '<meta name="generator" content="gad-lightning search">'
 """In the head of every page."""
+NOTHING = "Nothing found: no video of the index shows what was asked for, steps of an order one after the other."
 OWN_STYLE = """
 ol.answers{list-style:none;padding:0;margin:1rem 0;display:grid;gap:16px;
 grid-template-columns:repeat(auto-fill,minmax(min(100%,230px),1fr))}
@@ -60,9 +61,7 @@ def page_of(question: str, answers: Sequence[Answer], facts: IndexFacts, videos:
         tag("header", tag("h1", question), tag("p", said, class_="note")),
         tag(
             "main",
-            tag("ol", *items, class_="answers chains" if is_chain else "answers")
-            if items
-            else tag("p", "Nothing found."),
+            tag("ol", *items, class_="answers chains" if is_chain else "answers") if items else tag("p", NOTHING),
             tag("footer", "Made by gad-lightning search. This file holds everything it shows and fetches nothing."),
         ),
     )

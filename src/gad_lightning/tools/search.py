@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.retrieval.moment_index import MomentIndex, Unit
 from gad_lightning.search.asking import Answer, by_order, by_row, by_text, needs_classifier, row_of_moment
 from gad_lightning.search.embedding import embedder_of, fingerprint_of
-from gad_lightning.search.page import MADE_BY, clock, page_of
+from gad_lightning.search.page import MADE_BY, NOTHING, clock, page_of
 
 HEAD = 2000
 """Characters at the beginning of a page that say what made it."""
@@ -39,13 +40,13 @@ def main(
     Args:
         index: folder of ``gad-lightning index``, and after it the text that is searched for, if it is one.
         like: a moment of a video, such as ``video.mp4@12.5`` (seconds).
-        order: steps with commas between them, such as "cut tomato, add salt, stir".
+        order: steps with commas between them, such as "cut tomato, add salt, stir"; quotes around a step keep its own.
         count: answers, at most.
         unit: whether segments are found, or single seconds.
         format: a table, JSON, or a page with pictures.
         output: the page.
         videos: folder of the video files, for pictures on the page.
-        checkpoint: the classifier of the index; by default where it was.
+        checkpoint: the classifier of the index; by default where it was. Refused if it is another one.
         allowed: further packages whose classes the checkpoint may name.
 
     Raises:
@@ -58,6 +59,8 @@ def main(
             f"{len(asked)} questions were asked.",
             'give a text after the index, or --like=video.mp4@12.5, or --order="a, b"',
         )
+    if order is not None and unit != "segment":
+        raise SettingError(f"--unit={unit} does not go with --order, whose steps are segments.", "leave --unit out")
     if count < 1:
         raise SettingError(f"count must be at least 1, got {count}.", "10 is usual")
     opened = MomentIndex(folder)
@@ -68,7 +71,7 @@ def main(
     elif format == "page":
         _write_page(output, page_of(asked[0], answers, opened.facts, videos))
     else:
-        print_safely("\n".join(_lines(answers)) or "Nothing found.")
+        print_safely("\n".join(_lines(answers)) or NOTHING)
 
 
 def _answers(
@@ -84,15 +87,20 @@ def _answers(
     """Ask, with the classifier of the index where it is needed."""
     place = None if like is None else _place(like)
     classifier, embedder = None, None
-    if place is not None or needs_classifier(index):
+    if place is not None or checkpoint is not None or needs_classifier(index):
         classifier = Classifier.from_pretrained(checkpoint or _own_checkpoint(index), allowed=packages).eval()
         index = MomentIndex(index.folder, fingerprint_of(classifier))
         embedder = embedder_of(classifier)
     if place is not None and classifier is not None and embedder is not None:
         return by_row(index, row_of_moment(classifier, embedder, *place), count, unit)
     if order is not None:
-        return by_order(index, [step.strip() for step in order.split(",") if step.strip()], embedder, count)
+        return by_order(index, _steps(order), embedder, count)
     return by_text(index, text or "", embedder, count, unit)
+
+
+def _steps(order: str) -> list[str]:
+    """Steps between commas, but for those inside quotes."""
+    return [step.strip() for row in csv.reader([order], skipinitialspace=True) for step in row if step.strip()]
 
 
 def _own_checkpoint(index: MomentIndex) -> str:

@@ -166,6 +166,8 @@ def test_the_constant_for_added_classes_is_chosen_and_moves_no_other_logit() -> 
     classifier.add_classes({"mix": "stir"})
     found = [classifier.score_in_evaluation(batch) for batch in data.val_dataloader()]
     told = [part._replace(target=torch.where(part.target == 2, 8, part.target)) for part in found]
+    with pytest.raises(DataError, match=r"No predictions were given\.\n"):
+        classifier.calibrate_added([])
     offset = classifier.calibrate_added(told)
     again = [classifier.score_in_evaluation(batch) for batch in data.val_dataloader()]
     for before, after in zip(found, again, strict=True):

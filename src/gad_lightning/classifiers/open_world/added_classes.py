@@ -198,13 +198,15 @@ class AddedClasses(Deciding):
 
         Raises:
             SettingError: if no class was added.
-            DataError: if frames of one kind are missing.
+            DataError: if there are no predictions, or frames of one kind are missing.
 
         Source: Chao et al., ECCV 2016 (arXiv 1605.04253), calibrated stacking.
         """
         head, size = self._growing_head(task), len(self.trained_schema.tasks[task].labels.names)
         if not head.added:
             raise SettingError("No class was added to this task.", "call add_classes first")
+        if not predictions:
+            raise DataError("No predictions were given.", "give those of validation videos, as Trainer.predict does")
         classes = len(self.schema.tasks[task].labels.names)
         rows = [
             part.picked((part.task == task) & (known_class(part.target, classes) != IGNORED)) for part in predictions
