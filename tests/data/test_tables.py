@@ -41,7 +41,7 @@ def test_a_bad_row_of_videos_csv_is_refused_with_its_line(tmp_path: Path, row: s
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("video;start;end;label\n", r"segments\.csv has no column 'video'; its first line is 'video;start"),
+        ("video;start;stop;label\n", r"segments\.csv has no column 'end'; its first line is 'video,start"),
         ("video,start,stop,label\n", r"has no column 'end'"),
         ("", r"has no column 'video'; its first line is ''"),
     ],

@@ -65,9 +65,14 @@ class FeatureStore:
         return self.root / "features"
 
     @property
+    def videos(self) -> Path:
+        """Folder of the videos: ``videos``, or ``root`` itself where there is no such folder."""
+        return self.root / "videos" if (self.root / "videos").is_dir() else self.root
+
+    @property
     def names(self) -> set[str]:
         """All videos that the folder has features or a video file of."""
-        return {*_by_name(self.given, READERS), *_by_name(self.root / "videos", VIDEO_ENDINGS)}
+        return {*_by_name(self.given, READERS), *_by_name(self.videos, VIDEO_ENDINGS)}
 
     def open(self, names: Sequence[str]) -> dict[str, FeatureFile]:
         """Find the features of videos, encoding those that have none.
@@ -94,7 +99,7 @@ class FeatureStore:
     def _encoded(self, names: Sequence[str]) -> dict[str, Path]:
         if not names:
             return {}
-        here, there = _by_name(self.cache, READERS), _by_name(self.root / "videos", VIDEO_ENDINGS)
+        here, there = _by_name(self.cache, READERS), _by_name(self.videos, VIDEO_ENDINGS)
         noted = read_report(self.cache / REPORT).videos
         made = {name: _feature_file(name, here[name]) for name in names if name in here}
         left = [name for name in names if name not in made or _is_replaced(made[name], there.get(name, ()), noted)]
@@ -110,7 +115,7 @@ class FeatureStore:
 
     def _tell_newer(self, paths: Mapping[str, Path]) -> None:
         """Warn of videos that were changed after their features were made, where no report tells what these are of."""
-        videos, noted = _by_name(self.root / "videos", VIDEO_ENDINGS), read_report(self.cache / REPORT).videos
+        videos, noted = _by_name(self.videos, VIDEO_ENDINGS), read_report(self.cache / REPORT).videos
         unknown = {name: path for name, path in paths.items() if path.stem not in noted or not noted[path.stem].source}
         made = {name: path.stat().st_mtime for name, path in unknown.items()}
         newer = [name for name in made for video in videos.get(name, ()) if video.stat().st_mtime > made[name]]
@@ -163,7 +168,7 @@ class FeatureStore:
             return found[0]
         if found:
             raise _two_of_one_name(name, found)
-        others = left_out(self.root / "videos").items()
+        others = left_out(self.videos).items()
         beside = [f" {other} is not taken: {why}." for other, why in others if normalized(Path(other).stem) == name]
         raise MissingDataError(
             f"The video {name!r} has neither {self.given / name}.npy nor {self.root / 'videos' / name}.mp4."

@@ -13,6 +13,8 @@ from typing import Any
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.feature_store import FeatureStore
+from gad_lightning.data.formats.base import Rules
+from gad_lightning.data.formats.registry import Found, read_annotations
 from gad_lightning.data.records import FeatureSource, VideoRecord
 from gad_lightning.data.tables import IGNORE, SegmentRow, VideoRow, rare, read_segments, read_videos, slips
 from gad_lightning.errors import DataError
@@ -62,6 +64,8 @@ class OwnVideos(ActionDataModule):
         fps: float | None = None,
         encoder: Encoder | None = None,
         broken: Broken = "keep",
+        annotations: str | list[str] | None = None,
+        annotations_fps: float | None = None,
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
@@ -71,25 +75,39 @@ class OwnVideos(ActionDataModule):
         self.fps = fps
         self.encoder = encoder
         self.broken = broken
+        self.annotations = [annotations] if isinstance(annotations, str | Path) else annotations
+        self.annotations_fps = annotations_fps
 
     @cached_property
     def store(self) -> FeatureStore:
         """Where features are found or made."""
         return FeatureStore(self.root, self.fps, self.encoder, self.broken)
 
-    @property
-    def segments_file(self) -> Path:
-        """The CSV of labeled stretches."""
-        return self.root / "segments.csv"
+    @cached_property
+    def annotated(self) -> Found | Path:
+        """What the annotation files hold, or the CSV of labeled stretches."""
+        if not self.annotations:
+            return self.root / "segments.csv"
+        found = read_annotations(self.annotations, self.root, Rules(self.annotations_fps, videos=self.store.videos))
+        for text in found.told:
+            warnings.warn(text, stacklevel=2)
+        return found
+
+    def _read_rows(self) -> list[SegmentRow]:
+        """Rows of ``segments.csv``, or the stretches of the annotation files, in their order."""
+        if isinstance(self.annotated, Path):
+            return read_segments(self.annotated)
+        rows = ((found, place) for place, found in enumerate(self.annotated.annotations, 1))
+        return [SegmentRow(one.video, one.start, one.end, one.label, place, one.where) for one, place in rows]
 
     @cached_property
     def segment_rows(self) -> dict[str, list[SegmentRow]]:
         """Rows of ``segments.csv`` by video, in the order in which later ones win."""
         rows: dict[str, list[SegmentRow]] = {name: [] for name in self.listed_videos or ()}
-        for row in read_segments(self.segments_file):
+        for row in self._read_rows():
             if self.listed_videos is not None and row.video not in self.listed_videos:
                 raise DataError(
-                    f"{self.segments_file}, line {row.line}: the video {row.video!r} is not in videos.csv.",
+                    f"{row.where}: the video {row.video!r} is not in videos.csv.",
                     "add it there with its split, or correct the name",
                 )
             rows.setdefault(row.video, []).append(row)
@@ -97,10 +115,11 @@ class OwnVideos(ActionDataModule):
 
     @cached_property
     def listed_videos(self) -> dict[str, VideoRow] | None:
-        """Rows of ``videos.csv`` by video; None if there is no such file."""
+        """Rows of ``videos.csv`` by video, or splits that annotation files state; None if there are neither."""
         path = self.root / "videos.csv"
         if not path.is_file():
-            return None
+            splits = {} if isinstance(self.annotated, Path) else self.annotated.splits
+            return {video: VideoRow(split) for video, split in splits.items()} or None
         videos = read_videos(path)
         for what in ("goal", "group"):
             for one, other in alike(video._asdict()[what] for video in videos.values()):
@@ -127,9 +146,7 @@ class OwnVideos(ActionDataModule):
                     "write them alike, or list both in data.class_names if they are two classes",
                 )
             if not first and not found - {IGNORE}:
-                raise DataError(
-                    f"{self.segments_file} labels nothing.", "label some stretches, or give data.class_names"
-                )
+                raise DataError(f"{self.annotated} labels nothing.", "label some stretches, or give data.class_names")
             return [*first, *sorted(found - {self.background, IGNORE})]
         names = tuple(map(normalized, check_names(self.given_names, "data.class_names")))
         if self.background is not None and self.background not in names:
@@ -146,7 +163,7 @@ class OwnVideos(ActionDataModule):
         rows = [row for rows in self.segment_rows.values() for row in rows if row.label == label]
         if not rows:
             return f"The label {label!r}"
-        return f"{label!r} ({self.segments_file}, line {min(row.line for row in rows)})"
+        return f"{label!r} ({min(rows, key=lambda row: row.line).where})"
 
     @cached_property
     def goals(self) -> Sequence[str]:
@@ -187,7 +204,7 @@ class OwnVideos(ActionDataModule):
         warnings.warn(
             f"{count} frames of {len(found)} videos lie in segments of two labels, and the segment that starts later "
             f"counts; first {first.label!r} and {second.label!r} of {name!r} "
-            f"({self.segments_file}, lines {first.line} and {second.line}). Set data.multi_label to true to keep all "
+            f"({first.where} and {second.where}). Set data.multi_label to true to keep all "
             "labels, or correct the rows.",
             stacklevel=2,
         )
@@ -222,7 +239,7 @@ class OwnVideos(ActionDataModule):
         for row in self.segment_rows[video]:
             if row.end > length + 1 / fps + 1e-6:
                 raise DataError(
-                    f"{self.segments_file}, line {row.line}: the segment ends at {row.end:g} s, and {video!r} is "
+                    f"{row.where}: the segment ends at {row.end:g} s, and {video!r} is "
                     f"{length:g} s long ({frames.num_frames} frames at {fps:g} a second).",
                     "correct the row; if all are off, the times are not in seconds or data.fps is wrong",
                 )
@@ -241,7 +258,7 @@ class OwnVideos(ActionDataModule):
             return self.class_indices[row.label]
         close = difflib.get_close_matches(row.label, self.class_names, n=1)
         raise DataError(
-            f"{self.segments_file}, line {row.line}: the label {row.label!r} is not among the "
+            f"{row.where}: the label {row.label!r} is not among the "
             f"{len(self.class_names)} classes of data.class_names.",
             f"did you mean {close[0]!r}?" if close else "add it to the list, or label the segment ignore",
         )

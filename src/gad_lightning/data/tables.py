@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import DamerauLevenshtein
 
-from gad_lightning.csv_rows import read_rows
+from gad_lightning.csv_rows import read_rows, seconds_of
 from gad_lightning.errors import DataError
 
 IGNORE = "ignore"
@@ -39,6 +39,7 @@ class SegmentRow(NamedTuple):
     end: float  # seconds, exclusive, above start
     label: str
     line: int  # in the file, from 1
+    where: str = ""  # file and place
 
 
 class VideoRow(NamedTuple):
@@ -50,7 +51,7 @@ class VideoRow(NamedTuple):
 
 
 def read_segments(path: Path) -> list[SegmentRow]:
-    """Read ``video,start,end,label``, one segment a row, times in seconds.
+    """Read ``video,start,end,label``, one segment a row, times in seconds or as ``h:mm:ss.ms``.
 
     Raises:
         MissingDataError: if there is no such file.
@@ -70,7 +71,7 @@ def _segment(path: Path, line: int, row: dict[str, str]) -> SegmentRow:
         raise DataError(f"{path}, line {line}: start is {times[0]:g} s, before the video.", "correct the row")
     if not row["label"]:
         raise DataError(f"{path}, line {line}: the label is empty.", "name the class, or write ignore")
-    return SegmentRow(_video(path, line, row["video"]), times[0], times[1], row["label"], line)
+    return SegmentRow(_video(path, line, row["video"]), times[0], times[1], row["label"], line, f"{path}, line {line}")
 
 
 def read_videos(path: Path) -> dict[str, VideoRow]:
@@ -80,7 +81,8 @@ def read_videos(path: Path) -> dict[str, VideoRow]:
         DataError: naming the line with an unknown split or a video that stands twice.
     """
     videos: dict[str, VideoRow] = {}
-    for line, row in read_rows(path, ("video",), ROOT):
+    for line, values in read_rows(path, ("video",), ROOT):
+        row = {name.casefold(): value for name, value in values.items()}
         split = row.get("split") or "train"
         if split not in SPLIT_NAMES:
             raise DataError(
@@ -94,12 +96,11 @@ def read_videos(path: Path) -> dict[str, VideoRow]:
 
 
 def _seconds(path: Path, line: int, column: str, text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
+    seconds = seconds_of(text)
     if not math.isfinite(seconds):
-        raise DataError(f"{path}, line {line}: {column} is {text!r}, which is no time.", "write seconds, such as 12.5")
+        raise DataError(
+            f"{path}, line {line}: {column} is {text!r}, which is no time.", "write seconds, such as 12.5, or 0:00:12.5"
+        )
     return seconds
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from weakref import proxy
 
+from gad_lightning.errors import GadError
 from gad_lightning.optional import need
-from gad_lightning.video.container import is_cover, is_whole_matroska
+from gad_lightning.video.container import first_video, is_cover, is_whole_matroska, open_video
 from gad_lightning.video.jumps import BACK, JOINED_BACK, LONGEST_GAP, Jumps, Stamp
 from gad_lightning.video.later_times import LaterTimes
 
@@ -149,6 +150,22 @@ def _usual_gap(stream: VideoStream) -> float:
     """Seconds between frames for those that come without a time."""
     rates = [float(rate) for rate in (stream.guessed_rate, stream.average_rate) if rate]
     return 1 / next((rate for rate in rates if rate <= HIGHEST_RATE), 25.0)
+
+
+def rate_of(path: Path) -> float:
+    """Frames a second that a video file states; nan if it is none, or states nothing that can be.
+
+    Example:
+        >>> rate_of(Path("no such file.mp4"))
+        nan
+    """
+    try:
+        with open_video(path) as container:
+            stream = first_video(container, path)
+            rate = stream.average_rate or stream.guessed_rate
+            return float(rate) if rate and rate <= HIGHEST_RATE else math.nan
+    except GadError:
+        return math.nan
 
 
 def lasts_of(frame: VideoFrame) -> float:
