@@ -45,7 +45,7 @@ FLOORS = [
     {"prompts", "backbones", "heads", "kernels", "metrics", "data", "pictures", "rejection"},
     {"readouts", "objectives", "training", "results", "retrieval", "decisions"},
     {"classifiers"},
-    {"streaming", "report", "compare"},
+    {"streaming", "report", "compare", "forgetting"},
     {"search"},
     {"cli", "tools"},
     {"__init__", "__main__"},

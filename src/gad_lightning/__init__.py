@@ -116,6 +116,7 @@ if TYPE_CHECKING:
     from gad_lightning.objectives.base import Objective as Objective
     from gad_lightning.objectives.contrast_text import ContrastText as ContrastText
     from gad_lightning.objectives.previous_action_head import PreviousActionHead as PreviousActionHead
+    from gad_lightning.objectives.remember_text import RememberText as RememberText
     from gad_lightning.objectives.slices import ActionSlices as ActionSlices
     from gad_lightning.objectives.slices import FrameSlices as FrameSlices
     from gad_lightning.objectives.slices import SliceSource as SliceSource

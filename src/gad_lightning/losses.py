@@ -57,3 +57,15 @@ def token_loss(logits: Tensor, target: Tensor, query: Tensor, weight: Tensor) ->
     number = each.new_zeros(len(weight)).index_add(0, query, torch.ones_like(each))
     total = each.new_zeros(len(weight)).index_add(0, query, each)
     return Loss((total / number.clamp(min=1) * weight).sum(), (number > 0).sum().to(each.dtype))
+
+
+def divergence(base: Tensor, tuned: Tensor) -> Tensor:
+    """KL(base || tuned) of next-token distributions, in nats: (n,) float32, at least 0 up to rounding.
+
+    Args:
+        base: (n, V) logits, all finite.
+        tuned: (n, V') logits, V' at least V; what is behind the first V tokens is new to it.
+    """
+    held = base.float().log_softmax(1)
+    found = tuned.float().log_softmax(1)[:, : base.shape[1]]
+    return (held.exp() * (held - found)).sum(1)

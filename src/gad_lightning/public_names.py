@@ -74,6 +74,7 @@ NAMES_OF = {
     "objectives.base": ("ClassObjective", "Objective"),
     "objectives.contrast_text": ("ContrastText",),
     "objectives.previous_action_head": ("PreviousActionHead",),
+    "objectives.remember_text": ("RememberText",),
     "objectives.slices": ("ActionSlices", "FrameSlices", "SliceSource"),
     "objectives.structure_induced": ("StructureInduced",),
     "objectives.truncated_smoothing": ("TruncatedSmoothing",),

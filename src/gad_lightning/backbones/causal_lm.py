@@ -173,11 +173,13 @@ class CausalLM(DecoderBackbone):
         """Give the pretrained model as it came, LoRA off and in evaluation mode, for as long as the block lasts.
 
         Raises:
-            SettingError: if the decoder itself was trained, or the LoRA is merged into it.
+            SettingError: if the decoder itself was trained, or the LoRA is merged into it or began by changing it.
         """
         if self.built and (self.lora is None or self.merged):
             how = "was trained whole" if self.lora is None else "has the LoRA merged into it"
             raise SettingError(f"The language model {how}: the original is gone.", "train with backbone.lora, unmerged")
+        if self.built:
+            adapters.check_kept(self.lora)
         training = self.model.training
         try:
             with self.model.disable_adapter() if self.built else nullcontext():

@@ -24,6 +24,8 @@ PAPER_LORA: dict[str, Any] = {"r": 128, "lora_alpha": 256, "lora_dropout": 0.05}
 
 REPEATABLE = (True, False, "gaussian", "orthogonal", "pissa", "olora")
 """Ways to begin that leave the frozen weights alone, or change them by an exact decomposition of themselves."""
+MOVING = ("pissa", "olora")
+"""Those that change them."""
 
 TRANSPOSED = "Conv1D"
 """Name of GPT-2's linear layers, whose weights are stored (in, out)."""
@@ -43,6 +45,21 @@ def check_lora(settings: dict[str, Any] | None) -> None:
             f"backbone.lora.init_lora_weights is {begin!r}, which changes the frozen weights by chance or by data, and "
             "no checkpoint keeps them: a loaded classifier would be another one.",
             f"choose one of {', '.join(map(repr, REPEATABLE))}",
+        )
+
+
+def check_kept(settings: dict[str, Any] | None) -> None:
+    """Refuse a LoRA without which the language model is not the one it came as.
+
+    Raises:
+        SettingError: naming the setting.
+    """
+    begin = (settings or {}).get("init_lora_weights", True)
+    if begin in MOVING:
+        raise SettingError(
+            f"backbone.lora.init_lora_weights is {begin!r}, which moves a part of the frozen weights into the LoRA: "
+            "without it the language model is not the one it came as.",
+            "train with init_lora_weights: true",
         )
 
 

@@ -26,6 +26,7 @@ from gad_lightning.prompts.slots.last_visual import LastVisualSlot
 from gad_lightning.prompts.slots.learned import LearnedSlot
 from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import LabelSet
+from gad_lightning.training.position import batches_done
 from gad_lightning.types import Batch, Loss, Predictions, Tokens
 
 
@@ -94,6 +95,11 @@ class DiscriminativeClassifier(Classifier):
         for summary in filter(None, (head.summary() for head in self.heads_made)):
             rank_zero_info(summary)
 
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Tell the objectives which batch it is."""
+        for objective in self._objectives:
+            objective.begin(batches_done(self.trainer), self.global_rank, self.trainer.world_size)
+
     @property
     def _objectives(self) -> list[Objective]:
         """The training losses beside the class loss."""
@@ -150,6 +156,8 @@ class DiscriminativeClassifier(Classifier):
         for name, loss in self._losses_of_heads(at_slots, batch, weight):
             losses[_free_name(name, losses)] = loss
         for objective in self._objectives:
+            if not objective.due:
+                continue
             if isinstance(objective, ClassObjective):
                 loss = objective.of_scores(batch, self._log_probabilities(logits.float(), batch.task))
             else:

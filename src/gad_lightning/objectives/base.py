@@ -38,6 +38,7 @@ class Objective(Part, nn.Module):
                 "set it, or model.generation_weight, to 0 to leave this loss out",
             )
         self.weight = weight
+        self.due = True  # whether it takes part in this batch, in all processes or in none
 
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
         """Reserve new tokens or make layers; called once, before the backbone is built. By default nothing is done.
@@ -46,6 +47,15 @@ class Objective(Part, nn.Module):
             schema: classes, tasks, goals.
             backbone: prepared, not built; ask it for ``hidden_size`` and ``vocabulary``.
             prefix: fixed text before a written answer.
+        """
+
+    def begin(self, number: int, process: int, processes: int) -> None:
+        """Told before each training batch which one it is; may set ``due`` to sit it out. By default nothing is done.
+
+        Args:
+            number: of the batch in the run, from 0; a run that was stopped goes on counting.
+            process: that computes, from 0.
+            processes: that compute together.
         """
 
     @property

@@ -9,15 +9,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
-from torch.nn.utils.rnn import pad_sequence
 
 from gad_lightning.backbones.base import Backbone
+from gad_lightning.backbones.plain_text import text_tokens
 from gad_lightning.errors import SettingError
 from gad_lightning.objectives.base import Objective
 from gad_lightning.objectives.gathering import gathered
 from gad_lightning.objectives.write_answer import OF_NEIGHBORS
 from gad_lightning.schema import DataSchema
-from gad_lightning.types import IGNORED, Batch, Kind, Loss, Tokens, Vocabulary, first_class
+from gad_lightning.types import IGNORED, Batch, Loss, Tokens, Vocabulary, first_class
 
 CLOSING = "<text>"
 """The learned vector after a text, where its state is read."""
@@ -152,13 +152,4 @@ def _text_tokens(texts: Sequence[str], vocabulary: Vocabulary, closing: int) -> 
             raise SettingError(
                 f"The texts {other!r} and {text!r} have the same tokens.", "rename one, or take another tokenizer"
             )
-    laid = pad_sequence([torch.tensor(row) for row in encoded], batch_first=True, padding_value=-1)
-    tokens, there = Tokens.empty(*laid.shape), laid >= 0
-    row, last = torch.arange(len(laid)), there.sum(1) - 1
-    places = tokens.places._replace(
-        kind=torch.where(there, int(Kind.PROMPT), int(Kind.PAD)),
-        sample=torch.where(there, row.unsqueeze(1), -1),
-        position=torch.where(there, torch.arange(laid.shape[1]), 0),
-    )
-    slots = row * laid.shape[1] + last
-    return tokens._replace(ids=laid.clamp(min=0), places=places, slots=slots, plain=True)
+    return text_tokens(encoded)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gad_lightning.errors import DataError
+from gad_lightning.results.forgetting import Forgetting, read_forgetting
 from gad_lightning.results.predictions import STATES, TaskPredictions, read_predictions
 from gad_lightning.results.rows import Floats, Ints
 from gad_lightning.results.run_folder import Curve, read_config, read_curves
@@ -34,6 +35,7 @@ class RunTraces(NamedTuple):
     training: dict[str, list[int]]  # per task, training segments of each class; empty if unknown
     speed: dict[str, float]  # such as "frames a second"
     states: States | None
+    forgetting: Forgetting | None = None  # None if it was not measured
 
 
 def read_run(run: Path, predictions: Path) -> RunTraces:
@@ -62,6 +64,7 @@ def read_run(run: Path, predictions: Path) -> RunTraces:
         training={task: counts for task, counts in about.training.items() if len(counts) == sizes.get(task)},
         speed=about.speed,
         states=_read_states(predictions / STATES, sizes[found[0].task.name]),
+        forgetting=read_forgetting(run),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +9,6 @@ import torch
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.saving.rewriting import target_of, write_changed
-from gad_lightning.data.base import ActionDataModule
 from gad_lightning.decisions.best_path import BestPath
 from gad_lightning.decisions.label_sets import ConformalLabels
 from gad_lightning.decisions.path import Decisions
@@ -21,10 +19,8 @@ from gad_lightning.decisions.thresholds import AlarmThresholds
 from gad_lightning.errors import SettingError
 from gad_lightning.escape import print_safely
 from gad_lightning.parts import ALLOWED_PACKAGES
-from gad_lightning.results.run_folder import run_folder_of
 from gad_lightning.schema import DataSchema
-from gad_lightning.tools.run_data import data_of
-from gad_lightning.training.checkpoint_files import read_checkpoint
+from gad_lightning.tools.run_data import data_as_trained
 
 By = Literal["alarms", "switch_cost", "best_path"]
 Absent = Literal["refuse", "pool"]
@@ -72,7 +68,7 @@ def main(
     sets = None if error is None else ConformalLabels(error)
     target = target_of(ckpt_path, output or ckpt_path.with_name("calibrated.ckpt"))
     thresholds = _way(by, missed, false_alarms_per_hour, confidence, absent)
-    data = _data_of(ckpt_path, run, packages)
+    data = data_as_trained(ckpt_path, run, packages)
     classifier = Classifier.load_from_checkpoint(ckpt_path, "cuda" if torch.cuda.is_available() else "cpu", packages)
     asked = _task_index(classifier.schema, task)
     found = classifier.calibrate(data, thresholds, MinimumDuration(min_seconds), sets, asked)
@@ -110,15 +106,6 @@ def _told(found: Decisions) -> str:
         least = 1 - found.sets.misfit
         lines.append(f"a label set has the classes of a probability of {least:.3g} or more, and the likeliest one")
     return "\n".join(lines)
-
-
-def _data_of(checkpoint: Path, run: Path | None, packages: Sequence[str]) -> ActionDataModule:
-    """The data of a run; warns if its validation videos are not those that were held out of training."""
-    data = data_of(run or run_folder_of(checkpoint), packages, checkpoint)
-    stored = read_checkpoint(checkpoint).get(type(data).__qualname__)
-    if isinstance(stored, dict):
-        data.load_state_dict(stored)
-    return data
 
 
 def _task_index(schema: DataSchema, name: str | None) -> int:

@@ -13,7 +13,7 @@ from gad_lightning.data.base import ActionDataModule
 from gad_lightning.environment import resolve
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.rebuilding import check_packages
-from gad_lightning.results.run_folder import read_config
+from gad_lightning.results.run_folder import read_config, run_folder_of
 from gad_lightning.training.checkpoint_files import read_checkpoint
 
 
@@ -48,4 +48,19 @@ def data_of(folder: Path, packages: Sequence[str], checkpoint: Path | None = Non
     data: ActionDataModule = made
     if checkpoint is not None and not data.added_classes:
         data.added_classes = added_names(content_of(read_checkpoint(checkpoint), str(checkpoint)))
+    return data
+
+
+def data_as_trained(checkpoint: Path, run: Path | None, packages: Sequence[str]) -> ActionDataModule:
+    """The data of a run; warns if its validation videos are not those that were held out of training.
+
+    Args:
+        checkpoint: whose classifier is used.
+        run: folder or config; that of the checkpoint if None.
+        packages: whose classes the config may name.
+    """
+    data = data_of(run or run_folder_of(checkpoint), packages, checkpoint)
+    stored = read_checkpoint(checkpoint).get(type(data).__qualname__)
+    if isinstance(stored, dict):
+        data.load_state_dict(stored)
     return data

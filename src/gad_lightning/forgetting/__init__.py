@@ -1,0 +1,1 @@
+"""What fine-tuning costs the language model of its general abilities."""
