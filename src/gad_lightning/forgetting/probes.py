@@ -30,7 +30,7 @@ TOGETHER = 16
 """Sentences that are read at once."""
 LOGITS = 256
 """Tokens whose logits are held at once."""
-SAMPLES, SLOTS = 16, 32
+SAMPLES, SLOTS = 8, 64
 """Samples of the validation split whose prompts are read, evenly over it, and slots of each."""
 
 
