@@ -74,8 +74,11 @@ def main(
         return
     texts = probe_texts(classifier.backbone.vocabulary, classifier.backbone.max_positions, text, pairs)
     data = data_as_trained(source, run, packages)
-    found = sweep(classifier, data, texts, scales or SCALES, _precision_of(run))
-    folder = run / FOLDER
+    _keep(run / FOLDER, sweep(classifier, data, texts, scales or SCALES, _precision_of(run)))
+
+
+def _keep(folder: Path, found: Forgetting) -> None:
+    """Write and print what was found."""
     make_folder(folder)
     write_forgetting(folder, found)
     _draw(folder / PICTURE, found)
