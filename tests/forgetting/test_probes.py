@@ -89,7 +89,8 @@ def test_a_pair_is_right_where_the_whole_good_sentence_is_likelier(
     made: tuple[Classifier, ToyActions, ProbeTexts],
 ) -> None:
     classifier, data, texts = made
-    model = classifier.backbone.causal_lm  # type: ignore[attr-defined]  # a CausalLM
+    assert isinstance(classifier.backbone, CausalLM)
+    model = classifier.backbone.causal_lm
 
     def likelihood(ids: tuple[int, ...], start: int) -> float:
         logits = model(torch.tensor([ids])).logits[0].log_softmax(1)

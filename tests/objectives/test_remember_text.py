@@ -63,6 +63,7 @@ def test_it_is_the_divergence_of_next_tokens_from_the_model_without_lora(text: P
     assert objective.blocks is not None
     order = torch.randperm(len(objective.blocks), generator=torch.Generator().manual_seed(0))
     ids = objective.blocks[order[:1]]
+    assert isinstance(classifier.backbone, CausalLM)
     tuned = classifier.backbone.causal_lm(ids).logits[0, :-1]
     with classifier.backbone.original() as model:
         base = model(ids).logits[0, :-1]
@@ -84,7 +85,7 @@ def test_it_draws_the_adapter_back_and_reaches_nothing_else(text: Path, tmp_path
         for name, weight in classifier.named_parameters():
             if name in reached:
                 assert weight.grad is not None
-                weight -= 1e-3 * weight.grad
+                weight.sub_(weight.grad, alpha=1e-3)
     before = float(classifier.losses(asked())["remember"].sum.detach())
     assert before < float(remembering(text, tmp_path)[0].losses(asked())["remember"].sum.detach())
 

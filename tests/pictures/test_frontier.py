@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from gad_lightning.errors import SettingError
@@ -18,7 +19,10 @@ def test_each_panel_has_a_dot_a_scale_and_a_ring_at_the_knee() -> None:
     for axes in figure.axes:
         line, ring = axes.lines
         assert [text.get_text() for text in axes.texts] == ["0", "0.5", "1"]
-        assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (line.get_xdata()[1], 0.4)
+        assert (np.asarray(ring.get_xdata())[0], np.asarray(ring.get_ydata())[0]) == (
+            np.asarray(line.get_xdata())[1],
+            0.4,
+        )
     assert figure.axes[0].get_ylabel() == "segment_f1 on validation"
 
 

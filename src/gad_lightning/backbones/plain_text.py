@@ -57,7 +57,7 @@ def text_blocks(text: str, vocabulary: Vocabulary, length: int) -> Tensor:
         (n, length) int64, the last row padded with -1; n is 0 if the tokenizer makes fewer than two tokens of it.
     """
     begin = [] if vocabulary.begin is None else [vocabulary.begin]
-    parts, gathered = [], ""
+    parts, gathered = list[list[int]](), ""
     for line in text.splitlines(keepends=True):  # the time to encode grows faster than a text
         gathered += line
         if len(gathered) >= AT_ONCE:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gad_lightning.errors import DataError
+from gad_lightning.results.rows import Row
 from gad_lightning.results.tables import read_json, write_csv, write_json
 
 FOLDER, FACTS, TABLE, PICTURE = "forgetting", "forgetting.json", "forgetting.csv", "forgetting.png"
@@ -87,7 +88,7 @@ class Forgetting(NamedTuple):
 
 def write_forgetting(folder: Path, found: Forgetting) -> None:
     """Write facts and table into a folder that exists."""
-    rows = [{"scale": row.scale, **row.metrics, **row.probes} for row in found.rows]
+    rows: list[Row] = [{"scale": row.scale, **row.metrics, **row.probes} for row in found.rows]
     write_csv(folder / TABLE, rows, list(dict.fromkeys(name for row in rows for name in row)))
     kept = [{"scale": row.scale, "metrics": dict(row.metrics), "probes": dict(row.probes)} for row in found.rows]
     write_json(folder / FACTS, {"metric": found.metric, "rows": kept, "counts": dict(found.counts)})
