@@ -8,8 +8,8 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -116,7 +116,17 @@ def _flock(file: IO[bytes]) -> bool:
 
 def remove_abandoned(target: Path) -> None:
     """Remove temporary files of ``target`` that killed processes left; those that are being written stay."""
-    for part in target.parent.glob(f"{glob.escape(_prefix(target))}.*.part"):
+    _remove(target.parent.glob(f"{glob.escape(_prefix(target))}.*.part"))
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files of a folder that killed processes left; those that are being written stay."""
+    _remove(folder.glob(".*.part"))
+
+
+def _remove(parts: Iterable[Path]) -> None:
+    """Remove those of some temporary files that nobody writes."""
+    for part in parts:
         try:
             with part.open("rb") as file:
                 if _is_there(part, file) and _flock(file):
@@ -132,10 +142,11 @@ class FolderLock:
 
     Args:
         folder: made if it is not there.
+        name: of the file in it that is locked.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, name: str = LOCK) -> None:
+        self.folder, self.name = folder, name
         self._file: IO[bytes] | None = None
 
     def take(self) -> None:
@@ -144,36 +155,43 @@ class FolderLock:
         Raises:
             SettingError: if another process holds it.
         """
-        path = make_folder(self.folder) / LOCK
+        if self.try_take():
+            return
+        with suppress(FileNotFoundError), (self.folder / self.name).open("rb") as file:
+            holder = file.read(1000).decode(errors="replace")
+            raise SettingError(
+                f"{self.folder} is being written by another run{holder and f': {holder}'}.",
+                "wait until it has ended, stop it, or write to another folder",
+            )
+        self.take()  # its holder has ended in between
+
+    def try_take(self) -> bool:
+        """Lock the folder unless another process holds it: whether it is locked now."""
+        path = make_folder(self.folder) / self.name
         file = path.open("ab+")
         if sys.platform != "win32":
             try:
                 # of the process, not of the open file: forked workers that outlive it do not hold it
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except (BlockingIOError, PermissionError) as error:
-                file.seek(0)
-                holder = file.read(1000).decode(errors="replace")
+            except (BlockingIOError, PermissionError):
                 file.close()
-                raise SettingError(
-                    f"{self.folder} is being written by another run{holder and f': {holder}'}.",
-                    "wait until it has ended, stop it, or write to another folder",
-                ) from error
+                return False
             except OSError:
                 pass  # this disk has no locks
         if not _is_there(path, file):  # its holder has ended in between
             file.close()
-            self.take()
-            return
+            return self.try_take()
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
         file.flush()
         self._file = file
+        return True
 
     def release(self) -> None:
         """Let others write there."""
         if self._file is not None:
             if sys.platform != "win32":
-                (self.folder / LOCK).unlink(missing_ok=True)
+                (self.folder / self.name).unlink(missing_ok=True)
             self._file.close()
             self._file = None
 

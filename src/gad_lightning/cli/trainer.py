@@ -12,7 +12,7 @@ from jsonargparse import Namespace
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ModelSummary
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
@@ -25,6 +25,7 @@ from gad_lightning.cli.changed import changed, config_beside, is_other_run
 from gad_lightning.cli.guards import check_accelerator, refusal_of
 from gad_lightning.cli.kept_config import KeptConfig, config_text
 from gad_lightning.cli.loading import PARSER_MODE
+from gad_lightning.cli.predicting import PredictCLI
 from gad_lightning.cli.refused import leave
 from gad_lightning.cli.restart import last_of_run
 from gad_lightning.cli.summary import PlainSummary
@@ -96,7 +97,7 @@ class Parser(LightningArgumentParser):
         leave(parser, message)
 
 
-class RunCLI(LightningCLI):
+class RunCLI(PredictCLI):
     """Lightning's command line for any classifier on any data."""
 
     model: Classifier
@@ -118,10 +119,6 @@ class RunCLI(LightningCLI):
             help="use a checkpoint's weights with settings that change what they compute (default: false)",
         )
         parser.link_arguments("data.schema", "model.init_args.schema", apply_on="instantiate")
-
-    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse, without Lightning's warning about arguments given from Python."""
-        self.config = parser.parse_args(args)
 
     def _parse_ckpt_path(self) -> None:
         """Look at the checkpoint before any work is done.
@@ -291,7 +288,3 @@ class RunCLI(LightningCLI):
         if kept:
             config = config_beside(Path(kept)) or Path(self.trainer.log_dir) / CONFIG
             rank_zero_info(f"To test it: gad-lightning test --config {config} --ckpt_path {kept}")
-
-    def before_predict(self) -> None:
-        """Let predictions go once they are written: the states of a long video do not fit memory."""
-        self.config_init["predict"]["return_predictions"] = False

@@ -219,13 +219,15 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         return self._sets[split, training]
 
     def _dataset(self, split: Split, training: bool) -> WindowDataset:
-        videos, published = self.videos(split), self.sampling == "published"
-        if not videos:
+        if not (videos := self.videos(split)):
             raise self._empty(split)
-        classes, given = self.schema.tasks[0].labels, self.tasks
+        return self.dataset_of(videos, self.first_video(split), split == "train", training)
+
+    def dataset_of(self, videos: list[VideoRecord], first: int, known: bool, training: bool = False) -> WindowDataset:
+        """The samples of some videos, numbered from ``first`` on; ``known`` ignores classes held out of training."""
+        classes, given, published = self.schema.tasks[0].labels, self.tasks, self.sampling == "published"
         check_same_kind(videos, self.schema.features)
-        every = (timeline(record, given[0].labels) for record in videos)
-        timelines = [self.unknown.relabeled(laid, given, split == "train") for laid in every]
+        timelines = [self.unknown.relabeled(timeline(record, given[0].labels), given, known) for record in videos]
         single = [record.name for record, laid in zip(videos, timelines, strict=True) if laid.queries.label.ndim == 1]
         if self.multi_label and (single or not classes.multi_label):
             raise SettingError(
@@ -236,7 +238,7 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
         queries = [laid.queries for laid in timelines]
         plans = plans_of(self, [record.frames.num_frames for record in videos], queries, training, classes)
         records = with_goals(videos, self.goals, self.schema.goals)
-        return WindowDataset(records, timelines, plans, self.windows, self.first_video(split), training, published)
+        return WindowDataset(records, timelines, plans, self.windows, first, training, published)
 
     def _empty(self, split: Split) -> DataError:
         return DataError(

@@ -15,6 +15,12 @@ def source_of(video: Path) -> str:
     return f"{state.st_size} {state.st_mtime_ns} {_hash_of(video, state.st_size)}"
 
 
+def content_of_file(path: Path) -> str:
+    """A file's size and a hash of its ends: the same for a copy."""
+    size = path.stat().st_size
+    return f"{size} {_hash_of(path, size)}"
+
+
 def is_replaced(source: str | None, video: Path) -> bool:
     """Whether a video is another file than :func:`source_of` has told; False where nothing is known.
 
