@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from gad_lightning.backbones.causal_lm import CausalLM
-from gad_lightning.backbones.scaling import AdapterScale
 from gad_lightning.backbones.tiny import TinyBackbone
+from gad_lightning.backbones.weights.scaling import AdapterScale
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier

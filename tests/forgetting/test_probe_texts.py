@@ -12,7 +12,7 @@ from gad_lightning.backbones.tiny import word_tokenizer
 from gad_lightning.backbones.tokenizer import TokenizerVocabulary
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.forgetting.probe_texts import BLOCKS, HERE, probe_texts
-from tests.backbones.test_plain_text import Letters
+from tests.prompts.test_plain_text import Letters
 
 
 def words(*more: str) -> TokenizerVocabulary:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gad_lightning.backbones.causal_lm import CausalLM
-from gad_lightning.backbones.scaling import AdapterScale
+from gad_lightning.backbones.weights.scaling import AdapterScale
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.data.toy import ToyActions

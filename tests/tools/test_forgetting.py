@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gad_lightning.backbones.scaling import AdapterScale
+from gad_lightning.backbones.weights.scaling import AdapterScale
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.cli import main
 from gad_lightning.errors import GadError, MissingDataError, SettingError

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from gad_lightning.backbones.plain_text import read_text, text_blocks
 from gad_lightning.csv_rows import read_rows
 from gad_lightning.errors import DataError
+from gad_lightning.prompts.plain_text import read_text, text_blocks
 from gad_lightning.types import Vocabulary
 
 HERE = Path(__file__).resolve().parent / "texts"

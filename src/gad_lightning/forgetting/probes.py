@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from gad_lightning.backbones.plain_text import followed, text_tokens
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.data.sampling import BatchKey
 from gad_lightning.forgetting.probe_texts import Choice, ProbeTexts
 from gad_lightning.losses import divergence
+from gad_lightning.prompts.plain_text import followed, text_tokens
 from gad_lightning.results.forgetting import (
     NEUTRAL_KL,
     NEUTRAL_PERPLEXITY,

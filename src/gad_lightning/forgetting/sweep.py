@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lightning import Trainer
 
-from gad_lightning.backbones.scaling import AdapterScale, check_scale
+from gad_lightning.backbones.weights.scaling import AdapterScale, check_scale
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import SettingError

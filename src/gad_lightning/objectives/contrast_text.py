@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.plain_text import text_tokens
 from gad_lightning.errors import SettingError
 from gad_lightning.objectives.base import Objective
 from gad_lightning.objectives.gathering import gathered
 from gad_lightning.objectives.write_answer import OF_NEIGHBORS
+from gad_lightning.prompts.plain_text import text_tokens
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import IGNORED, Batch, Loss, Tokens, Vocabulary, first_class
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from gad_lightning.backbones.base import Backbone
-from gad_lightning.backbones.plain_text import followed, read_text, text_blocks, text_tokens
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.losses import divergence
 from gad_lightning.objectives.base import Objective
+from gad_lightning.prompts.plain_text import followed, read_text, text_blocks, text_tokens
 from gad_lightning.schema import DataSchema
 from gad_lightning.types import Batch, Loss, Tokens
 

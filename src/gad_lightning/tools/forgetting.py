@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from gad_lightning.atomic import make_folder
-from gad_lightning.backbones.scaling import AdapterScale, check_scale
+from gad_lightning.backbones.weights.scaling import AdapterScale, check_scale
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.saving.rewriting import target_of, write_changed
 from gad_lightning.errors import MissingDataError, SettingError

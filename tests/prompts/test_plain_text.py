@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gad_lightning.backbones.plain_text import followed, read_text, text_blocks, text_tokens
 from gad_lightning.errors import DataError, MissingDataError
+from gad_lightning.prompts.plain_text import followed, read_text, text_blocks, text_tokens
 from gad_lightning.types import Kind, TextRow
 
 
