@@ -47,7 +47,7 @@ FLOORS = [
     {"readouts", "objectives", "training", "results", "retrieval", "decisions"},
     {"classifiers"},
     {"streaming", "report", "compare", "forgetting", "scale"},
-    {"search"},
+    {"search", "serving"},
     {"cli", "tools"},
     {"__init__", "__main__"},
 ]

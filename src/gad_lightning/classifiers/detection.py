@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,6 +75,7 @@ class Detecting(Describing):
         encoder: Encoder | None = None,
         broken: Broken = "keep",
         hand_over: HandOver | None = None,
+        progress: Callable[[int, int], object] | None = None,
     ) -> Detection:
         """Label every frame of one video, as ``gad-lightning predict`` would. Threads may call this side by side.
 
@@ -88,6 +89,7 @@ class Detecting(Describing):
             broken: of a damaged video, ``"keep"`` what is whole and ``"skip"`` what cannot be decoded, with a warning,
                 or ``"refuse"`` it.
             hand_over: how stretches that stay unknown are put into words; None leaves them as they are.
+            progress: called after each batch with the frames labeled so far and all of them; what it raises ends this.
 
         Returns:
             Labels, times, scores of every frame, the segments, and what was put into words.
@@ -100,13 +102,7 @@ class Detecting(Describing):
             self.check_hand_over(hand_over, task)
         frames = open_frames(video, fps, spec, encoder, broken)
         dataset = _dataset_of(VideoRecord("video", frames), self.schema, task)
-        scores = torch.empty(frames.num_frames, len(classes.names))
-        unknown = torch.zeros(frames.num_frames, dtype=torch.bool)
-        past = PastLabels()
-        for batch in batches_of(dataset, batch_size, self.device):  # of each only the scores are kept
-            part = self.judged(self.score_in_evaluation(batch, past))
-            scores[part.query_index.cpu()] = part.scores[:, : len(classes.names)].float().cpu()
-            unknown[part.query_index.cpu()] = part.unknown.cpu()
+        scores, unknown = self._scored(dataset, len(classes.names), batch_size, progress)
         made, shown = self.decisions_of(task) or Decisions(classes, spec.fps), (*classes.names, UNKNOWN)
         decided = made(log_probabilities(scores), unknown=unknown.numpy())
         names = [joined_names(row, classes._replace(names=shown)) for row in torch.from_numpy(decided.chosen)]
@@ -114,6 +110,22 @@ class Detecting(Describing):
         told = () if hand_over is None else self.hand_over_in(hand_over, frames, events, scores, task)
         segments = [_stretch_of(event, shown, spec.fps) for event in events]
         return Detection(names, [frame / spec.fps for frame in range(len(scores))], scores, segments, told)
+
+    def _scored(
+        self, dataset: WindowDataset, classes: int, batch_size: int, progress: Callable[[int, int], object] | None
+    ) -> tuple[Tensor, Tensor]:
+        """Score every frame: (F, C) log-probabilities, and (F,) which show none of the classes; on the CPU."""
+        count = dataset.records[0].frames.num_frames
+        scores, unknown = torch.empty(count, classes), torch.zeros(count, dtype=torch.bool)
+        past, labeled = PastLabels(), 0
+        for batch in batches_of(dataset, batch_size, self.device):  # of each only the scores are kept
+            part = self.judged(self.score_in_evaluation(batch, past))
+            scores[part.query_index.cpu()] = part.scores[:, :classes].float().cpu()
+            unknown[part.query_index.cpu()] = part.unknown.cpu()
+            labeled += len(part.query_index)
+            if progress is not None:
+                progress(labeled, count)
+        return scores, unknown
 
     def slot_states(self, video: Video, task: int = 0, encoder: Encoder | None = None) -> Tensor:
         """Slot states of every frame of one video, (F, H) float32 on the CPU; errors of :meth:`detect`."""

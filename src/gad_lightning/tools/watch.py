@@ -71,8 +71,8 @@ def main(
     """
     address = address_of(source).check_there()  # before a classifier is loaded
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
-    classifier = Classifier.from_pretrained(checkpoint, None, _chosen_device(device), packages)
-    asked, fps = _task_index(classifier.schema, task), classifier.schema.features.fps
+    classifier = Classifier.from_pretrained(checkpoint, None, chosen_device(device), packages)
+    asked, fps = task_index(classifier.schema, task), classifier.schema.features.fps
     labels = classifier.schema.tasks[asked].labels
     smoothing = _smoothing_of(min_seconds, hysteresis, fps, labels.background)
     watcher = Watcher(_detector_of(classifier, asked, compiled, hand_over, smoothing), encoder, gap_seconds, smoothing)
@@ -221,7 +221,7 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
         restore()
 
 
-def _chosen_device(name: str) -> torch.device:
+def chosen_device(name: str) -> torch.device:
     """Device of a name; ``auto`` takes a GPU where there is one.
 
     Raises:
@@ -239,7 +239,7 @@ def _chosen_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _task_index(schema: DataSchema, name: str | None) -> int:
+def task_index(schema: DataSchema, name: str | None) -> int:
     """Index of a task by its name, the first by default.
 
     Raises:

@@ -1,0 +1,1 @@
+"""Live streams and videos over the network: a server, its page, and its client."""

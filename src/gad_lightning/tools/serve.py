@@ -1,0 +1,99 @@
+"""Serve a classifier over the network: live streams, whole videos, and a page to watch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gad_lightning.classifiers.base import Classifier
+from gad_lightning.errors import SettingError
+from gad_lightning.escape import print_safely
+from gad_lightning.optional import need
+from gad_lightning.parts import ALLOWED_PACKAGES
+from gad_lightning.serving.limits import Limits
+from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.tools.watch import chosen_device, task_index
+from gad_lightning.video.encoders import Encoder, SmallEncoder
+
+TOKEN = "GAD_LIGHTNING_TOKEN"
+"""Variable of the environment that holds the token which clients have to send."""
+SHORTEST = 16
+"""Characters of a token, at least."""
+
+
+def main(
+    *,
+    ckpt_path: str | Path,
+    streams: int = 64,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    hosts: list[str] | None = None,
+    urls: list[str] | None = None,
+    state: Path | None = None,
+    limits: Limits | None = None,
+    task: str | None = None,
+    encoder: Encoder | None = None,
+    device: str = "auto",
+    compiled: bool = False,
+    allowed: list[str] | None = None,
+) -> None:
+    """Serve a trained classifier until Ctrl-C or SIGTERM; its page is at the address that is printed.
+
+    Args:
+        ckpt_path: of the classifier: .ckpt file or its URL, folder of save_pretrained, or name on the hub.
+        streams: that may be open at once; memory is taken for all of them at the start.
+        host: address to listen at. Others than this machine's own need a token in GAD_LIGHTNING_TOKEN.
+        port: to listen at; 0 for any that is free.
+        hosts: names by which browsers and clients call the server, where not by a loopback address.
+        urls: folders that videos may be fetched from, such as https://videos.example.org/public/; none by default.
+        state: file that holds the streams from a stop until the next start.
+        limits: of what clients send, such as --limits.body_mb=100.
+        task: name of what is asked, for classifiers with several; the first by default.
+        encoder: that the features were made with; without it, and where it is not the built-in one, there are no
+            pictures.
+        device: cpu, cuda, mps, or auto for what is there.
+        compiled: compile the language model first; needs a C++ compiler on a CPU.
+        allowed: further packages whose classes the checkpoint may name.
+
+    Raises:
+        SettingError: if the server would be open to others without a token.
+    """
+    need("starlette", extra="serve", why="to serve")
+    need("uvicorn", extra="serve", why="to serve")
+    from gad_lightning.serving.app import Server
+    from gad_lightning.serving.fetching import check_allowed
+    from gad_lightning.serving.guard import is_loopback
+    from gad_lightning.serving.running import run_server
+
+    token = _token()
+    if not is_loopback(host) and not token:
+        raise SettingError(
+            f"host is {host}, which others can reach, and there is no token.",
+            f"set {TOKEN} to a secret of at least {SHORTEST} characters, or leave --host out",
+        )
+    check_allowed(urls or [])
+    packages = [*ALLOWED_PACKAGES, *(allowed or [])]
+    classifier = Classifier.from_pretrained(ckpt_path, None, chosen_device(device), packages)
+    asked, spec = task_index(classifier.schema, task), classifier.schema.features
+    if encoder is None and spec.encoder == SmallEncoder().label:
+        encoder = SmallEncoder()
+    merge = classifier.backbone.mergeable
+    detector = OnlineDetector(classifier, streams, merge, asked, compiled, encoder)
+    names = None if token and not hosts else frozenset([*(hosts or []), host])
+    server = Server(detector, limits, token, names, tuple(urls or []), state)
+    run_server(server, host, port, print_safely)
+
+
+def _token() -> str:
+    """The token of the environment, empty for none.
+
+    Raises:
+        SettingError: if it is too short to be a secret, or no plain text.
+    """
+    token = os.environ.get(TOKEN, "")
+    if token and (len(token) < SHORTEST or not token.isascii() or not token.isprintable() or " " in token):
+        raise SettingError(
+            f"{TOKEN} is no secret of at least {SHORTEST} plain characters.",
+            "make one: python -c 'import secrets; print(secrets.token_urlsafe(24))'",
+        )
+    return token
