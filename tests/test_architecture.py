@@ -207,7 +207,7 @@ def test_every_package_imported_is_a_declared_requirement() -> None:
     extras = [value for name, value in config["options.extras_require"].items() if name not in ("test", "docs")]
     lines = [line for text in (config["options"]["install_requires"], *extras) for line in text.splitlines() if line]
     declared = {re.split(r"[\[<>=;~! ]", line)[0].lower() for line in lines} | {"gad_lightning"}
-    module_of = {"pillow": "pil", "pyyaml": "yaml", "faiss-cpu": "faiss"}
+    module_of = {"pillow": "pil", "pyyaml": "yaml", "faiss-cpu": "faiss", "prometheus-client": "prometheus_client"}
     declared |= {module_of[name] for name in declared & set(module_of)}
     used = {dotted.split(".")[0] for path in FILES for dotted in imports_of(path)} - set(sys.stdlib_module_names)
     assert {name.lower() for name in used} <= declared

@@ -74,7 +74,7 @@ def load_streams(path: Path, places: Places) -> int:
 def _kept_of(stream: Stream) -> _Kept:
     return _Kept(
         stream.place,
-        tuple(stream.start),
+        (stream.start.kind, stream.start.fps, stream.start.dtype, stream.start.events),
         stream.digest,
         (stream.told, stream.sent, stream.labeled, stream.dropped, stream.refused, stream.last),
         stream.closing,

@@ -12,6 +12,9 @@ from gad_lightning.schema import FeatureSpec
 
 Value = str | int | float | bool | None | Sequence["Value"] | Mapping[str, "Value"]
 """What JSON can hold."""
+Kind = Literal["jpeg", "features"]
+Precision = Literal["float32", "float16"]
+Events = Literal["all", "changes"]
 MOST_TEXT = 4096
 """Characters of a text message of a client."""
 FIELDS = {"type", "kind", "fps", "dtype", "events", "token", "resume", "after"}
@@ -38,10 +41,10 @@ class BadMessage(GadError):
 class Start(NamedTuple):
     """What a stream is to be."""
 
-    kind: Literal["jpeg", "features"]
+    kind: Kind
     fps: float
-    dtype: Literal["float32", "float16"] = "float32"  # of rows of features, little-endian
-    events: Literal["all", "changes"] = "all"  # a message for every frame, or for those with events, losses, refusals
+    dtype: Precision = "float32"  # of rows of features, little-endian
+    events: Events = "all"  # a message for every frame, or for those with events, losses, refusals
 
 
 class Opening(NamedTuple):
@@ -110,5 +113,5 @@ def _start_of(given: dict[str, Value], spec: FeatureSpec) -> Start:
             f"The classifier labels {spec.fps:g} frames a second, and fps is another.",
             f'send "fps": {spec.fps:g}, and so many frames a second',
         )
-    made = Start("jpeg", spec.fps, "float32", "all")
-    return made._replace(**{name: given[name] for name in choices if name in given})
+    kind, dtype, events = (given.get(name, defaults.get(name)) for name in choices)
+    return Start(cast(Kind, kind), spec.fps, cast(Precision, dtype), cast(Events, events))

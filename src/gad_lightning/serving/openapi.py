@@ -9,8 +9,14 @@ NUMBER: Described = {"type": "number"}
 COUNT: Described = {"type": "integer", "minimum": 0}
 TEXT: Described = {"type": "string"}
 STATE: Described = {"type": "string", "enum": ["waiting", "labeling", "done", "failed"]}
-JOB = {"name": "job", "in": "path", "required": True, "schema": TEXT, "description": "name that POST /detect gave"}
-FORMAT = {"name": "format", "in": "query", "schema": {"type": "string", "enum": ["json", "csv", "vtt"]}}
+JOB: Described = {
+    "name": "job",
+    "in": "path",
+    "required": True,
+    "schema": TEXT,
+    "description": "name that POST /detect gave",
+}
+FORMAT: Described = {"name": "format", "in": "query", "schema": {"type": "string", "enum": ["json", "csv", "vtt"]}}
 MEANINGS = {
     "400": "it cannot be understood",
     "401": "the token is missing or wrong",
@@ -55,11 +61,11 @@ def _asked(what: str, gives: dict[str, Described], refusals: str, status: str = 
 
 
 def _paths() -> Described:
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    url = {"schema": {**_thing(url={"type": "string", "format": "uri"}), "additionalProperties": False}}
-    body = {"video/*": binary, "application/x-npy": binary, "application/json": url}
+    binary: Described = {"schema": {"type": "string", "format": "binary"}}
+    url: Described = {"schema": {**_thing(url={"type": "string", "format": "uri"}), "additionalProperties": False}}
+    body: Described = {"video/*": binary, "application/x-npy": binary, "application/json": url}
     free: list[Value] = []
-    state = {"application/json": _thing(state=TEXT)}
+    state: dict[str, Described] = {"application/json": _thing(state=TEXT)}
     return {
         "/detect": {
             "post": _asked(

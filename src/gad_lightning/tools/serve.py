@@ -49,8 +49,7 @@ def main(
         state: file that holds the streams from a stop until the next start.
         limits: of what clients send, such as --limits.body_mb=100.
         task: name of what is asked, for classifiers with several; the first by default.
-        encoder: that the features were made with; without it, and where it is not the built-in one, there are no
-            pictures.
+        encoder: that the features were made with; there are pictures only with it, or where it is the built-in one.
         device: cpu, cuda, mps, or auto for what is there.
         compiled: compile the language model first; needs a C++ compiler on a CPU.
         allowed: further packages whose classes the checkpoint may name.
@@ -58,12 +57,30 @@ def main(
     Raises:
         SettingError: if the server would be open to others without a token.
     """
+    token = _checked(host, urls or [])
+    from gad_lightning.serving.app import Server
+    from gad_lightning.serving.running import run_server
+
+    packages = [*ALLOWED_PACKAGES, *(allowed or [])]
+    classifier = Classifier.from_pretrained(ckpt_path, None, chosen_device(device), packages)
+    asked, built_in = task_index(classifier.schema, task), SmallEncoder()
+    if encoder is None and classifier.schema.features.encoder == built_in.label:
+        encoder = built_in
+    detector = OnlineDetector(classifier, streams, classifier.backbone.mergeable, asked, compiled, encoder)
+    names = None if token and not hosts else frozenset([*(hosts or []), host])
+    run_server(Server(detector, limits, token, names, tuple(urls or []), state), host, port, print_safely)
+
+
+def _checked(host: str, urls: list[str]) -> str:
+    """Check what would make the server unsafe, and give its token.
+
+    Raises:
+        SettingError: if something does.
+    """
     need("starlette", extra="serve", why="to serve")
     need("uvicorn", extra="serve", why="to serve")
-    from gad_lightning.serving.app import Server
     from gad_lightning.serving.fetching import check_allowed
     from gad_lightning.serving.guard import is_loopback
-    from gad_lightning.serving.running import run_server
 
     token = _token()
     if not is_loopback(host) and not token:
@@ -71,17 +88,8 @@ def main(
             f"host is {host}, which others can reach, and there is no token.",
             f"set {TOKEN} to a secret of at least {SHORTEST} characters, or leave --host out",
         )
-    check_allowed(urls or [])
-    packages = [*ALLOWED_PACKAGES, *(allowed or [])]
-    classifier = Classifier.from_pretrained(ckpt_path, None, chosen_device(device), packages)
-    asked, spec = task_index(classifier.schema, task), classifier.schema.features
-    if encoder is None and spec.encoder == SmallEncoder().label:
-        encoder = SmallEncoder()
-    merge = classifier.backbone.mergeable
-    detector = OnlineDetector(classifier, streams, merge, asked, compiled, encoder)
-    names = None if token and not hosts else frozenset([*(hosts or []), host])
-    server = Server(detector, limits, token, names, tuple(urls or []), state)
-    run_server(server, host, port, print_safely)
+    check_allowed(urls)
+    return token
 
 
 def _token() -> str:
