@@ -47,7 +47,7 @@ FLOORS = [
     {"readouts", "objectives", "training", "results", "retrieval", "decisions"},
     {"classifiers"},
     {"streaming", "report", "compare", "forgetting", "scale"},
-    {"search", "serving"},
+    {"search", "serving", "exporting"},
     {"cli", "tools"},
     {"__init__", "__main__"},
 ]

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -27,17 +26,7 @@ from gad_lightning.schema import LabelSet, Task
 from gad_lightning.tools.export import export_classifier
 from tests.backbones.folders import llama_folder
 from tests.classifiers.making import make, random_frames, schema
-
-LORA: dict[str, Any] = {"r": 4, "lora_alpha": 8, "lora_dropout": 0.0}
-
-
-def moved(classifier: Classifier) -> Classifier:
-    """Move every trained weight, so that no LoRA is nothing."""
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for weight in classifier.trained_state().values():
-            weight += 0.1 * torch.randn(weight.shape, generator=generator)
-    return classifier.eval()
+from tests.exporting.moving import LORA, moved
 
 
 @pytest.mark.parametrize(

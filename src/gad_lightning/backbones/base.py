@@ -17,6 +17,7 @@ from gad_lightning.backbones.execution.kv_cache import KVCache
 from gad_lightning.backbones.execution.last_layer import feed_forward_at
 from gad_lightning.backbones.execution.packing import pack
 from gad_lightning.backbones.new_tokens import NewTokens
+from gad_lightning.backbones.weights.light import Weights
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
 from gad_lightning.schema import DataSchema
@@ -38,6 +39,7 @@ class Backbone(Part, nn.Module):
     commit: str | None = None  # of the hub's repository
     mergeable: bool = True  # whether merge() can be called
     merged: bool = False  # whether a LoRA is folded into the weights, which can then not be trained
+    light: Weights | None = None  # what :meth:`lighten` was called with
     quantized: bool = False  # whether the frozen weights are held in 4 or 8 bits
 
     @abstractmethod
@@ -154,6 +156,14 @@ class Backbone(Part, nn.Module):
         Returns:
             The largest relative change of a folded weight by rounding, 0 where the weights are float32.
         """
+
+    def lighten(self, weights: Weights) -> None:
+        """Hold the frozen linear layers in 8 or 4 bits from now on, for inference on a CPU; the LoRA is merged first.
+
+        Raises:
+            SettingError: if there is no such number format, or this backbone cannot.
+        """
+        raise SettingError(f"{type(self).__name__} cannot hold its weights in {weights}.", "leave weights out")
 
     @abstractmethod
     def trained_state(self) -> dict[str, Tensor]:

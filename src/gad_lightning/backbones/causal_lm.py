@@ -268,8 +268,9 @@ class CausalLM(DecoderBackbone):
                 unfrozen, which no classifier made of these settings has.
         """
         if self.merged:
+            held = "" if self.light is None else f", and the frozen ones are {self.light}"
             raise SettingError(
-                "The LoRA is merged: its weights are no longer apart.", "save the classifier before merging"
+                f"The LoRA is merged: its weights are no longer apart{held}.", "save the classifier before merging"
             )
         weights = dict(self.named_parameters())
         unfrozen = [name for name, weight in weights.items() if weight.requires_grad and name not in self.made_trained]

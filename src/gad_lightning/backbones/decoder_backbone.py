@@ -10,6 +10,8 @@ from torch import nn
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.decoder import decoder_of, layers_of
 from gad_lightning.backbones.execution.rotation import fix_rotation
+from gad_lightning.backbones.weights.light import Weights, check_weights, lighten
+from gad_lightning.errors import SettingError
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -35,6 +37,23 @@ class DecoderBackbone(Backbone):
     def blocks(self) -> Sequence[nn.Module]:
         """The decoder's layers."""
         return layers_of(self.decoder)
+
+    def lighten(self, weights: Weights) -> None:
+        """Hold linear layers in fewer bits; see :meth:`Backbone.lighten`.
+
+        Raises:
+            SettingError: on a quantized base, on a GPU, where that was done before, and if no layer fits.
+        """
+        check_weights(weights)
+        if self.quantized or self.light is not None:
+            why = "its base is quantized" if self.light is None else f"they are {self.light} already"
+            raise SettingError(
+                f"The weights cannot be held in {weights}: {why}, and they would be rounded twice.",
+                "load the classifier without weights" if self.light else "leave weights out",
+            )
+        self.merge()
+        lighten(self.decoder, weights)
+        self.merged, self.light = True, weights  # also where there was no LoRA: nothing can be trained any more
 
     @property
     def config(self) -> PretrainedConfig:

@@ -25,6 +25,7 @@ from gad_lightning.cli.changed import changed, config_beside, is_other_run
 from gad_lightning.cli.guards import check_accelerator, refusal_of
 from gad_lightning.cli.kept_config import KeptConfig, config_text
 from gad_lightning.cli.loading import PARSER_MODE
+from gad_lightning.cli.own_options import LightWeights, add_own_options, add_weights
 from gad_lightning.cli.predicting import PredictCLI
 from gad_lightning.cli.refused import leave
 from gad_lightning.cli.restart import last_of_run
@@ -105,20 +106,14 @@ class RunCLI(PredictCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Link what the model must know of its data; add what ``fit`` can begin from."""
-        parser.add_argument(
-            "--init_from",
-            type=str | None,
-            default=None,
-            help="for fit: checkpoint, folder of save_pretrained or hub repository to take LoRA, connector and rows "
-            "of classes of the same name from; not used where --ckpt_path resumes a run (default: null)",
-        )
-        parser.add_argument(
-            "--other_settings",
-            type=bool,
-            default=False,
-            help="use a checkpoint's weights with settings that change what they compute (default: false)",
-        )
+        add_own_options(parser)
         parser.link_arguments("data.schema", "model.init_args.schema", apply_on="instantiate")
+
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        parser: LightningArgumentParser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand != "fit":
+            add_weights(parser)
+        return parser
 
     def _parse_ckpt_path(self) -> None:
         """Look at the checkpoint before any work is done.
@@ -227,6 +222,8 @@ class RunCLI(PredictCLI):
         given = settings["callbacks"] or []
         given = given if isinstance(given, list) else [given]
         kwargs["callbacks"] = [*given, *self.missing(given, settings)]
+        if weights := self.config_init[self.subcommand].get("weights"):
+            kwargs["callbacks"].append(LightWeights(weights))
         kwargs["enable_model_summary"] = False  # the callbacks have one, and Lightning would say that it adds none
         trainer: Trainer = super().instantiate_trainer(**kwargs)
         return trainer

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from gad_lightning.backbones.base import Backbone
+from gad_lightning.backbones.weights.light import Weights
 from gad_lightning.classifiers.finite import check_weights
 from gad_lightning.classifiers.open_world.added_classes import AddedClasses
 from gad_lightning.classifiers.optimization import Optimized
@@ -194,6 +195,7 @@ class TrainedWeights(Part, Optimized, AddedClasses):
         checkpoint_path: str | Path,
         map_location: str | torch.device = "cpu",
         allowed: Sequence[str] = ALLOWED_PACKAGES,
+        weights: Weights | None = None,
     ) -> Self:
         """Make the classifier that a checkpoint describes, with its trained weights.
 
@@ -201,17 +203,23 @@ class TrainedWeights(Part, Optimized, AddedClasses):
             checkpoint_path: file, or URL.
             map_location: device.
             allowed: packages whose classes the checkpoint may name; add your own package's for your own parts.
+            weights: ``int8`` or ``int4`` holds frozen layers so, for inference on a CPU.
 
         Raises:
             MissingDataError: if there is no such file.
             CheckpointError: if it is damaged, or describes a classifier of another class than this one.
         """
         checkpoint = read_checkpoint(checkpoint_path)
-        return cls.made_again(checkpoint, redact(str(checkpoint_path)), map_location, allowed)
+        return cls.made_again(checkpoint, redact(str(checkpoint_path)), map_location, allowed, weights)
 
     @classmethod
     def made_again(
-        cls, checkpoint: dict[str, Any], where: str, map_location: str | torch.device, allowed: Sequence[str]
+        cls,
+        checkpoint: dict[str, Any],
+        where: str,
+        map_location: str | torch.device,
+        allowed: Sequence[str],
+        light: Weights | None = None,
     ) -> Self:
         """Make the classifier that the content of a checkpoint describes.
 
@@ -220,6 +228,7 @@ class TrainedWeights(Part, Optimized, AddedClasses):
             where: it was read from.
             map_location: device.
             allowed: packages whose classes it may name.
+            light: number format to hold frozen layers in.
 
         Raises:
             CheckpointError: if it describes a classifier of another class, or does not fit what it describes.
@@ -239,6 +248,8 @@ class TrainedWeights(Part, Optimized, AddedClasses):
             classifier.optimizer_made = about["optimizer"]
             classifier.make_optimizer = RecordedOptimizer(about["optimizer"], allowed)
         made: Self = classifier.to(map_location).eval()
+        if light is not None:
+            made.backbone.lighten(light)
         return made
 
 

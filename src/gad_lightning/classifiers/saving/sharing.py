@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gad_lightning.atomic import make_folder
 from gad_lightning.backbones.weights.hub import snapshot, upload
+from gad_lightning.backbones.weights.light import Weights
 from gad_lightning.classifiers.finite import check_weights
 from gad_lightning.classifiers.saving.checkpoint import KEY, TrainedWeights, read_checkpoint
 from gad_lightning.classifiers.saving.digest import KEY as DIGEST
@@ -71,6 +72,7 @@ class Shareable(TrainedWeights):
         revision: str | None = None,
         map_location: str | torch.device = "cpu",
         allowed: Sequence[str] = ALLOWED_PACKAGES,
+        weights: Weights | None = None,
     ) -> Self:
         """Make the classifier of a folder written by :meth:`save_pretrained`, a hub repository, or a checkpoint.
 
@@ -79,13 +81,14 @@ class Shareable(TrainedWeights):
             revision: of the repository.
             map_location: device.
             allowed: packages whose classes it may name; add your own package's for your own parts.
+            weights: ``int8`` or ``int4`` holds the frozen layers so, for inference on a CPU, with the LoRA merged.
 
         Raises:
             MissingDataError: if there is no such folder, repository or file.
             CheckpointError: if it is damaged, or describes a classifier of another class than this one.
         """
         return cls.made_again(
-            _read_source(name_or_folder, revision), redact(str(name_or_folder)), map_location, allowed
+            _read_source(name_or_folder, revision), redact(str(name_or_folder)), map_location, allowed, weights
         )
 
     def push_to_hub(self, repository: str, facts: CardFacts, private: bool = True) -> str:
