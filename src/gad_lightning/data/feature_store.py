@@ -74,6 +74,10 @@ class FeatureStore:
         """All videos that the folder has features or a video file of."""
         return {*_by_name(self.given, READERS), *_by_name(self.videos, VIDEO_ENDINGS)}
 
+    def file_of(self, name: str) -> Path | None:
+        """The video file of a name; None if there is none."""
+        return next(iter(_by_name(self.videos, VIDEO_ENDINGS).get(name, [])), None)
+
     def open(self, names: Sequence[str]) -> dict[str, FeatureFile]:
         """Find the features of videos, encoding those that have none.
 

@@ -16,7 +16,7 @@ from weakref import proxy
 
 from gad_lightning.errors import GadError
 from gad_lightning.optional import need
-from gad_lightning.video.container import first_video, is_cover, is_whole_matroska, open_video
+from gad_lightning.video.container import first_video, is_cover, is_whole_matroska, open_video, stated_seconds
 from gad_lightning.video.jumps import BACK, JOINED_BACK, LONGEST_GAP, Jumps, Stamp
 from gad_lightning.video.later_times import LaterTimes
 
@@ -159,13 +159,24 @@ def rate_of(path: Path) -> float:
         >>> rate_of(Path("no such file.mp4"))
         nan
     """
+    return _stated(path)[0]
+
+
+def length_of(path: Path) -> float:
+    """Seconds that a video file states; nan if it is none, or states nothing."""
+    return _stated(path)[1]
+
+
+def _stated(path: Path) -> tuple[float, float]:
+    """Frames a second and seconds of a video file as it states them."""
     try:
         with open_video(path) as container:
             stream = first_video(container, path)
-            rate = stream.average_rate or stream.guessed_rate
-            return float(rate) if rate and rate <= HIGHEST_RATE else math.nan
+            rate, seconds = stream.average_rate or stream.guessed_rate, stated_seconds(container, stream)
+            known = float(rate) if rate and rate <= HIGHEST_RATE else math.nan
+            return known, math.nan if seconds is None else seconds
     except GadError:
-        return math.nan
+        return math.nan, math.nan
 
 
 def lasts_of(frame: VideoFrame) -> float:

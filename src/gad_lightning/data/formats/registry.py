@@ -12,7 +12,7 @@ from typing import NamedTuple
 from gad_lightning.atomic import atomic_write, make_folder
 from gad_lightning.data.formats.base import Annotation, AnnotationFormat, LabeledVideo, Reading, Rules, merged
 from gad_lightning.data.formats.source import Source
-from gad_lightning.errors import DataError, MissingDataError, SettingError
+from gad_lightning.errors import DataError, GadError, MissingDataError, SettingError
 
 
 class FileFound(NamedTuple):
@@ -75,13 +75,22 @@ def format_named(name: str) -> AnnotationFormat:
     return formats()[name]
 
 
+def recognized(path: Path) -> AnnotationFormat | None:
+    """The format of a file; None if it is of none, or damaged."""
+    source = Source(path)
+    try:
+        return next((one for one in formats().values() if source.opening and one.recognizes(source)), None)
+    except GadError:
+        return None
+
+
 def read_annotations(
     given: Sequence[str | Path], root: Path, rules: Rules | None = None, name: str | None = None
 ) -> Found:
     """Read annotation files, each of the format that its content shows.
 
     Args:
-        given: paths or patterns such as ``*.eaf``, as they are or in ``root``.
+        given: paths or patterns such as ``*.eaf``, in ``root`` or as they are.
         root: folder of the data.
         rules: how they are read.
         name: of the format of all of them; None looks at each.
@@ -161,7 +170,7 @@ def check_free(target: Path, overwrite: bool) -> None:
 
 
 def _files(given: Sequence[str | Path], root: Path) -> list[Path]:
-    """Files that paths or patterns such as ``*.eaf`` name; those that are not there are looked for in ``root``.
+    """Files that paths or patterns such as ``*.eaf`` name; they are looked for in ``root``, then as they are.
 
     Raises:
         MissingDataError: if one names nothing.
@@ -169,7 +178,7 @@ def _files(given: Sequence[str | Path], root: Path) -> list[Path]:
     found: list[Path] = []
     for one in map(Path, given):
         pattern = any(letter in one.name for letter in "*?[")
-        places = (one.parent, root / one.parent) if pattern else (one, root / one)
+        places = (root / one.parent, one.parent) if pattern else (root / one, one)
         here = [sorted(place.glob(one.name)) if pattern else [place] * place.is_file() for place in places]
         files = next((files for files in here if files), [])
         if not files:
