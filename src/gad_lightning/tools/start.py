@@ -191,7 +191,7 @@ def _choose(facts: Facts) -> Choice:
     free = torch.cuda.mem_get_info()[0] / 2**30 if torch.cuda.is_available() else 0.0
     model = next((name for least, name in MODELS if free >= least), "")
     frames = sum(facts.videos.values()) * fps
-    steps = max(1, round(frames / memory / BATCH))
+    steps = math.ceil(sum(math.ceil(seconds * fps / memory) for seconds in facts.videos.values()) / BATCH)
     epochs = min(MOST_EPOCHS, max(3, round(STEPS / steps)))
     several = facts.shared > 0.05
     said = [
