@@ -8,7 +8,6 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from docs._ext import api, commands, docstrings, errors, house, settings
 
 import gad_lightning
 from gad_lightning.cli import RUNS, main
-from gad_lightning.cli.tools import find_tools
+from gad_lightning.cli.tools import find_tools, tool_module
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -118,7 +117,7 @@ def check_run(name: str, words: list[str], configs: list[Path]) -> None:
 def check_tool(name: str, words: list[str], configs: list[Path]) -> None:
     """See that a tool and all its options exist."""
     assert name.replace("-", "_") in find_tools(), name
-    main_of_tool: Callable[..., None] = import_module(f"gad_lightning.tools.{name.replace('-', '_')}").main
+    main_of_tool: Callable[..., None] = tool_module(name.replace("-", "_")).main
     arguments = [*docstrings.arguments_of(main_of_tool, main_of_tool.__doc__), *commands.further(main_of_tool)]
     known = {argument.name for argument in arguments} | {"config", "help"}
     for word in words:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import inspect
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
 from docs._ext.docstrings import Argument, arguments_of, cell, code, summary
 
 from gad_lightning.cli import RUNS, trainer
-from gad_lightning.cli.tools import find_tools
+from gad_lightning.cli.tools import find_tools, tool_module
 
 ELSEWHERE = ("help", "model", "data", "trainer")
 """Options that need no line here: every setting of model, data and trainer has a page."""
@@ -78,7 +77,7 @@ def run_section(name: str, line: str, parser: argparse.ArgumentParser) -> str:
 
 def tool_section(name: str) -> str:
     """One of the tools."""
-    main: Callable[..., None] = import_module(f"gad_lightning.tools.{name}").main
+    main: Callable[..., None] = tool_module(name).main
     arguments = arguments_of(main, main.__doc__)
     words = [
         usage_of(known, inspect.signature(main).parameters[known.name]) for known in arguments if not known.default

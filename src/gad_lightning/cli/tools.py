@@ -1,4 +1,4 @@
-"""Finds the tools: every file in ``gad_lightning/tools`` with a ``main`` is a command, and nothing else lists them."""
+"""Finds the tools: every file below ``tools`` with a ``main`` is a command, and nothing else lists them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 FOLDER = Path(__file__).resolve().parent.parent / "tools"
 
@@ -20,11 +21,21 @@ def find_tools() -> dict[str, str]:
         False
     """
     found = {}
-    for path in sorted(FOLDER.glob("*.py")):
+    for path in sorted(FOLDER.rglob("*.py"), key=lambda path: path.stem):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
             found[path.stem] = (ast.get_docstring(tree) or "").split("\n")[0].rstrip(".")
     return found
+
+
+def tool_module(name: str) -> ModuleType:
+    """Import a tool.
+
+    Args:
+        name: one of :func:`find_tools`; no two files have one name.
+    """
+    path = next(FOLDER.rglob(f"{name}.py")).relative_to(FOLDER).with_suffix("")
+    return import_module(".".join(("gad_lightning.tools", *path.parts)))
 
 
 def run_tool(name: str, args: Sequence[str]) -> None:
@@ -39,7 +50,7 @@ def run_tool(name: str, args: Sequence[str]) -> None:
     from gad_lightning.cli.loading import PARSER_MODE
     from gad_lightning.cli.tool_parser import ToolParser
 
-    main = import_module(f"gad_lightning.tools.{name}").main
+    main = tool_module(name).main
     # configs of runs are read as runs read them: with ${oc.env:...}
     prog = f"gad-lightning {name.replace('_', '-')}"
     words = _of_a_run(main, _gathered(main, args))

@@ -18,20 +18,18 @@ from gad_lightning.data.formats.base import AnnotationFormat
 from gad_lightning.data.formats.registry import check_free, recognized
 from gad_lightning.data.own import OwnVideos
 from gad_lightning.data.tables import IGNORE, rare
-from gad_lightning.errors import MissingDataError
-from gad_lightning.escape import print_safely
+from gad_lightning.errors import DataError, MissingDataError
+from gad_lightning.escape import escape_terminal, print_safely
 from gad_lightning.schema import FeatureSpec
 from gad_lightning.video.encoding.video_files import VIDEO_ENDINGS
 from gad_lightning.video.features.feature_file import FeatureFile
 from gad_lightning.video.features.sidecar import read_sidecar
 from gad_lightning.video.timing import length_of, rate_of
 
-RATES = (1.0, 2.0, 4.0, 8.0)
-"""Frames a second to choose from."""
+RATES, MEMORIES = (1.0, 2.0, 4.0, 8.0), (32, 64, 128, 256)
+"""Frames a second, and frames of a window, to choose from."""
 FRAMES_A_SEGMENT = 4
 """Frames that nine of ten segments are to have."""
-MEMORIES = (32, 64, 128, 256)
-"""Frames of a window to choose from."""
 STEPS, MOST_EPOCHS = 1000, 60
 """Steps of training to aim at, and epochs that few videos get at most."""
 BATCH = 4
@@ -66,6 +64,11 @@ class Choice(NamedTuple):
     background: bool
     said: list[str]
 
+    @property
+    def classifier(self) -> str:
+        """Name of its class."""
+        return "DiscriminativeClassifier" if self.several or not self.model else "GADClassifier"
+
 
 def main(root: Path, overwrite: bool = False) -> None:
     """Write ``run.yaml`` for a folder of videos and annotations: ``gad-lightning start my_data``.
@@ -93,11 +96,9 @@ def main(root: Path, overwrite: bool = False) -> None:
     )
     for line in (*told, *choice.said):
         print_safely(f"- {line}")
-    name = "DiscriminativeClassifier" if choice.several or not choice.model else "GADClassifier"
-    print_safely(
-        f"{root / 'run.yaml'} is written: read its comments.\nnext: gad-lightning fit --config {root / 'run.yaml'}\n"
-        f"then: gad-lightning detect new.mp4 --checkpoint=runs/OwnVideos/{name}/version_0/checkpoints/best.ckpt"
-    )
+    config, checkpoint = root / "run.yaml", f"runs/OwnVideos/{choice.classifier}/version_0/checkpoints/best.ckpt"
+    print_safely(f"{config} is written: read its comments.\nnext: gad-lightning fit --config {config}")
+    print_safely(f"then, if fit names this checkpoint: gad-lightning detect new.mp4 --checkpoint={checkpoint}")
 
 
 def _annotations(root: Path) -> tuple[list[str], list[str]]:
@@ -138,7 +139,7 @@ def _facts(data: OwnVideos, told: list[str]) -> Facts:
     """Count what the annotations hold, and look how long the videos are.
 
     Raises:
-        MissingDataError: if none of the annotated videos is there.
+        MissingDataError, DataError: if none of the annotated videos is there, or labeled.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
@@ -153,6 +154,8 @@ def _facts(data: OwnVideos, told: list[str]) -> Facts:
             "put the videos there, named as in the annotations, without their endings",
         )
     labeled = [row for name in seconds for row in rows[name] if row.label not in (IGNORE, data.background)]
+    if not labeled:
+        raise DataError(f"The {len(seconds)} videos that are there have no labels.", "label some stretches of them")
     total, union = sum(row.end - row.start for row in labeled), 0.0
     for name in seconds:
         until = 0.0
@@ -224,18 +227,26 @@ def _choose(facts: Facts) -> Choice:
 def _lines(root: Path, files: list[str], facts: Facts, choice: Choice) -> Iterator[str]:
     """The lines of ``run.yaml``."""
     yield f"# A run for {json.dumps(str(root))}. gad-lightning fit --config {root / 'run.yaml'}"
-    yield from (f"# - {line}" for line in choice.said)
+    yield from (f"# - {escape_terminal(line)}" for line in choice.said)
+    yield from _model_lines(choice)
+    yield from _data_lines(root, files, facts, choice)
+    yield "trainer:"
+    yield f"  max_epochs: {choice.epochs}"
+    yield f"  check_val_every_n_epoch: {max(1, choice.epochs // 10)}"
+    yield "  gradient_clip_val: 1.0"
+
+
+def _model_lines(choice: Choice) -> Iterator[str]:
+    """The classifier and its language model."""
     yield "model:"
-    if choice.several or not choice.model:
-        yield "  class_path: gad_lightning.DiscriminativeClassifier"
-        yield "  init_args:"
+    yield f"  class_path: gad_lightning.{choice.classifier}"
+    yield "  init_args:"
+    if choice.classifier == "GADClassifier":
+        yield "    context: gad_lightning.PreviousActions"
+    else:
         yield "    slot: gad_lightning.LastVisualSlot"
         if not choice.several:
             yield "    objectives: [gad_lightning.TruncatedSmoothing]  # keeps labels from flickering"
-    else:
-        yield "  class_path: gad_lightning.GADClassifier"
-        yield "  init_args:"
-        yield "    context: gad_lightning.PreviousActions"
     yield "    backbone:"
     if choice.model:
         yield "      class_path: gad_lightning.CausalLM"
@@ -248,6 +259,10 @@ def _lines(root: Path, files: list[str], facts: Facts, choice: Choice) -> Iterat
         yield "    optimizer:"
         yield "      class_path: gad_lightning.PaperAdamW"
         yield "      init_args: {lr: 3.0e-3, weight_decay: 0.3}"
+
+
+def _data_lines(root: Path, files: list[str], facts: Facts, choice: Choice) -> Iterator[str]:
+    """The data: where it is, its rate, its windows, its splits."""
     yield "data:"
     yield "  class_path: gad_lightning.OwnVideos"
     yield "  init_args:"
@@ -272,10 +287,6 @@ def _lines(root: Path, files: list[str], facts: Facts, choice: Choice) -> Iterat
         yield f"    val_fraction: {0.1 if len(facts.videos) >= 40 else 0.2}"
     if not listed["test"]:
         yield "    predict_split: val  # there are no test videos"
-    yield "trainer:"
-    yield f"  max_epochs: {choice.epochs}"
-    yield f"  check_val_every_n_epoch: {max(1, choice.epochs // 10)}"
-    yield "  gradient_clip_val: 1.0"
 
 
 def _encoder_lines(choice: Choice) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Commands for people with videos and annotations of their own."""
