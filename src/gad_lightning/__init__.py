@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from gad_lightning.classifiers.ablations.orders import WriteParallel as WriteParallel
     from gad_lightning.classifiers.ablations.two_stage import TwoStageClassifier as TwoStageClassifier
     from gad_lightning.classifiers.base import Classifier as Classifier
+    from gad_lightning.classifiers.choosing_context.ranking import ContextRanking as ContextRanking
+    from gad_lightning.classifiers.choosing_context.ranking import ContextScore as ContextScore
+    from gad_lightning.classifiers.choosing_context.ranking import rank_contexts as rank_contexts
     from gad_lightning.classifiers.detection import Detection as Detection
     from gad_lightning.classifiers.detection import Stretch as Stretch
     from gad_lightning.classifiers.discriminative import DiscriminativeClassifier as DiscriminativeClassifier
@@ -126,9 +129,11 @@ if TYPE_CHECKING:
     from gad_lightning.parts import Part as Part
     from gad_lightning.pictures.timelines import draw_timelines as draw_timelines
     from gad_lightning.prompts.answers import AnswerWriter as AnswerWriter
+    from gad_lightning.prompts.contexts.auto import AutoContext as AutoContext
     from gad_lightning.prompts.contexts.base import AuxiliaryContext as AuxiliaryContext
     from gad_lightning.prompts.contexts.base import ContextQuery as ContextQuery
     from gad_lightning.prompts.contexts.goal import GoalContext as GoalContext
+    from gad_lightning.prompts.contexts.joined import JoinedContexts as JoinedContexts
     from gad_lightning.prompts.contexts.next import NextActions as NextActions
     from gad_lightning.prompts.contexts.no_context import NoContext as NoContext
     from gad_lightning.prompts.contexts.previous import PreviousActions as PreviousActions

@@ -12,14 +12,18 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
+from torch.optim import Optimizer
 
 from gad_lightning.backbones.text_tower import embed_texts
 from gad_lightning.classifiers.base import Classifier
+from gad_lightning.classifiers.saving.checkpoint import content_of
 from gad_lightning.errors import SettingError
 from gad_lightning.heads.base import ClassifierHead, check_factory, check_widths, make_heads
 from gad_lightning.heads.linear import LinearHead
 from gad_lightning.losses import class_loss, query_weights
+from gad_lightning.objectives.agreement import EVERY, GradientAgreement
 from gad_lightning.objectives.base import ClassObjective, Objective, check_objectives
+from gad_lightning.objectives.write_answer import WriteAnswer
 from gad_lightning.parts import Part, check_given, checked_part
 from gad_lightning.prompts.slots.base import Slot
 from gad_lightning.prompts.slots.last_visual import LastVisualSlot
@@ -28,6 +32,9 @@ from gad_lightning.readouts.base import BranchDecoder
 from gad_lightning.schema import LabelSet
 from gad_lightning.training.position import batches_done
 from gad_lightning.types import Batch, Loss, Predictions, Tokens
+
+AGREEMENT = "agreement"
+"""Where a checkpoint keeps what was measured of the gradients."""
 
 
 class DiscriminativeClassifier(Classifier):
@@ -86,12 +93,28 @@ class DiscriminativeClassifier(Classifier):
                 f"{len(names)} objectives want to write an answer ({', '.join(names)}), and a query has room for one.",
                 "keep one of them in model.objectives",
             )
+        if self.agreement is not None and not len(self.prompt.opener_ids):
+            raise SettingError(
+                "generation_weight is agree, which is measured at a slot that is a token of its own, and the opener is "
+                "empty.",
+                "leave prompt.opener out and set slot: gad_lightning.LearnedSlot, or give a number",
+            )
         super().complete()
         check_widths(self.heads, self.backbone.hidden_size, self.schema.label_sets, "model.head")
 
     def on_fit_start(self) -> None:
-        """Say what the heads have to say of themselves."""
+        """Say what the heads have to say of themselves.
+
+        Raises:
+            SettingError: if the weight of a text is to follow the gradients, and the blocks are spread over processes.
+        """
         super().on_fit_start()
+        if self.agreement is not None and self.device_mesh is not None:
+            raise SettingError(
+                "generation_weight is agree, which asks for gradients twice, and blocks that are spread over processes "
+                "give them once.",
+                "set model.generation_weight to a number, or use strategy: ddp",
+            )
         for summary in filter(None, (head.summary() for head in self.heads_made)):
             rank_zero_info(summary)
 
@@ -143,6 +166,9 @@ class DiscriminativeClassifier(Classifier):
         tokens = self.backbone.place(self.render(batch, after[0] if after else None, beside), packed=True)
         frames = self.frames(batch)
         tokens = self._told(tokens, frames, batch)
+        agreement = self._agreement_due
+        if agreement is not None:
+            tokens, at = agreement.watched(tokens, self.backbone.hidden_size, frames.device)
         states = self.backbone(tokens, frames)
         weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
         at_slots = tokens.at_slots(states)
@@ -162,8 +188,49 @@ class DiscriminativeClassifier(Classifier):
                 loss = objective.of_scores(batch, self._log_probabilities(logits.float(), batch.task))
             else:
                 loss = objective(batch, tokens, states, self.backbone)
-            losses[_free_name(objective.name, losses)] = loss.scaled(objective.weight)
+            scale = objective.weight
+            if isinstance(objective, WriteAnswer) and objective.agreement is not None:
+                if agreement is not None:
+                    processes = 1 if self._trainer is None else self.trainer.world_size
+                    agreement.measure(chosen, loss, at, processes)
+                scale = objective.agreement.weight
+            losses[_free_name(objective.name, losses)] = loss.scaled(scale)
         return losses
+
+    @property
+    def agreement(self) -> GradientAgreement | None:
+        """What weighs the written text, if its weight is no number."""
+        return self.writing.agreement if isinstance(self.writing, WriteAnswer) else None
+
+    @property
+    def _agreement_due(self) -> GradientAgreement | None:
+        """The same at the steps that it measures at."""
+        due = self.training and torch.is_grad_enabled()
+        step = 0 if self._trainer is None else self.trainer.global_step
+        return self.agreement if due and step % EVERY == 0 else None
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Let the agreement that was measured count, and log the weight it gives."""
+        super().on_before_optimizer_step(optimizer)
+        if self.agreement is not None:
+            self.agreement.step()
+            self.log("train/generation_weight", self.agreement.weight)
+
+    def about(self) -> dict[str, Any]:
+        """What a checkpoint says, the agreement that was measured too."""
+        measured = {} if self.agreement is None else {AGREEMENT: self.agreement.measured()}
+        return {**super().about(), **measured}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the agreement that the checkpoint's run had measured.
+
+        Raises:
+            CheckpointError: if it is no mean and count.
+        """
+        super().on_load_checkpoint(checkpoint)
+        measured = content_of(checkpoint, "the checkpoint").get(AGREEMENT)
+        if self.agreement is not None and measured is not None:
+            self.agreement.take(measured)
 
     def _losses_of_heads(self, states: Tensor, batch: Batch, weight: Tensor) -> Iterator[tuple[str, Loss]]:
         """What the heads minimize beside the class loss: states (Q, H), weight (Q,)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import NoneType
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
 from gad_lightning.losses import token_loss
+from gad_lightning.objectives.agreement import GradientAgreement
 from gad_lightning.objectives.base import Objective
 from gad_lightning.parts import check_given
 from gad_lightning.prompts.answers import AnswerWriter, stack
@@ -34,25 +35,35 @@ class WriteAnswer(Objective):
         labels: how a class is written; in words by default.
         answer_fraction: fraction of the queries that are answered, in (0, 1]. By default one in eight of the neighbors
             that share a trunk in one pass, and all in windows, as published.
-        weight: lambda of the paper.
+        weight: lambda of the paper; or ``agree``, for :class:`GradientAgreement`.
 
     Raises:
-        SettingError: if ``answer_fraction`` lies outside (0, 1], or context or labels are of another kind.
+        SettingError: if ``answer_fraction`` lies outside (0, 1], context or labels are of another kind, or the weight
+            is ``agree`` where the text does not follow the slot.
 
     Source: Pang et al., ICLR 2026, generation-assisted discrimination.
     """
 
     name: ClassVar[str] = "generation"
     writes: ClassVar[bool] = True
+    follows_slot: ClassVar[bool] = True
+    """Whether the text sees the slot."""
 
     def __init__(
         self,
         context: AuxiliaryContext | None = None,
         labels: LabelTokens | None = None,
         answer_fraction: float | None = None,
-        weight: float = 1.0,
+        weight: float | Literal["agree"] = 1.0,
     ) -> None:
-        super().__init__(weight)
+        super().__init__(1.0 if weight == "agree" else checked_weight(weight))
+        self.agreement = GradientAgreement() if weight == "agree" else None
+        if self.agreement is not None and not self.follows_slot:
+            raise SettingError(
+                f"generation_weight is agree, and the text of {type(self).__name__} does not follow the slot, so their "
+                "gradients never meet there.",
+                "set model.generation_weight to a number",
+            )
         check_given("context", context, AuxiliaryContext, NoneType)
         check_given("labels", labels, LabelTokens, NoneType)
         if answer_fraction is not None and not 0 < answer_fraction <= 1:
@@ -90,6 +101,17 @@ class WriteAnswer(Objective):
     def forward(self, batch: Batch, tokens: Tokens, states: Tensor, backbone: Backbone) -> Loss:
         """Compute the language model's head at the tokens to be learned only."""
         return written_loss(tokens, states, backbone, torch.ones(len(batch.label), device=states.device))
+
+
+def checked_weight(given: object) -> float:
+    """Return a weight that is a number.
+
+    Raises:
+        SettingError: if it is none.
+    """
+    if isinstance(given, int | float):
+        return float(given)
+    raise SettingError(f"generation_weight is {given!r}.", "set it to a number of at least 0, or to agree")
 
 
 def written_loss(tokens: Tokens, states: Tensor, backbone: Backbone, weight: Tensor) -> Loss:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gad_lightning.errors import DataError
+from gad_lightning.results.context_table import ContextTable, read_contexts
 from gad_lightning.results.forgetting import Forgetting, read_forgetting
 from gad_lightning.results.predictions import STATES, TaskPredictions, read_predictions
 from gad_lightning.results.rows import Floats, Ints
@@ -36,6 +37,7 @@ class RunTraces(NamedTuple):
     speed: dict[str, float]  # such as "frames a second"
     states: States | None
     forgetting: Forgetting | None = None  # None if it was not measured
+    contexts: ContextTable | None = None  # as choose-context left it
 
 
 def read_run(run: Path, predictions: Path) -> RunTraces:
@@ -65,6 +67,7 @@ def read_run(run: Path, predictions: Path) -> RunTraces:
         speed=about.speed,
         states=_read_states(predictions / STATES, sizes[found[0].task.name]),
         forgetting=read_forgetting(run),
+        contexts=read_contexts(run),
     )
 
 

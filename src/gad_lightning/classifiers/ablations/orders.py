@@ -16,6 +16,7 @@ from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import SettingError
 from gad_lightning.objectives.write_answer import WriteAnswer
 from gad_lightning.prompts.answers import NO_ANSWER, Answer, context_queries, stack
+from gad_lightning.prompts.contexts.auto import AutoContext
 from gad_lightning.prompts.contexts.no_context import NoContext
 from gad_lightning.prompts.layout import Branches, Text
 from gad_lightning.readouts.base import BranchDecoder
@@ -36,6 +37,8 @@ class WriteParallel(WriteAnswer):
 
     Source: Pang et al., ICLR 2026, ablation of the order; Yu et al., CoCa, TMLR 2022, whose two losses part likewise.
     """
+
+    follows_slot: ClassVar[bool] = False
 
     def text(self, batch: Batch) -> Text | None:
         """Nothing follows the slot."""
@@ -65,8 +68,15 @@ class WriteContextFirst(WriteAnswer):
     Source: Pang et al., ICLR 2026, ablation of the order.
     """
 
+    follows_slot: ClassVar[bool] = False
+
     def prepare(self, schema: DataSchema, backbone: Backbone, prefix: str) -> None:
         """Encode the classes, if there is a context to write first."""
+        if isinstance(self.context, AutoContext):
+            raise SettingError(
+                "With the order generative_first the context is written at test, and AutoContext has none at first.",
+                "name a context, such as the one that gad-lightning choose-context prints",
+            )
         if isinstance(self.context, NoContext):
             raise SettingError(
                 "With the order generative_first the slot follows the context, and there is none.",

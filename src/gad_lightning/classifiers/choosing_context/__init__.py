@@ -1,0 +1,1 @@
+"""Which context to write: usable information in slot states, without training GAD."""
