@@ -28,7 +28,7 @@ from gad_lightning.escape import escape_lines, escape_terminal
 from gad_lightning.metrics.functional.f1 import BANDS, band_title
 from gad_lightning.prompts.labels.base import LabelTokens
 from gad_lightning.prompts.labels.words import WordLabels
-from gad_lightning.tools.survey import Survey, damaged, mismatches, survey
+from gad_lightning.tools.checking.survey import Survey, damaged, mismatches, survey
 
 COUNTS = ("videos", "hours", "frames", "segments")
 SHARES = ("background", "not scored", "several labels")

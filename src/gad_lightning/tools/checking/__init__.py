@@ -1,0 +1,1 @@
+"""What the tool that checks data counts."""
