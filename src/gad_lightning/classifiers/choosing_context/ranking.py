@@ -206,8 +206,9 @@ def _components(states: Floats) -> Floats:
     """Principal components of states (n, H), the first of them: (n, at most :data:`COMPONENTS`), mean square 1."""
     centered = states - states.mean(0)
     left, sizes, _ = np.linalg.svd(centered / max(float(centered.std()), TINY), full_matrices=False)
-    found: Floats = left[:, :COMPONENTS] * sizes[:COMPONENTS]
-    return found / max(float((found**2).mean()), TINY) ** 0.5
+    kept = left[:, :COMPONENTS] * sizes[:COMPONENTS]
+    found: Floats = kept / max(float((kept**2).mean()), TINY) ** 0.5
+    return found
 
 
 def _columns(context: AuxiliaryContext, queries: Sequence[ContextQuery]) -> list[Coded]:
