@@ -126,3 +126,11 @@ def test_a_label_that_is_nearly_a_frequent_one_is_found(counts: dict[str, int], 
 def test_labels_of_one_or_two_segments_are_told_the_first_of_them_by_name() -> None:
     assert rare({"stir": 3}) == ""
     assert "'label 4', ...)" in rare({"stir": 3, **{f"label {number}": 2 for number in range(6)}})
+
+
+def test_tables_of_spreadsheets_are_read_with_semicolons_decimal_commas_clocks_and_capitals(tmp_path: Path) -> None:
+    (row,) = segments(tmp_path, "\ufeffVideo;Start;End;Label;Note\r\na;1,5;0:01:02,5;stir;well, well\r\n")
+    assert row[:4] == ("a", 1.5, 62.5, "stir")
+    assert videos(tmp_path, "Video;Split;Group\na;Test;kim\n".replace("Test", "test")) == {
+        "a": VideoRow("test", "", "kim")
+    }

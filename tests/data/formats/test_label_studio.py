@@ -28,7 +28,7 @@ def test_frames_begin_at_1_and_the_last_one_counts_and_24_a_second_are_said_alou
     found = read_file(tmp_path, "a.json", task(region(1, 24, "stir"), region(25, 25, "pour")))
     times = [(one.video, one.start, one.end) for one in found.reading.annotations]
     assert times == [("kitchen_01", 0.0, 1.0), ("kitchen_01", 1.0, pytest.approx(25 / 24))]
-    assert any("counts 24 frames a second" in line and "--fps" in line for line in found.lines)
+    assert any("frames counted at 24 a second" in line and "--fps" in line for line in found.lines)
 
 
 @pytest.mark.parametrize(

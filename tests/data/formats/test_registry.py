@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -172,7 +173,8 @@ def task(*results: object, **more: object) -> str:
         ("a.csv", ",stir,pour\n0,0,1\n", "counts frames and does not say how many a second"),
         ("a.vtt", "WEBVTT\n\nNOTE nothing\n", "WebVTT.*holds no stretch"),
         ("a.srt", "1\n00:00:02,000 --> 00:00:01,000\nx\n", "an end before its start, first line 2"),
-        ("a.txt", "hello", "in no annotation format that is known"),
+        ("a.csv", ",stir\n0,1\n1,1\n5,0\n", r"does not number its frames one after another: 0, 1, 5\."),
+        ("a.txt", "hello", "in no annotation format that is known: it begins with 'hello'"),
     ],
 )
 def test_an_odd_file_has_a_clear_answer(name: str, content: str, message: str, tmp_path: Path) -> None:
@@ -181,3 +183,24 @@ def test_an_odd_file_has_a_clear_answer(name: str, content: str, message: str, t
         read_annotations([name], tmp_path)
     assert name in caught.value.message
     assert caught.value.remedy
+
+
+@every_format
+@given(
+    start=st.integers(0, 900),
+    length=st.integers(0, 60),
+    put=st.sampled_from(["", "0", "null", '"', "<x/>", "a,b", "[]"]),
+)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_file_is_read_in_part_or_refused_and_never_ends_in_a_traceback(
+    name: str, start: int, length: int, put: str, tmp_path: Path
+) -> None:
+    chosen = format_named(name)
+    text = chosen.write([LabeledVideo("a", (Annotation("a", 1.0, 2.0, "stir"), Annotation("a", 3.0, 4.0, "b")), FPS)])
+    start %= len(text)
+    path = tmp_path / f"a{chosen.ending}"
+    path.write_text(text[:start] + put + text[start + length :], encoding="utf-8")
+    found: list[Annotation] = []
+    with suppress(GadError):
+        found = read_annotations([path], tmp_path, Rules(fps=FPS)).annotations
+    assert all(0 <= one.start < one.end and one.label for one in found)

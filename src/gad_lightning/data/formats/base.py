@@ -130,15 +130,20 @@ class Reading:
         if rule not in self.said:
             self.said.append(rule)
 
-    def rate(self, media: str, stated: float = math.nan) -> float:
+    def rate(self, media: str, stated: float = math.nan, why: str = "as the file says") -> float:
         """Frames a second of a video whose annotations count frames: as given, as the file says, or the video's own.
+
+        Args:
+            media: see :meth:`add`.
+            stated: what the file says, nan if nothing.
+            why: where that comes from, for what is said.
 
         Raises:
             DataError: if nothing says it.
         """
         rate, source = self.rules.fps or math.nan, "as given"
         if not _is_rate(rate):
-            rate, source = stated, "as the file says"
+            rate, source = stated, why
         if not _is_rate(rate) and (file := self._file_of(media)) is not None:
             rate, source = rate_of(file), f"as {file.name} has"
         if not _is_rate(rate):

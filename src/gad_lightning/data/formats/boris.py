@@ -81,9 +81,9 @@ def _rows(source: Source) -> tuple[Row, list[tuple[int, Row]]]:
     place = _header_place(source)
     names = [cell.lower() for cell in source.table[place]]
     about = {row[0].lower(): row[1] for row in source.table[:place] if len(row) > 1}
-    rows = (
-        (line, dict(zip(names, row, strict=False))) for line, row in enumerate(source.table[place + 1 :], place + 2)
-    )
+    lines = enumerate(source.table[place + 1 :], place + 2)
+    # a short row has nothing in its last columns
+    rows = ((line, dict(zip(names, [*row, *[""] * len(names)], strict=False))) for line, row in lines)
     return about, [(line, row) for line, row in rows if any(row.values())]
 
 

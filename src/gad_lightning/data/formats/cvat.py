@@ -61,7 +61,8 @@ def _tracks(root: ElementTree.Element) -> Iterator[Range]:
     """First frame, frame after the last one, label and place of every time a track is seen."""
     for track in root.iter("track"):
         where, begun, last = f"track {track.get('id', '?')}", None, 0.0
-        for shape in (one for one in track if one.get("frame") is not None):
+        shapes = (one for one in track if one.get("frame") is not None)
+        for shape in sorted(shapes, key=lambda one: number(one.get("frame"))):
             frame = number(shape.get("frame"))
             if shape.get("outside") == "1":
                 if begun is not None:

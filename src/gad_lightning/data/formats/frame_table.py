@@ -6,11 +6,13 @@ import csv
 import math
 from collections.abc import Sequence
 from io import StringIO
+from itertools import pairwise
 
 from gad_lightning.data.formats.base import AnnotationFormat, LabeledVideo, Reading
 from gad_lightning.data.formats.source import Source, number
+from gad_lightning.errors import DataError
 
-_INDEX = ("", "frame", "frames", "frame_index", "index", "unnamed: 0", "time")
+_INDEX = ("", "frame", "frames", "frame_index", "index", "unnamed: 0")
 BACKGROUND = "background"
 
 
@@ -31,9 +33,20 @@ class FrameTable(AnnotationFormat):
         return width > 1 and source.header[0] in _INDEX and bool(rows) and marks <= {0.0, 1.0}
 
     def read(self, source: Source, reading: Reading) -> None:
-        """Take the runs of every class; frames count from the number of the first row."""
+        """Take the runs of every class; frames count from the number of the first row.
+
+        Raises:
+            DataError: if frames are not numbered one after another.
+        """
         names, rows = source.table[0], [row for row in source.table[1:] if any(row)]
-        rate, counts = reading.rate(""), [number(row[0]) for row in rows]
+        counts = [number(row[0]) for row in rows]
+        steps = {after - before for before, after in pairwise(counts)}
+        if len(steps) > 1 or not all(step > 0 for step in steps):
+            raise DataError(
+                f"{source.path} does not number its frames one after another: {', '.join(row[0] for row in rows[:5])}.",
+                "write a row a frame, its number in the first column",
+            )
+        rate = reading.rate("") / next(iter(steps), 1.0)
         if counts and counts[0] == 1:
             reading.say("frames begin at 1")
         for column, label in enumerate(names[1:], 1):

@@ -117,13 +117,13 @@ def _rate(value: Json, data: Json, media: str, reading: Reading) -> float:
     """Frames a second that a region counts: as given, of its own length, of the task's data, or 24."""
     duration = number(value.get("duration"))
     measured = number(value.get("framesCount")) / duration if duration > 0 else number(data.get("fps"))
-    if reading.rules.fps is None and not measured > 0:
-        reading.say(
-            f"Label Studio counts {_RATE:g} frames a second, whatever the video has, unless its config says frameRate: "
-            "give that as --fps, or times drift"
-        )
-        measured = _RATE
-    return reading.rate(media, measured)
+    if measured > 0:
+        return reading.rate(media, measured)
+    why = (
+        "as Label Studio does unless its config says frameRate, whatever the video has: give that as --fps, or times "
+        "drift"
+    )
+    return reading.rate(media, _RATE, why)
 
 
 def _ranges(value: Json) -> Iterator[tuple[float, float]]:

@@ -24,8 +24,13 @@ class FileFound(NamedTuple):
     @property
     def lines(self) -> list[str]:
         """What was left out and why, and the rules that were applied."""
+        return self.left_out + self.reading.said
+
+    @property
+    def left_out(self) -> list[str]:
+        """What was left out and why."""
         left_out = self.reading.left_out.items()
-        return [f"left out {len(places)} x {why}, first {places[0]}" for why, places in left_out] + self.reading.said
+        return [f"left out {len(places)} x {why}, first {places[0]}" for why, places in left_out]
 
 
 class Found(NamedTuple):
@@ -110,16 +115,17 @@ def _read(path: Path, rules: Rules, name: str | None) -> FileFound:
         chosen = format_named(name)
     else:
         known = [one for one in formats().values() if source.opening and one.recognizes(source)]
+        begins = f"begins with {source.text.strip()[:40]!r}" if source.opening else "is empty"
         if not known:
             raise DataError(
-                f"{path} is in no annotation format that is known{'' if source.opening else ': it is empty'}.",
+                f"{path} is in no annotation format that is known: it {begins}.",
                 f"export it as one of {', '.join(one.title for one in formats().values())}",
             )
         chosen = known[0]
     reading = Reading(path, rules, chosen.ending)
     chosen.read(source, reading)
     if not reading.annotations:
-        why = "; ".join(FileFound(chosen, reading).lines)
+        why = "; ".join(FileFound(chosen, reading).left_out)
         raise DataError(
             f"{path} ({chosen.title}) holds no stretch that can be used{why and f': {why}'}.",
             "label some stretches, or change what is left out (--point_seconds, --tiers, --labels)",
