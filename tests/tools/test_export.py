@@ -23,7 +23,7 @@ from gad_lightning.errors import SettingError
 from gad_lightning.prompts.prompt import Prompt
 from gad_lightning.rebuilding import rebuild
 from gad_lightning.schema import LabelSet, Task
-from gad_lightning.tools.export import export_classifier
+from gad_lightning.tools.export import export_classifier, export_step
 from tests.backbones.folders import llama_folder
 from tests.classifiers.making import make, random_frames, schema
 from tests.exporting.moving import LORA, moved
@@ -97,6 +97,10 @@ def test_what_cannot_be_exported_is_refused_with_the_reason(tmp_path: Path) -> N
     quantized = CausalLM(str(llama_folder(tmp_path / "llama")), lora=LORA, quantization="nf4")
     with pytest.raises(SettingError, match="a LoRA cannot be merged into it"):
         export_classifier(make(GADClassifier, backbone=quantized), tmp_path / "x.pt2")
+    with pytest.raises(SettingError, match="trained in window mode"):
+        export_step(make(GADClassifier), tmp_path / "x.pt2")
+    with pytest.raises(SettingError, match=r"x\.onnx does not end with \.pt2"):
+        main(["export", str(tmp_path / "nothing"), str(tmp_path / "x.onnx"), "--format=aoti"])
     make(GADClassifier).save_pretrained(tmp_path / "shared")
     with pytest.raises(SettingError, match="no task 'dance'; the classifier has action"):
         main(["export", str(tmp_path / "shared"), str(tmp_path / "x.pt2"), "--task=dance"])

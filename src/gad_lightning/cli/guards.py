@@ -136,4 +136,5 @@ def quiet() -> None:
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(
         lambda record: not any(sign in record.getMessage() for sign in HUSHED)
     )
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)  # it misses a package we do not use
+    for name in ("bitsandbytes.backends.cpu.ops", "torch.onnx._internal.exporter._registration"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # they miss packages that we do not use

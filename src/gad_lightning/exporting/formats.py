@@ -104,9 +104,13 @@ def _write_onnx(program: Program, traced: ExportedProgram, about: str, path: Pat
         need(package, extra="export", why="to write and check ONNX files")
     import onnxruntime
 
-    written = torch.onnx.export(
-        traced, (), input_names=list(program.inputs), output_names=list(program.outputs), dynamo=True, verbose=False
-    )
+    names = {"input_names": list(program.inputs), "output_names": list(program.outputs)}
+    try:
+        written = torch.onnx.export(traced, (), **names, dynamo=True, verbose=False)
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise SettingError(
+            f"ONNX has no words for a part of this program: {str(error).splitlines()[0]}", "write it with format=torch"
+        ) from error
     assert written is not None, "the exporter of dynamo gives the program"
     written.model.metadata_props[ABOUT] = about
     weights = sum(part.nbytes for part in program.module.state_dict().values())

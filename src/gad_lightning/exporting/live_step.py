@@ -10,9 +10,25 @@ from torch import Tensor
 from gad_lightning.backbones.execution.blocks import dense_mask
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
-from gad_lightning.exporting.pieces import Pieces
+from gad_lightning.exporting.pieces import Pieces, check_exportable
 from gad_lightning.streaming.streams import ChunkStreams
 from gad_lightning.types import Kind, Places
+
+
+def check_live(classifier: Classifier) -> None:
+    """Refuse a classifier without a step.
+
+    Raises:
+        SettingError: for the reasons of :func:`check_exportable`, and in ``window`` mode.
+    """
+    check_exportable(classifier)
+    windows = classifier.schema.windows
+    if windows.mode != "one_pass":
+        raise SettingError(
+            "This classifier was trained in window mode, which reads the whole window again for every frame: there "
+            "is no step to export.",
+            f"export whole windows, and keep the last {windows.short + windows.long} frames of each stream",
+        )
 
 
 class LiveStep(Pieces):
@@ -28,20 +44,14 @@ class LiveStep(Pieces):
         task: index into the schema's tasks.
 
     Raises:
-        SettingError: for the reasons of :class:`Pieces`, in ``window`` mode, or if layers keep keys of other shapes
-            than values or other layers.
+        SettingError: for the reasons of :func:`check_live`, or if layers keep keys of other shapes than values or
+            other layers.
     """
 
     prompt: Tensor
 
     def __init__(self, classifier: Classifier, task: int = 0) -> None:
-        windows = classifier.schema.windows
-        if windows.mode != "one_pass":
-            raise SettingError(
-                "This classifier was trained in window mode, which reads the whole window again for every frame: there "
-                "is no step to export.",
-                f"export whole windows, and keep the last {windows.short + windows.long} frames of each stream",
-            )
+        check_live(classifier)
         super().__init__(classifier, task)
         streams = ChunkStreams(classifier, 1, task)
         self.chunk, self.per_stream = streams.chunk, streams.per_stream

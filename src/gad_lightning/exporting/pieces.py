@@ -12,6 +12,38 @@ from gad_lightning.errors import SettingError
 from gad_lightning.types import Batch, Kind
 
 
+def check_exportable(classifier: Classifier) -> None:
+    """Refuse a classifier that is not one function of the frames.
+
+    Raises:
+        SettingError: if it writes its answer, has a memory, is quantized, or its backbone is no language model of
+            transformers.
+    """
+    backbone = classifier.backbone
+    if not isinstance(classifier, DiscriminativeClassifier) or backbone.decoder is None:
+        raise SettingError(
+            f"A {type(classifier).__name__} on a {type(backbone).__name__} cannot be exported: only a head at one "
+            "state of a language model of transformers is one function of the frames.",
+            "export a DiscriminativeClassifier or GADClassifier",
+        )
+    if backbone.light is not None:
+        raise SettingError(
+            f"The weights are {backbone.light}, by the kernels of torch for this CPU.", "load it without weights"
+        )
+    if classifier.room(1):
+        raise SettingError(
+            f"This {type(classifier).__name__} cannot be exported: it writes text before it answers.",
+            "train one that answers first",
+        )
+    if classifier.memory is not None:
+        raise SettingError(
+            "A classifier with model.memory cannot be exported: its answers depend on those it gave before.",
+            "train without model.memory, or use the classifier itself",
+        )
+    if backbone.quantized:
+        backbone.merge()  # says why it cannot be
+
+
 class Pieces(nn.Module):
     """The parts of a classifier that is one function of the frames.
 
@@ -20,8 +52,7 @@ class Pieces(nn.Module):
         task: index into the schema's tasks.
 
     Raises:
-        SettingError: if it writes its answer, has a memory, is quantized, or its backbone is no language model of
-            transformers.
+        SettingError: for the reasons of :func:`check_exportable`.
     """
 
     before: Tensor
@@ -34,27 +65,10 @@ class Pieces(nn.Module):
 
     def __init__(self, classifier: Classifier, task: int = 0) -> None:
         super().__init__()
-        backbone = classifier.backbone
-        if not isinstance(classifier, DiscriminativeClassifier) or backbone.decoder is None:
-            raise SettingError(
-                f"A {type(classifier).__name__} on a {type(backbone).__name__} cannot be exported: only a head at one "
-                "state of a language model of transformers is one function of the frames.",
-                "export a DiscriminativeClassifier or GADClassifier",
-            )
-        if backbone.light is not None:
-            raise SettingError(
-                f"The weights are {backbone.light}, by the kernels of torch for this CPU.", "load it without weights"
-            )
-        if classifier.room(1):
-            raise SettingError(
-                f"This {type(classifier).__name__} cannot be exported: it writes text before it answers.",
-                "train one that answers first",
-            )
-        if classifier.memory is not None:
-            raise SettingError(
-                "A classifier with model.memory cannot be exported: its answers depend on those it gave before.",
-                "train without model.memory, or use the classifier itself",
-            )
+        check_exportable(classifier)
+        backbone, decoder = classifier.backbone, classifier.backbone.decoder
+        assert isinstance(classifier, DiscriminativeClassifier), "it was checked"
+        assert decoder is not None, "it was checked"
         spec = classifier.schema.features
         shown = torch.zeros(1, 2, spec.tokens_per_frame, spec.width, device=classifier.device)
         tokens = backbone.place(classifier.render(Batch.at_last_frames(shown, torch.tensor([2]), task)))
@@ -68,7 +82,7 @@ class Pieces(nn.Module):
         self.register_buffer("std", classifier.standardize.std)
         backbone.merge()
         self.connector = backbone.connector
-        self.decoder = backbone.decoder
+        self.decoder = decoder
         self.multi_label = classifier.schema.tasks[task].labels.multi_label
         self.head = classifier.heads[classifier.schema.head_of_task[task]]
         self.slot, self.reach = classifier.slot, classifier.slot_reach

@@ -12,7 +12,8 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
 from gad_lightning.escape import print_safely
 from gad_lightning.exporting.formats import Format, Program, Run, format_of, write
-from gad_lightning.exporting.live_step import LiveStep
+from gad_lightning.exporting.live_step import LiveStep, check_live
+from gad_lightning.exporting.pieces import check_exportable
 from gad_lightning.exporting.whole_window import WholeWindow
 from gad_lightning.parts import ALLOWED_PACKAGES, describe
 from gad_lightning.streaming.detector import OnlineDetector
@@ -45,6 +46,9 @@ def export_classifier(classifier: Classifier, output: Path, task: int = 0, forma
         SettingError: if it cannot be exported, or the program differs by more than rounding.
     """
     kind = format_of(output, format)
+    check_exportable(classifier)
+    if kind == "onnx":
+        classifier.float()
     classifier.eval()
     spec, windows = classifier.schema.features, classifier.schema.windows
     generator = torch.Generator().manual_seed(0)
@@ -85,13 +89,15 @@ def export_step(
         SettingError: if it cannot be exported, or the program differs by more than rounding.
     """
     kind = format_of(output, format)
+    check_live(classifier)
+    classifier.float()  # also where it is bfloat16: zeros of one format begin every stream
     spec, windows = classifier.schema.features, classifier.schema.windows
     classes = len(classifier.schema.tasks[task].labels.names)
     tried = torch.randn(
         min(steps, windows.chunk + 2), 3, spec.tokens_per_frame, spec.width, generator=torch.Generator().manual_seed(0)
     )
     detector = OnlineDetector(classifier.cpu(), 3, task=task)
-    expected = [detector.push(frames).scores[:, :classes] for frames in tried] if windows.mode == "one_pass" else []
+    expected = [detector.push(frames).scores[:, :classes] for frames in tried]
     step = LiveStep(classifier, task)
     kept = step.empty(3)
     given = {"frames": tried[0], "frame": torch.zeros(3, dtype=torch.int64), **kept}
