@@ -3,7 +3,7 @@
     python experiments/bench/light.py speed --shape 1b
     python experiments/bench/light.py labels runs/ikea_asm/OwnVideos/DiscriminativeClassifier/version_0
 
-``speed`` measures in turns within one process, in seconds of its processor time on one thread. ``labels`` pushes the test
+``speed`` measures in turns within one process, in seconds of its processor time on one thread. ``labels`` pushes test
 videos of a trained run through live streams, with exact and with light weights, and counts frames whose label is the
 same. Both print a line of JSON.
 """
