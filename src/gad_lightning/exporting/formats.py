@@ -104,9 +104,9 @@ def _write_onnx(program: Program, traced: ExportedProgram, about: str, path: Pat
         need(package, extra="export", why="to write and check ONNX files")
     import onnxruntime
 
-    names = {"input_names": list(program.inputs), "output_names": list(program.outputs)}
+    given, made = list(program.inputs), list(program.outputs)
     try:
-        written = torch.onnx.export(traced, (), **names, dynamo=True, verbose=False)
+        written = torch.onnx.export(traced, (), input_names=given, output_names=made, dynamo=True, verbose=False)
     except torch.onnx.errors.OnnxExporterError as error:
         raise SettingError(
             f"ONNX has no words for a part of this program: {str(error).splitlines()[0]}", "write it with format=torch"
@@ -119,8 +119,8 @@ def _write_onnx(program: Program, traced: ExportedProgram, about: str, path: Pat
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
         """Run the file."""
-        given = {name: part.numpy() for name, part in zip(program.inputs, inputs, strict=True)}
-        return [torch.from_numpy(part) for part in session.run(None, given)]
+        arrays = {name: part.numpy() for name, part in zip(given, inputs, strict=True)}
+        return [torch.from_numpy(part) for part in session.run(None, arrays)]
 
     return run
 
