@@ -24,6 +24,7 @@ from gad_lightning.video.encoding.source import is_replaced
 from gad_lightning.video.encoding.video_files import VIDEO_ENDINGS, left_out
 from gad_lightning.video.features.arrays_on_disk import READERS
 from gad_lightning.video.features.feature_file import FeatureFile
+from gad_lightning.video.features.packed import SHARD, packed_videos
 from gad_lightning.video.features.sidecar import read_sidecar, time_zero
 from gad_lightning.video.timing import TIME_ZERO
 
@@ -72,7 +73,7 @@ class FeatureStore:
     @property
     def names(self) -> set[str]:
         """All videos that the folder has features or a video file of."""
-        return {*_by_name(self.given, READERS), *_by_name(self.videos, VIDEO_ENDINGS)}
+        return {*_by_name(self.given, READERS), *packed_videos(self.given), *_by_name(self.videos, VIDEO_ENDINGS)}
 
     def file_of(self, name: str) -> Path | None:
         """The video file of a name; None if there is none."""
@@ -93,12 +94,16 @@ class FeatureStore:
                 "leave data.fps out, or make the features at that rate",
             )
         paths: dict[str, Path | None] = dict.fromkeys(names)
-        there = _by_name(self.given, READERS)
+        there, packed = _by_name(self.given, READERS), packed_videos(self.given)
         for name in names:
-            paths[name] = _feature_file(name, there[name]) if name in there else None
+            paths[name] = _feature_file(name, there[name]) if name in there else packed.get(name)
         left = [name for name, path in paths.items() if path is None]
         paths.update(self._encoded(left))
-        return {name: FeatureFile(path, self.fps) for name, path in paths.items() if path is not None}
+        return {
+            name: FeatureFile(path, self.fps, video=name if path == packed.get(name) else None)
+            for name, path in paths.items()
+            if path is not None
+        }
 
     def _encoded(self, names: Sequence[str]) -> dict[str, Path]:
         if not names:
@@ -190,11 +195,15 @@ def _is_replaced(features: Path, videos: Sequence[Path], noted: Mapping[str, Out
 def _by_name(folder: Path, endings: Collection[str]) -> dict[str, list[Path]]:
     """Files of a folder by the name of their video, as CSV files name it; some disks keep names in Unicode form NFD.
 
-    Hidden files, such as macOS leaves beside others, are none of them.
+    Hidden files, such as macOS leaves beside others, and files of several videos are none of them.
     """
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.*")):
-        if path.suffix.lower() in endings and path.is_file() and not path.name.startswith("."):
+        if (
+            path.suffix.lower() in endings
+            and path.is_file()
+            and not (path.name[0] == "." or SHARD.fullmatch(path.name))
+        ):
             found.setdefault(normalized(path.stem), []).append(path)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -86,7 +85,7 @@ class RemotePlace(Place):
         target = f"{self.root}/{name}"
         try:
             self.store.makedirs(target.rpartition("/")[0], exist_ok=True)
-            self.store.pipe_file(target, (self.folder / name).read_bytes())
+            self.store.put_file(str(self.folder / name), target)
         except OSError as error:
             raise SettingError(
                 f"{self}/{name} cannot be written: {error}.", "check the address and the rights of this account"
@@ -96,7 +95,7 @@ class RemotePlace(Place):
     def names(self, folder: str) -> set[str]:
         """Names of the files of a folder of the store."""
         self.store.invalidate_cache()
-        target = f"{self.root}/{folder}"
+        target = f"{self.root}/{folder}".rstrip("/")
         found = self.store.ls(target, detail=False) if self.store.isdir(target) else []
         return {str(path).rstrip("/").rpartition("/")[2] for path in found}
 
@@ -105,16 +104,12 @@ class RemotePlace(Place):
         if not self.store.isfile(f"{self.root}/{name}"):
             return None
         target = self.path(name)
-        target.write_bytes(self.store.cat_file(f"{self.root}/{name}"))
+        self.store.get_file(f"{self.root}/{name}", str(target))
         return target
 
     def lock(self, name: str) -> FolderLock | None:
         """There are no locks."""
         return None
-
-    def close(self) -> None:
-        """Remove what is kept here."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def place_of(address: str | Path) -> Place:

@@ -14,6 +14,7 @@ from gad_lightning.schema import DataSchema
 from gad_lightning.types import IGNORED
 from gad_lightning.video.features.arrays_on_disk import READERS
 from gad_lightning.video.features.feature_file import FeatureFile, check_features
+from gad_lightning.video.features.packed import SHARD, videos_of
 
 BLOCK = 4096
 """Frames that are looked at together."""
@@ -45,7 +46,7 @@ class DataVideos:
 
 
 class FeatureFolder:
-    """Feature files that nobody has labeled, of a folder and those within it; the file's name is the video's.
+    """Feature files that nobody has labeled, of a folder and those within it, packed or one a video, which it names.
 
     Args:
         folder: where they lie.
@@ -69,13 +70,16 @@ class FeatureFolder:
             )
         if not folder.is_dir():
             raise MissingDataError(f"There is no folder {folder}.", "give a folder of features as --videos")
-        found = sorted(path for path in folder.rglob("*.*") if path.suffix in READERS and path.name[0] != ".")
+        files = sorted(path for path in folder.rglob("*.*") if path.suffix in READERS and path.name[0] != ".")
+        found: list[tuple[Path, str | None]] = []  # files, and names within them
+        for path in files:
+            found += [(path, name) for name in videos_of(path)] if SHARD.fullmatch(path.name) else [(path, None)]
         if not found:
             raise MissingDataError(
                 f"There is no feature file in {folder}, which end in {', '.join(READERS)}.",
                 f"make features of videos: gad-lightning encode {folder} FEATURES",
             )
-        self.paths, self.names = found, [path.stem for path in found]
+        self.found, self.names = found, [name or path.stem for path, name in found]
         name, count = Counter(self.names).most_common(1)[0]
         if count > 1:
             raise DataError(f"{folder} has {count} feature files named {name!r}.", "rename them, or keep one")
@@ -88,7 +92,8 @@ class FeatureFolder:
             GadError: if it cannot be read.
         """
         labels, expected = self.schema.tasks[0].labels, self.schema.features
-        frames = FeatureFile(self.paths[number], expected.fps, expected.encoder)
+        path, name = self.found[number]
+        frames = FeatureFile(path, expected.fps, expected.encoder, name)
         check_features(frames.spec, expected, frames.path)
         nothing: Labels = np.full(frames.num_frames, IGNORED, np.int64)
         if labels.multi_label:

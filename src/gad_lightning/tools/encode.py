@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.escape import print_safely
+from gad_lightning.jobs.ray_engine import map_units
 from gad_lightning.video.damage import Broken
 from gad_lightning.video.encode import REPORT, encode_videos
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 from gad_lightning.video.encoding.huggingface import HuggingFaceEncoder
 from gad_lightning.video.encoding.report import EncodeReport, read_report
 from gad_lightning.video.encoding.run import Settings
+from gad_lightning.video.encoding.units import UnitEncoder
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -30,8 +33,8 @@ SMALL = (
 
 
 def main(
-    videos: Path,
-    output: Path,
+    videos: str,
+    output: str,
     encoder: Encoder | None = None,
     fps: float = 4.0,
     dtype: Literal["float16", "float32"] = "float16",
@@ -44,20 +47,23 @@ def main(
     part: str = "1/1",
     deinterlace: bool = False,
     progress: bool = True,
+    unit: int | None = None,
+    pack: bool = False,
+    engine: Literal["lightning", "ray"] = "lightning",
+    actors: int = 1,
+    actor_gpus: float = 0.0,
 ) -> None:
     """Encode videos to ``output/<video>.npy``, one row of features per frame at ``fps``.
 
-    A run that was stopped or killed goes on where it was; broken videos stop nothing. ``encode_report.json`` says what
-    became of every video, ``features.json`` how the features were made.
+    A stopped or killed run goes on where it was; ``encode_report.json`` says what became of every video.
 
     Args:
-        videos: folder of videos, text file with one path a line, or one video.
-        output: folder of the features.
+        videos: folder of videos, text file with one path a line, or one video; with unit, an object store's address.
+        output: folder of the features; with unit, an object store's address too.
         encoder: class of a vision encoder and its arguments; the built-in small one by default.
         fps: feature frames a second; frame i is what is shown at i / fps seconds.
         dtype: number type on disk.
-        broken: of a damaged video, keep what is whole (the last picture before damage stands until the next key frame),
-            skip only what cannot be decoded, or refuse the video.
+        broken: of a damaged video, keep what is whole, skip only what cannot be decoded, or refuse the video.
         batch_size: pictures encoded together.
         workers: processes that decode, for each device; 0 decodes in a thread.
         patience: seconds without a decoded picture after which a decoding process is killed, its video broken.
@@ -66,16 +72,122 @@ def main(
         part: 2/3 encodes the second third of the videos, for several machines that share ``output``.
         deinterlace: keep one field of pictures marked interlaced, so that what moves shows no comb.
         progress: show a bar.
+        unit: take so many videos at a time, shared with further jobs of this command; manifest.csv tells of them.
+        pack: with unit, write the features of a unit to one file.
+        engine: with unit, lightning for processes here, or ray for actors of a cluster of Ray.
+        actors: with ray, how many.
+        actor_gpus: with ray, GPUs of each.
     """
-    settings = Settings(fps, dtype, broken, batch_size, workers, patience, deinterlace)
+    settings = _checked(Settings(fps, dtype, broken, batch_size, workers, patience, deinterlace))
+    shared = _shared(unit, pack, engine, actors, actor_gpus, part)
+    _encode(videos, output, encoder, settings, shared, progress, accelerator, devices, part)
+
+
+class _Shared(NamedTuple):
+    """How units are shared."""
+
+    unit: int
+    pack: bool
+    engine: Literal["lightning", "ray"]
+    actors: int
+    gpus: float
+
+
+def _shared(
+    unit: int | None, pack: bool, engine: Literal["lightning", "ray"], actors: int, gpus: float, part: str
+) -> _Shared | None:
+    """How units are shared; None without units.
+
+    Raises:
+        SettingError: if a setting of units is given without them, or one of the others with them.
+    """
+    if unit is None:
+        for name, given in (("pack", pack), ("engine", engine == "ray"), ("actors", actors != 1), ("actor_gpus", gpus)):
+            if given:
+                raise SettingError(
+                    f"--{name} was given without --unit, and means something with it only.", "add --unit=64"
+                )
+        return None
+    if part != "1/1":
+        raise SettingError(
+            f"--part={part} and --unit={unit} both share the videos out.",
+            "leave --part out: jobs take units as they come",
+        )
+    return _Shared(unit, pack, engine, actors, gpus)
+
+
+def _checked(settings: Settings) -> Settings:
+    """Settings that can work.
+
+    Raises:
+        SettingError: naming the one that cannot.
+    """
     least = {"fps": 0, "batch_size": 0, "patience": 0, "workers": -1}
-    for name, value in (("fps", fps), ("batch_size", batch_size), ("patience", patience), ("workers", workers)):
-        if not value > least[name]:
-            bound = "0 or more" if name == "workers" else "above 0"
-            raise SettingError(f"{name} must be {bound}, got {value:g}.", f"set --{name} to a number {bound}")
+    for name, bound in least.items():
+        value = settings._asdict()[name]
+        if not value > bound:
+            told = "0 or more" if name == "workers" else "above 0"
+            raise SettingError(f"{name} must be {told}, got {value:g}.", f"set --{name} to a number {told}")
+    return settings
+
+
+def _encode(
+    videos: str,
+    output: str,
+    encoder: Encoder | None,
+    settings: Settings,
+    shared: _Shared | None,
+    progress: bool,
+    accelerator: str,
+    devices: int | str,
+    part: str,
+) -> None:
+    """Encode, and say what became of the videos."""
     chosen = SmallEncoder() if encoder is None else encoder
-    report = _on_devices(videos, output, chosen, settings, progress, accelerator, devices, _read_part(part))
-    _tell(report, output, built_in=encoder is None)
+    if shared is None:
+        where = (Path(videos), Path(output))
+        report = _on_devices(*where, chosen, settings, progress, accelerator, devices, _read_part(part))
+        _tell(report, Path(output), built_in=encoder is None)
+        return
+    make = partial(UnitEncoder, videos, output, chosen, settings, shared.unit, shared.pack)
+    if shared.engine == "ray":
+        made = make()
+        left = sorted(set(range(len(made.units))) - made.units.done())
+        map_units(partial(_actor, make), left, shared.actors, cpus=1, gpus=shared.gpus)
+    elif _on_cpu(accelerator, devices):
+        make().encode()
+    else:
+        _make_fabric(accelerator, devices).launch(partial(_encode_units, make))
+    made = make()
+    broken = made.finish()
+    print_safely(
+        f"{len(made.units.done())} of {len(made.units)} units of {len(made.found):,} videos are done, {len(broken)} "
+        f"videos broken; features and manifest.csv are in {made.place}"
+    )
+    for video, _, _, problem in broken[:5]:
+        print_safely(f"broken: {video}: {problem}")
+    if encoder is None:
+        print_safely(SMALL)
+
+
+def _actor(make: Callable[[], UnitEncoder]) -> Callable[[int], None]:
+    """Load the encoder in an actor; gives what encodes a unit."""
+    made = make()
+    made.encoder.to("cuda" if torch.cuda.is_available() else "cpu")
+    return lambda number: made.encode([number])
+
+
+def _encode_units(make: Callable[[], UnitEncoder], fabric: Fabric) -> None:
+    """Encode the units that one device gets hold of."""
+    made = make()
+    made.encoder.to(fabric.device)
+    made.encode()
+
+
+def _on_cpu(accelerator: str, devices: int | str) -> bool:
+    """Whether this process alone encodes, on the CPU: Lightning takes seconds to import."""
+    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
+    return on_cpu and devices in (1, "1", "auto")
 
 
 def _tell(report: EncodeReport, output: Path, built_in: bool) -> None:
@@ -138,8 +250,7 @@ def _on_devices(
     Raises:
         SettingError: if there are no such devices.
     """
-    on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
-    if on_cpu and devices in (1, "1", "auto"):  # Lightning takes seconds to import
+    if _on_cpu(accelerator, devices):
         return encode_videos(videos, output, encoder, settings, progress, part)
     fabric = _make_fabric(accelerator, devices)
     fabric.launch(partial(_encode_part, videos, output, encoder, settings, progress, part))

@@ -26,8 +26,8 @@ class DiskArray(NamedTuple):
     pick: Callable[[Any], NDArray[np.float32]]
 
 
-def open_array(path: Path) -> DiskArray:
-    """Map the array of a file; recently used files stay mapped.
+def open_array(path: Path, video: str | None = None) -> DiskArray:
+    """Map the array of a file, or that of one video of a .safetensors file of several; recently used ones stay mapped.
 
     Raises:
         MissingDataError: if there is no such file.
@@ -37,17 +37,17 @@ def open_array(path: Path) -> DiskArray:
         state = path.stat()
     except OSError as error:
         raise MissingDataError(f"There is no feature file {path}.", "check the folder, or encode the video") from error
-    return _open(path, state.st_mtime_ns, state.st_size)
+    return _open(path, state.st_mtime_ns, state.st_size, video)
 
 
 @lru_cache(maxsize=OPEN_FILES)
-def _open(path: Path, changed: int, size: int) -> DiskArray:
+def _open(path: Path, changed: int, size: int, video: str | None) -> DiskArray:
     """Open by kind; ``changed`` and ``size`` make a rewritten file another one."""
     reader = READERS.get(path.suffix)
     if reader is None:
         raise DataError(f"{path} is of no known kind.", f"give one of {', '.join(READERS)}")
     try:
-        found = reader(path)
+        found = reader(path) if video is None else _read_safetensors(path, video)
     except (ValueError, RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(
@@ -85,12 +85,14 @@ def _read_torch(path: Path) -> DiskArray:
     return _of_tensor(_only(tensors))
 
 
-def _read_safetensors(path: Path) -> DiskArray:
-    """Map the one tensor of a .safetensors file."""
+def _read_safetensors(path: Path, name: str | None = None) -> DiskArray:
+    """Map the one tensor of a .safetensors file, or that of a name."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
+            if name is not None:
+                return _of_tensor(file.get_tensor(name))
             return _of_tensor(_only([file.get_tensor(key) for key in file.keys()]))  # noqa: SIM118  # it is no dict
     except SafetensorError as error:
         raise ValueError(str(error)) from error

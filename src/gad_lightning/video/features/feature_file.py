@@ -27,17 +27,21 @@ class FeatureFile:
         path: a .npy, .pt or .safetensors file; all are mapped into memory, none can run code.
         fps: frames a second, where no ``features.json`` says so.
         encoder: what made them, where no ``features.json`` says so.
+        video: its name in a .safetensors file of several videos, see ``gad-lightning encode --pack``.
     """
 
-    def __init__(self, path: Path | str, fps: float | None = None, encoder: str = "unknown") -> None:
+    def __init__(
+        self, path: Path | str, fps: float | None = None, encoder: str = "unknown", video: str | None = None
+    ) -> None:
         self.path = Path(path)
+        self.video = video
         self.fps = fps
         self.encoder = encoder
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
         """F, N and D."""
-        found = open_array(self.path).shape
+        found = open_array(self.path, self.video).shape
         return (found[0], 1, found[1]) if len(found) == 2 else (found[0], found[1], found[2])
 
     @property
@@ -72,7 +76,7 @@ class FeatureFile:
             MissingDataError: if the file is gone.
             DataError: if it cannot be read or a value is NaN or infinite, naming the frame.
         """
-        block = open_array(self.path).pick(frames)
+        block = open_array(self.path, self.video).pick(frames)
         if not np.isfinite(block).all():
             bad = int(np.flatnonzero(~np.isfinite(block).reshape(len(block), -1).all(1))[0])
             frame = int(np.arange(self.num_frames)[frames][bad])
