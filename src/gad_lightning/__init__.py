@@ -208,6 +208,7 @@ __all__ = sorted(_HOME_OF)
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use; one of an earlier version gives what it is called today."""
     from gad_lightning.parts import RENAMED
+    from gad_lightning.report.tracking import Tracker as Tracker
 
     name = RENAMED.get(name, name)
     if name not in _HOME_OF:

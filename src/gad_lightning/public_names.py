@@ -117,6 +117,7 @@ NAMES_OF = {
     "rejection.max_softmax": ("MaxSoftmaxScore",),
     "rejection.neighbors": ("NeighborScore",),
     "rejection.virtual_logit": ("ViMScore",),
+    "report.tracking": ("Tracker",),
     "retrieval.moment_index": ("IndexFacts", "MomentIndex", "Neighbors"),
     "retrieval.votes": ("NeighborVotes",),
     "schema": ("DataSchema", "FeatureSpec", "LabelSet", "Task", "Windows"),

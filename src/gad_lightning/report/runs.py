@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +15,7 @@ from gad_lightning.results.context_table import ContextTable, read_contexts
 from gad_lightning.results.forgetting import Forgetting, read_forgetting
 from gad_lightning.results.predictions import STATES, TaskPredictions, read_predictions
 from gad_lightning.results.rows import Floats, Ints
-from gad_lightning.results.run_folder import Curve, read_config, read_curves
+from gad_lightning.results.run_folder import Curve, read_config, read_curves, read_trackers
 
 
 class States(NamedTuple):
@@ -38,6 +40,7 @@ class RunTraces(NamedTuple):
     states: States | None
     forgetting: Forgetting | None = None  # None if it was not measured
     contexts: ContextTable | None = None  # as choose-context left it
+    trackers: Mapping[str, str] = MappingProxyType({})  # where TensorBoard and the like have the run
 
 
 def read_run(run: Path, predictions: Path) -> RunTraces:
@@ -68,6 +71,7 @@ def read_run(run: Path, predictions: Path) -> RunTraces:
         states=_read_states(predictions / STATES, sizes[found[0].task.name]),
         forgetting=read_forgetting(run),
         contexts=read_contexts(run),
+        trackers=read_trackers(run),
     )
 
 

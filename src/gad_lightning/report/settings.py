@@ -22,6 +22,9 @@ def configs(runs: Sequence[RunTraces]) -> Element | None:
     rows = [[path, *values] for path, values in _differences(with_one)]
     parts = [table(["setting", *(run.name for run in with_one)], rows)] if rows else []
     for run in with_one:
+        for kind, where in run.trackers.items():
+            place = tag("a", where, href=where) if where.startswith(("http://", "https://")) else tag("code", where)
+            parts.append(tag("p", f"{run.name} is in {kind} at ", place))
         text = yaml.safe_dump(stored(run.config), sort_keys=False, allow_unicode=True)
         parts.append(tag("details", tag("summary", f"config.yaml of {run.name}"), tag("pre", redact(text))))
     return section("Config", *parts)

@@ -12,9 +12,11 @@ import yaml
 
 from gad_lightning.errors import DataError
 from gad_lightning.results.predictions import FRAMES
-from gad_lightning.results.tables import read_csv
+from gad_lightning.results.tables import read_csv, read_json
 
 CONFIG, CHECKPOINTS, METRICS, PREDICTIONS = "config.yaml", "checkpoints", "metrics.csv", "predictions"
+TRACKERS = "trackers.json"
+"""File in the folder of a run that says where TensorBoard and the like have it."""
 BEST, FINAL, LAST = "best", "final", "last"
 """Beginnings of the names of checkpoints: chosen by validation, of a run without validation, and the newest."""
 _MOST_VALUES = 100_000
@@ -127,3 +129,13 @@ def _number(cell: str) -> float:
         return float(cell)
     except ValueError:
         return math.nan
+
+
+def read_trackers(folder: Path) -> dict[str, str]:
+    """Where the trackers of a run are, by their kinds; empty if it has none.
+
+    Raises:
+        DataError: if the file is damaged.
+    """
+    path = folder / TRACKERS
+    return {str(kind): str(where) for kind, where in read_json(path).items()} if path.is_file() else {}

@@ -1,0 +1,114 @@
+"""Trackers, each read back with its own reader. None is in the environment of the tests: install them to run these."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from gad_lightning.cli import main
+from gad_lightning.errors import SettingError
+from gad_lightning.pictures.confusions import draw_confusions
+from gad_lightning.report.tracking import Tracker
+from gad_lightning.results.run_folder import read_trackers
+from gad_lightning.schema import LabelSet
+from tests.cli.runs import CONFIG
+
+slow = pytest.mark.slow  # a training each
+
+
+def fit(tmp_path: Path, to: str) -> Path:
+    """Train for a moment with a tracker; the folder of the run."""
+    (tmp_path / "run.yaml").write_text(CONFIG)
+    tracked = ["--trainer.callbacks+=gad_lightning.Tracker", f"--trainer.callbacks.to={to}"]
+    main(["fit", f"--config={tmp_path}/run.yaml", f"--trainer.default_root_dir={tmp_path}/runs", *tracked])
+    return tmp_path / "runs" / "ToyActions" / "GADClassifier" / "version_0"
+
+
+def logged(run: Path) -> dict[str, float]:
+    """The last value of each metric of metrics.csv."""
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {name: float(row[name]) for row in rows for name in row if row[name] and name not in ("epoch", "step")}
+
+
+def test_a_tracker_that_is_not_known_or_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingError, match=r"There is no tracker 'aim'.*\n.*tensorboard, wandb, mlflow"):
+        Tracker("aim")  # type: ignore[arg-type]  # that is the mistake
+    monkeypatch.setitem(__import__("sys").modules, "wandb", None)
+    with pytest.raises(SettingError, match=r"'wandb' is needed to track runs.*\n.*gad-lightning\[wandb\]"):
+        Tracker("wandb")
+
+
+def test_confusions_are_shares_of_the_true_frames_of_known_classes() -> None:
+    figure = draw_confusions(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 1, -100]), LabelSet(("a", "b"), 0))
+    shares = figure.axes[0].images[0].get_array()
+    assert shares is not None
+    assert shares.tolist() == [[1.0, 0.0], [0.5, 0.5]]
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["a (1)", "b (2)"]
+
+
+def test_a_run_without_trackers_has_no_addresses(tmp_path: Path) -> None:
+    assert read_trackers(tmp_path) == {}
+    (tmp_path / "trackers.json").write_text(json.dumps({"wandb": "https://wandb.ai/me/run"}))
+    assert read_trackers(tmp_path) == {"wandb": "https://wandb.ai/me/run"}
+
+
+@slow
+def test_tensorboard_has_the_metrics_pictures_and_config(tmp_path: Path) -> None:
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = fit(tmp_path, "tensorboard")
+    assert read_trackers(run) == {"tensorboard": str(run / "tensorboard")}
+    events = reader.EventAccumulator(str(run / "tensorboard"), size_guidance={"images": 0})
+    events.Reload()
+    values = {name: events.Scalars(name)[-1].value for name in events.Tags()["scalars"]}
+    for name, value in logged(run).items():
+        assert values[name] == pytest.approx(value, abs=1e-5)
+    assert set(events.Tags()["images"]) == {"val/timelines", "val/confusions"}
+    assert events.Images("val/confusions")[0].encoded_image_string.startswith(b"\x89PNG")
+    assert "_hparams_/session_start_info" in events.Tags()["tensors"] or events.summary_metadata
+
+
+@slow
+def test_wandb_has_the_metrics_pictures_and_config_offline(tmp_path: Path) -> None:
+    datastore = pytest.importorskip("wandb.sdk.internal.datastore")
+    record_of = pytest.importorskip("wandb.proto.wandb_internal_pb2").Record
+    run = fit(tmp_path, "wandb")
+    folder = Path(read_trackers(run)["wandb"])
+    import wandb
+
+    wandb.finish()
+    (file,) = folder.glob("run-*.wandb")
+    store, values, config = datastore.DataStore(), {}, {}
+    store.open_for_scan(str(file))
+    while (data := store.scan_data()) is not None:
+        record = record_of.FromString(data)
+        for item in record.history.item:
+            values[item.key or "/".join(item.nested_key)] = item.value_json
+        for item in [*record.config.update, *record.run.config.update]:
+            config[item.key or "/".join(item.nested_key)] = item.value_json
+    for name, value in logged(run).items():
+        assert float(values[name]) == pytest.approx(value, abs=1e-5)
+    assert {"val/timelines", "val/confusions"} <= set(values)
+    assert len(list((folder / "files" / "media").rglob("*.png"))) >= 2
+    assert json.loads(config["data.class_path"]) == "gad_lightning.ToyActions"
+
+
+@slow
+def test_mlflow_has_the_metrics_pictures_and_config_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    run = fit(tmp_path, "mlflow")
+    address = read_trackers(run)["mlflow"]
+    client = mlflow.MlflowClient(tracking_uri=f"file:{run / 'mlruns'}")
+    found = client.get_run(address.rpartition("/")[2])
+    for name, value in logged(run).items():
+        assert found.data.metrics[name] == pytest.approx(value, abs=1e-5)
+    assert found.data.params["data.class_path"] == "gad_lightning.ToyActions"
+    assert {item.path for item in client.list_artifacts(found.info.run_id, "val")} == {
+        "val/confusions",
+        "val/timelines",
+    }
