@@ -98,12 +98,20 @@ class Tracker(Callback):
         self.told = True
         path = self.folder / CONFIG
         if path.is_file():
-            config = stored(yaml.safe_load(path.read_text(encoding="utf-8")))
-            self.logger.log_hyperparams({name: redact(str(value)) for name, value in _leaves(config).items()})
+            self._log_config(stored(yaml.safe_load(path.read_text(encoding="utf-8"))))
         before = read_trackers(self.folder)
         write_json(self.folder / TRACKERS, {**before, self.to: redact(self._address())})
 
     on_test_start = on_train_start
+
+    def _log_config(self, config: object) -> None:
+        """Send the config: to TensorBoard as a text, to the others by its dotted names."""
+        logger: Any = self.logger  # each kind has its own way
+        if self.to == "tensorboard":
+            text = redact(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+            logger.experiment.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()))
+        else:
+            logger.log_hyperparams({name: redact(str(value)) for name, value in _leaves(config).items()})
 
     def _address(self) -> str:
         """Where the run is: a URL, or a folder."""
