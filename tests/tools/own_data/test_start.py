@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from gad_lightning.cli import main
@@ -18,6 +19,7 @@ from gad_lightning.schema import FeatureSpec
 from gad_lightning.video.features.sidecar import write_sidecar
 from gad_lightning.video.kitchen.synthetic import render_kitchen
 from tests.data.own_folder import write_own
+from tests.video.serving import write_scenes
 
 
 @pytest.fixture
@@ -86,6 +88,27 @@ def test_what_is_missing_is_named_and_a_run_that_is_there_stays(root: Path) -> N
     (root / "segments.csv").unlink()
     with pytest.raises(MissingDataError, match=r"no segments\.csv and no annotation file.*\n.*gad-lightning import"):
         started(root, "--overwrite=true")
+
+
+def test_with_a_gpu_a_pretrained_model_and_encoder_are_taken_and_the_next_commands_name_them(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(root / "features")
+    for name in "abcde":
+        write_scenes(root / f"{name}.mp4", [("red", 5.0)])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (24 * 2**30, 24 * 2**30))
+    settings = started(root)
+    assert settings["encoder"] == {
+        "class_path": "gad_lightning.HuggingFaceEncoder",
+        "init_args": {"name_or_folder": "google/siglip2-base-patch16-224"},
+    }
+    model = yaml.safe_load((root / "run.yaml").read_text(encoding="utf-8"))["model"]
+    assert model["class_path"] == "gad_lightning.GADClassifier"
+    assert model["init_args"]["backbone"]["init_args"]["language_model"] == "HuggingFaceTB/SmolLM2-360M-Instruct"
+    said = capsys.readouterr().out
+    assert "it fits 24 GiB of free GPU memory" in said
+    assert "GADClassifier/version_0/checkpoints/best.ckpt --encoder=gad_lightning.HuggingFaceEncoder" in said
 
 
 @pytest.mark.slow  # renders, encodes and trains: half a minute

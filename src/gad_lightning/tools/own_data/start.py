@@ -27,7 +27,6 @@ from gad_lightning.video.features.sidecar import read_sidecar
 from gad_lightning.video.timing import length_of, rate_of
 
 RATES, MEMORIES = (1.0, 2.0, 4.0, 8.0), (32, 64, 128, 256)
-"""Frames a second, and frames of a window, to choose from."""
 FRAMES_A_SEGMENT = 4
 """Frames that nine of ten segments are to have."""
 STEPS, MOST_EPOCHS = 1000, 60
@@ -90,15 +89,15 @@ def main(root: Path, overwrite: bool = False) -> None:
     choice = _choose(facts)
     with atomic_write(root / "run.yaml") as part:
         part.write_text("\n".join(_lines(root, files, facts, choice)) + "\n", encoding="utf-8")
-    hours = sum(facts.videos.values()) / 3600
-    print_safely(
-        f"{len(facts.videos)} videos, {hours:.2f} hours, {len(facts.lengths)} segments of {len(facts.counts)} actions"
-    )
+    whole = f"{len(facts.videos)} videos, {sum(facts.videos.values()) / 3600:.2f} hours"
+    print_safely(f"{whole}, {len(facts.lengths)} segments of {len(facts.counts)} actions")
     for line in (*told, *choice.said):
         print_safely(f"- {line}")
     config, checkpoint = root / "run.yaml", f"runs/OwnVideos/{choice.classifier}/version_0/checkpoints/best.ckpt"
     print_safely(f"{config} is written: read its comments.\nnext: gad-lightning fit --config {config}")
-    print_safely(f"then, if fit names this checkpoint: gad-lightning detect new.mp4 --checkpoint={checkpoint}")
+    named = f" --encoder=gad_lightning.HuggingFaceEncoder --encoder.name_or_folder={VISION}"
+    encoder = named if choice.model and facts.features is None else ""
+    print_safely(f"then, if fit names this checkpoint: gad-lightning detect new.mp4 --checkpoint={checkpoint}{encoder}")
 
 
 def _annotations(root: Path) -> tuple[list[str], list[str]]:
@@ -212,6 +211,9 @@ def _choose(facts: Facts) -> Choice:
     said += [told for told in (rare(facts.counts),) if told]
     if facts.missing:
         said.append(f"{len(facts.missing)} annotated videos are not there: {', '.join(facts.missing[:3])}, ...")
+    if facts.features is None:
+        small = "the built-in encoder, which tells drawn pictures apart and nothing else: for real videos see run.yaml"
+        said.append(f"the encoder {VISION}, which is downloaded once" if model else small)
     if facts.data.goals:
         said.append("videos.csv has goals, which are not used: a new video comes without one (see GoalContext)")
     encoding = 0.0 if facts.features is not None else sum(facts.videos.values()) / ENCODED
