@@ -94,7 +94,7 @@ class PredictCLI(LightningCLI):
         self.config_init["predict"]["return_predictions"] = False
         settings = self.unit_settings
         if settings.output is None and settings != UnitSettings():
-            given = [name for name, value in vars(settings).items() if value != getattr(UnitSettings, name)]
+            given = [name for name, value in vars(settings).items() if value != vars(UnitSettings())[name]]
             raise SettingError(
                 f"--{given[0]} was given without --output, and means something with it only.",
                 "add --output=FOLDER, or leave it out",

@@ -152,19 +152,17 @@ class Units:
         Returns:
             The outcomes of broken videos, of the units that are done.
         """
-        whole, broken = len(self.done()) == len(self), []
-        with atomic_write(self.place.path(MANIFEST)) as part, part.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, lineterminator="\n")
-            rows.writerow((*VideoOutcome._fields, "unit"))
-            for number, _, outcomes in self.facts():
-                broken += [outcome for outcome in outcomes if outcome.state == "broken"]
-                for video, state, frames, problem in outcomes:
-                    rows.writerow((escape_csv(video), state, frames, escape_csv(problem or ""), number))
-        if whole:
+        rows: list[tuple[VideoOutcome, int]] = []
+        for number, _, outcomes in self.facts():
+            rows += [(outcome, number) for outcome in outcomes]
+        if len(rows) == len(self.names):
+            with atomic_write(self.place.path(MANIFEST)) as part, part.open("w", newline="", encoding="utf-8") as file:
+                table = csv.writer(file, lineterminator="\n")
+                table.writerow((*VideoOutcome._fields, "unit"))
+                for (video, state, frames, problem), number in rows:
+                    table.writerow((escape_csv(video), state, frames, escape_csv(problem or ""), number))
             self.place.publish(MANIFEST)
-        else:
-            self.place.path(MANIFEST).unlink()
-        return broken
+        return [outcome for outcome, _ in rows if outcome.state == "broken"]
 
 
 def _label(number: int) -> str:

@@ -107,6 +107,10 @@ class UnitWriter(Callback):
         if unit.left == 0:
             self._write(self.under_way.popleft())
 
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Wait for the other processes, so that the first one tells of all."""
+        trainer.strategy.barrier("units are done")
+
     def _opened(self, number: int) -> OpenUnit:
         """Look at the videos of a unit."""
         unit = OpenUnit(number, [], [])

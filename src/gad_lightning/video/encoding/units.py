@@ -62,6 +62,8 @@ class UnitEncoder:
 
     def _encode_unit(self, number: int, names: list[str], folder: Path) -> None:
         """Encode the videos of a unit into a folder, hand them on, and note what became of them."""
+        for name in names:  # of a killed job: what it noted of them is lost, so they are made again
+            (folder / f"{name}.npy").unlink(missing_ok=True)
         run = EncodingRun(folder, self.encoder, self.settings)
         paths = {name: self._here(self.found[name]) for name in names}
         run.encode(paths, progress=False)
