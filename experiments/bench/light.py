@@ -21,7 +21,7 @@ import torch
 from shapes import SHAPES, class_names, make
 from torch import Tensor, nn
 
-from gad_lightning.backbones.weights.light import LightLinear, Weights
+from gad_lightning.backbones.weights.light import LightLinear, Weights, format_of
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.parts import ALLOWED_PACKAGES
@@ -48,7 +48,7 @@ def speed(shape: str, layers: int | None, turns: int, frames: int) -> dict[str, 
     linear = {name: layer for name, layer in decoder.named_modules() if type(layer) is nn.Linear}
     held: dict[Weights | None, dict[str, nn.Module]] = {None: dict(linear)}
     for way in ("int8", "int4"):
-        held[way] = {name: LightLinear(layer, way) for name, layer in linear.items()}
+        held[way] = {name: LightLinear(layer, format_of(name, way)) for name, layer in linear.items()}
     times: dict[Weights | None, list[float]] = {way: [] for way in WAYS}
     frame = torch.randn(768)
     for _ in range(turns):

@@ -70,6 +70,14 @@ def test_a_checkpoint_is_read_with_light_weights_and_labels_streams_alike(
     assert 0 < float((scores[0] - scores[1]).abs().max()) < 5 * LIMITS[weights]
 
 
+def test_attention_keeps_eight_bits_beside_four() -> None:
+    classifier = tiny()
+    classifier.backbone.lighten("int4")
+    held = {name.split(".")[-2]: layer.weights for name, layer in classifier.backbone.named_modules()
+            if isinstance(layer, LightLinear)}  # fmt: skip
+    assert held == {"self_attn": "int8", "mlp": "int4"}
+
+
 def test_live_streams_and_whole_windows_still_agree() -> None:
     classifier, frames = tiny(), random_frames(1, 4)
     classifier.backbone.lighten("int8")

@@ -14,7 +14,8 @@ from torch.nn.functional import linear
 from gad_lightning.errors import SettingError
 
 Weights = Literal["int8", "int4"]
-"""``int8``: a scale for each output; ``int4``: a scale and an offset for each output and :data:`GROUP` inputs."""
+"""``int8``: a scale for each output; ``int4``: a scale and an offset for each output and :data:`GROUP` inputs, but for
+the layers of attention, which have 8 bits: in 4 they change more labels, and are few of the weights."""
 GROUP = 32
 """Inputs that share a scale in 4 bits."""
 FEW = 8
@@ -112,7 +113,21 @@ def lighten(decoder: nn.Module, weights: Weights) -> None:
             "leave weights out",
         )
     for name, layer in fit:
-        decoder.set_submodule(name, LightLinear(layer, weights))
+        decoder.set_submodule(name, LightLinear(layer, format_of(name, weights)))
+
+
+def format_of(name: str, weights: Weights) -> Weights:
+    """The number format of a layer.
+
+    Args:
+        name: of the layer within the decoder.
+        weights: that was asked for.
+
+    Example:
+        >>> format_of("layers.0.self_attn.q_proj", "int4"), format_of("layers.0.mlp.up_proj", "int4")
+        ('int8', 'int4')
+    """
+    return "int8" if "att" in name else weights
 
 
 def _only_cpu(weights: Weights, device: str) -> SettingError:
