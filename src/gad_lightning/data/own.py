@@ -53,6 +53,9 @@ class OwnVideos(ActionDataModule):
         encoder: makes features of videos; the built-in small one by default.
         broken: of a damaged video, ``"keep"`` what is whole and ``"skip"`` what cannot be decoded, with a warning, or
             ``"refuse"`` it.
+        annotations: files of other tools, such as ``"*.eaf"`` or ``["a.json", "b.vtt"]``, in ``root`` or as they are,
+            in place of ``segments.csv``. What of them is not used is told in a warning.
+        annotations_fps: frames a second, of annotation files that count frames and do not say.
         **loading: see :class:`ActionDataModule`.
     """
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.formats.reading import read_file, rows
+from gad_lightning.data.formats.registry import read_annotations
+from tests.data.formats.reading import read_file, rows, rows_of
 
 EXPECTED = [("a", 1.5, 62.5, "stir")]
 
@@ -23,6 +24,12 @@ EXPECTED = [("a", 1.5, 62.5, "stir")]
 )
 def test_a_table_is_read_however_a_spreadsheet_writes_it(text: str, tmp_path: Path) -> None:
     assert rows(tmp_path, "x.csv", text) == EXPECTED
+
+
+def test_unicode_text_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes("Video\tStart\tEnd\tLabel\r\na\t1,5\t62,5\tr\u00fchren\r\n".encode("utf-16"))
+    found = read_annotations(["x.csv"], tmp_path).annotations
+    assert rows_of(found) == [("a", 1.5, 62.5, "r\u00fchren")]
 
 
 def test_the_segments_of_predict_are_read_with_their_scores(tmp_path: Path) -> None:
