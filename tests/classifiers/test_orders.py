@@ -14,6 +14,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import SettingError
+from gad_lightning.prompts.contexts.auto import AutoContext
 from gad_lightning.prompts.contexts.goal import GoalContext
 from gad_lightning.prompts.contexts.next import NextActions
 from gad_lightning.prompts.contexts.previous import PreviousActions
@@ -210,3 +211,8 @@ def test_a_stream_reads_the_last_visual_token_as_predictions_do(mode: Any) -> No
         return
     windows = [classifier(frames[max(0, end - 4) : end + 1].unsqueeze(0)) for end in range(20)]
     assert torch.allclose(scores, torch.cat(windows), atol=1e-5)
+
+
+def test_a_context_that_is_chosen_later_cannot_be_written_at_test() -> None:
+    with pytest.raises(SettingError, match="AutoContext has none at first"):
+        make(OrderedGADClassifier, context=AutoContext(), order="generative_first")

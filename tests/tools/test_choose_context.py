@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gad_lightning.classifiers.choosing_context import ranking
 from gad_lightning.cli import main as command
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.results.context_table import read_contexts
@@ -29,6 +30,7 @@ def test_a_run_of_disc_gets_a_table_lines_to_take_and_a_section_of_its_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ranking, "MOMENTS", 200)
     run = fit("DiscriminativeClassifier")
     capsys.readouterr()
     command(["choose-context", str(run), "--contexts=[gad_lightning.PreviousActions]"])

@@ -22,8 +22,8 @@ class GradientAgreement:
     A measurement counts from the optimizer step on that its batch belongs to, so that a resumed run, which does the
     batches since the last step again, counts each once.
 
-    Source: Du et al., Adapting Auxiliary Losses Using Gradient Similarity, arXiv 1812.02224 (section 3; there the
-    cosine of each step weighs that step, here the running mean does, and never less than 0).
+    Source: Du et al., Adapting Auxiliary Losses Using Gradient Similarity, arXiv 1812.02224. There the cosine of
+    each step weighs that step; here the running mean does.
     """
 
     def __init__(self) -> None:

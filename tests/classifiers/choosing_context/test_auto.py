@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from gad_lightning.classifiers.choosing_context import ranking
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.prompts.contexts.auto import AutoContext
@@ -27,7 +28,10 @@ def of(classifier: GADClassifier) -> AutoContext:
 
 
 @pytest.mark.slow
-def test_a_context_is_taken_after_the_first_epoch_recorded_and_resumed_to_the_bit(tmp_path: Path) -> None:
+def test_a_context_is_taken_after_the_first_epoch_recorded_and_resumed_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "MOMENTS", 200)
     whole, last = fitted(tmp_path / "whole", epochs=3, context=AutoContext(CHOICES))
     taken = of(whole).chosen
     assert taken is not None, "three epochs are more than one"

@@ -113,6 +113,13 @@ def test_other_classifiers_classes_and_tasks_are_refused() -> None:
         rank_contexts(disc(toy()), toy(), task=3)
 
 
+def test_frames_of_unknown_actions_are_left_out_and_windows_are_read_where_they_are_asked() -> None:
+    data = ToyActions(num_videos=40, mode="window", short_memory=4, unknown_classes=1)
+    found = rank_contexts(disc(data), data, [Parity()])
+    assert found.videos == 10
+    assert found.moments == 120
+
+
 def test_contexts_are_named_in_short() -> None:
     assert name_of(JoinedContexts([PreviousActions(2), GoalContext()])) == "PreviousActions(2) + GoalContext"
     assert len({name_of(context) for context in usual_contexts(3, 2, goals=True)}) == 9

@@ -101,7 +101,7 @@ def told(rows: Rows, parts: Sequence[Coded], penalties: Sequence[float] | None =
         parts: of the context, at least one.
         penalties: ``rows.penalties()``, where they are known.
 
-    Source: Hewitt et al., Conditional probing, EMNLP 2021 (section 3); Xu et al., ICLR 2020.
+    Source: Hewitt et al., Conditional probing, EMNLP 2021; Xu et al., ICLR 2020.
     """
     columns = np.concatenate([part.columns for part in parts], axis=1)
     losses = held_out_losses(rows.asked, [rows.slot, columns], penalties)

@@ -63,10 +63,16 @@ class Probe:
         self.start = np.concatenate([np.zeros((self.joined.shape[1], of.classes)), self.usual[None]])
 
     def fit(self, start: Floats | None = None) -> Floats:
-        """Weights (d + 1, C), the bias last."""
+        """Weights (d + 1, C), the bias last.
+
+        Args:
+            start: weights to begin from, perhaps of fewer blocks.
+        """
         if not self.joined.shape[1]:
             return self.start
         begin = self.start if start is None else start
+        more = np.zeros((len(self.start) - len(begin), self.of.classes))
+        begin = np.concatenate([begin[:-1], more, begin[-1:]])
         found = optimize.minimize(self._loss, begin.ravel(), jac=True, method="L-BFGS-B", options=SOLVER)
         weights: Floats = found.x.reshape(self.start.shape)
         return weights
@@ -97,18 +103,14 @@ def _losses(of: Probed, columns: Floats, weights: Floats) -> Floats:
     return found
 
 
-def _inner_loss(
-    of: Probed, blocks: Sequence[Floats], penalties: Sequence[float], starts: dict[int, Floats] | None = None
-) -> float:
+def _inner_loss(of: Probed, blocks: Sequence[Floats], penalties: Sequence[float], starts: dict[int, Floats]) -> float:
     """Loss of all videos on inner folds; ``starts`` keeps the weights of each fold for the next penalty."""
     fold, total = of.fold(INNER), 0.0
     columns = np.concatenate([np.zeros((len(of.target), 0)), *blocks], axis=1)
     for number in range(INNER):
         inside = fold != number
         probe = Probe(of.picked(inside), [block[inside] for block in blocks], penalties)
-        weights = probe.fit(None if starts is None else starts.get(number))
-        if starts is not None:
-            starts[number] = weights
+        weights = starts[number] = probe.fit(starts.get(number))
         outside = of.picked(~inside)
         total += float((outside.weight * _losses(outside, columns[~inside], weights)).sum())
     return total
@@ -123,9 +125,9 @@ def chosen_penalty(of: Probed, kept: Sequence[Floats], penalties: Sequence[float
         penalties: theirs.
         block: (n, d) the further one.
     """
-    worth = LEAST_GAIN * (int(of.video.max()) + 1)
-    best, least, before = math.inf, _inner_loss(of, kept, penalties) - worth, math.inf
     starts: dict[int, Floats] = {}
+    worth = LEAST_GAIN * (int(of.video.max()) + 1)
+    best, least, before = math.inf, _inner_loss(of, kept, penalties, starts) - worth, math.inf
     for penalty in PENALTIES:
         loss = _inner_loss(of, [*kept, block], [*penalties, penalty], starts)
         if loss < least:
@@ -159,6 +161,7 @@ def held_out_losses(of: Probed, blocks: Sequence[Floats], first: Sequence[float]
         kept: list[Floats] = []
         penalties: list[float] = []
         outside: Floats = np.zeros(found.shape[1])
+        weights: Floats | None = None
         for count in range(len(blocks) + 1):
             if count:
                 block, shown = blocks[count - 1], [block[inside] for block in kept]
@@ -168,7 +171,7 @@ def held_out_losses(of: Probed, blocks: Sequence[Floats], first: Sequence[float]
                     found[count] += outside
                     continue
                 kept, penalties = [*kept, block], [*penalties, penalty]
-            weights = Probe(training, [block[inside] for block in kept], penalties).fit()
+            weights = Probe(training, [block[inside] for block in kept], penalties).fit(weights)
             columns = np.concatenate([np.zeros((len(inside), 0)), *kept], axis=1)[~inside]
             losses = of.weight[~inside] * _losses(rest, columns, weights)
             outside = np.bincount(rest.video, losses, found.shape[1]).astype(np.float64)

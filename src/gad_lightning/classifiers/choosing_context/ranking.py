@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from gad_lightning.classifiers.choosing_context.information import Coded, Interval, Rows, coded, shown, told
-from gad_lightning.classifiers.choosing_context.probes import Floats, Ints
+from gad_lightning.classifiers.choosing_context.probes import Floats
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.remembering import PastLabels
-from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.data.base import ActionDataModule, Split
+from gad_lightning.data.dataset import WindowDataset
+from gad_lightning.data.sampling import BatchKey
 from gad_lightning.errors import DataError, SettingError
 from gad_lightning.parts import check_given
 from gad_lightning.prompts.answers import context_queries
@@ -23,6 +24,7 @@ from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
 from gad_lightning.prompts.contexts.joined import JoinedContexts, checked_contexts
 from gad_lightning.prompts.contexts.no_context import NoContext
 from gad_lightning.results.context_table import ContextRow, ContextTable
+from gad_lightning.types import IGNORED, known_class
 
 LEAST_VIDEOS = 10
 """Two for each of the outer folds."""
@@ -169,37 +171,53 @@ def _read(
 ) -> tuple[Rows, list[ContextQuery]]:
     """Slot states and queries of some moments of every video, evenly spread."""
     check_videos(data, split)
+    dataset, classes = data.dataset(split), len(classifier.schema.tasks[task].labels.names)
+    wanted = _moments(dataset, task, classes)
+    if len(wanted) < LEAST_VIDEOS:
+        raise DataError(
+            f"Only {len(wanted)} videos of the {split} split have labels, and contexts are ranked on at least "
+            f"{LEAST_VIDEOS}.",
+            "label more of them, or choose the context by hand",
+        )
     states: list[torch.Tensor] = []
     queries: list[ContextQuery] = []
     video: list[int] = []
     past = PastLabels()
-    for batch in batches_of(data.dataset(split), data.eval_batch_size, torch.device(classifier.device)):
+    samples = _samples(dataset, wanted, classifier.memory is not None)
+    for start in range(0, len(samples), data.eval_batch_size):
+        key = BatchKey(0, tuple(samples[start : start + data.eval_batch_size]))
+        batch = dataset[key].to(torch.device(classifier.device))
+        numbers = (batch.video - dataset.first_video).tolist()
+        kept = [row in wanted.get(n, ()) for n, row in zip(numbers, batch.query_index.tolist(), strict=True)]
         with torch.no_grad():
             found = classifier.score_in_evaluation(batch, past)
-        asked = context_queries(batch, classifier.schema, batch.task == task)
-        rows = [row for row, query in enumerate(asked) if query is not None]
-        states.append(found.slot_states[rows].float().cpu())
-        video += batch.video[rows].tolist()
+        asked = context_queries(batch, classifier.schema, torch.tensor(kept, dtype=torch.bool))
+        states.append(found.slot_states[torch.tensor(kept, dtype=torch.bool)].float().cpu())
+        video += [number for number, keep in zip(numbers, kept, strict=True) if keep]
         queries += [query for query in asked if query is not None]
-    numbers = np.unique(np.array(video, dtype=np.int64), return_inverse=True)[1]
-    videos = int(numbers.max(initial=-1)) + 1
-    if videos < LEAST_VIDEOS:
-        raise DataError(
-            f"Only {videos} videos of the {split} split have labels, and contexts are ranked on at least "
-            f"{LEAST_VIDEOS}.",
-            "label more of them, or choose the context by hand",
-        )
-    kept = np.array(list(_spread(numbers, min(64, max(4, MOMENTS // videos)))))
-    label = np.array([queries[row].label for row in kept], dtype=np.int64)
-    slot = _components(torch.cat(states)[kept].double().numpy())
-    return Rows(slot, label, numbers[kept]), [queries[row] for row in kept]
+    label = np.array([query.label for query in queries], dtype=np.int64)
+    numbered = np.unique(np.array(video, dtype=np.int64), return_inverse=True)[1]
+    return Rows(_components(torch.cat(states).double().numpy()), label, numbered), queries
 
 
-def _spread(video: Ints, most: int) -> Iterator[int]:
-    """Rows of at most ``most`` moments of each video, evenly spread."""
-    for number in range(int(video.max()) + 1):
-        own = np.flatnonzero(video == number)
-        yield from own[np.unique(np.linspace(0, len(own) - 1, min(most, len(own))).round().astype(np.int64))].tolist()
+def _moments(dataset: WindowDataset, task: int, classes: int) -> dict[int, set[int]]:
+    """By video numbers of queries that are looked at, evenly spread over those whose label is one of the classes."""
+    most = min(64, max(4, MOMENTS // len(dataset.records)))
+    found: dict[int, set[int]] = {}
+    for number, laid in enumerate(dataset.timelines):
+        known = known_class(torch.from_numpy(laid.queries.label), classes).numpy() != IGNORED
+        own = np.flatnonzero(known & (laid.queries.task == task))
+        if len(own):
+            places = np.linspace(0, len(own) - 1, min(most, len(own))).round().astype(np.int64)
+            found[number] = set(own[places].tolist())
+    return found
+
+
+def _samples(dataset: WindowDataset, wanted: dict[int, set[int]], remembers: bool) -> list[int]:
+    """Numbers of the samples to read: of windows those that are wanted; of chunks all, and for a memory too."""
+    plan = dataset.plan(0)
+    pairs = zip(plan.video.tolist(), plan.row.tolist(), strict=True)
+    return [n for n, (video, row) in enumerate(pairs) if remembers or row < 0 or row in wanted.get(video, ())]
 
 
 def _components(states: Floats) -> Floats:
