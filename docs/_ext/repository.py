@@ -16,6 +16,7 @@ FILES = {
     "reference/measured/open_world.md": "experiments/open_world/README.md",
     "reference/measured/decisions.md": "experiments/decisions/README.md",
     "reference/measured/structure.md": "experiments/structure/README.md",
+    "reference/measured/contexts.md": "experiments/contexts/README.md",
     "reference/measured/cluster.md": "experiments/cluster/README.md",
 }
 """Pages, each with the file it shows."""

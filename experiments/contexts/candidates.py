@@ -28,7 +28,7 @@ from gad_lightning import (
 )
 from gad_lightning.data.base import ActionDataModule
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "structure"))
+sys.path.append(str(Path(__file__).resolve().parent.parent / "structure"))
 
 from kitchen_orders import KitchenOrders
 

@@ -118,6 +118,8 @@ def section(rows: Sequence[Row], data: str) -> list[str]:
             if arm != DISC
         ),
     )
+    if not scores:
+        return [*lines, "Contexts are not scored yet.", ""]
     kinds = {"score": "score", "told": "tells of the label", "shown": "shown by the slot"}
     lines += table(
         ("rank correlation with", *(f"gain, {title}" for title in METRICS.values())),

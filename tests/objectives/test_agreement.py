@@ -17,14 +17,15 @@ from gad_lightning.prompts.slots.window_mean import WindowMeanSlot
 from gad_lightning.types import Loss
 from tests.classifiers.choosing_context.fitting import fitted
 from tests.classifiers.making import batch, make, random_frames
+from tests.training.processes import start
 
 ONE = torch.tensor(1.0)
 
 
-def measured(first: torch.Tensor, second: torch.Tensor) -> GradientAgreement:
+def measured(first: torch.Tensor, second: torch.Tensor, processes: int = 1) -> GradientAgreement:
     """The agreement of two losses with these gradients, (Q, H)."""
     agreement, at = GradientAgreement(), torch.zeros_like(first, requires_grad=True)
-    agreement.measure(Loss((at * first).sum(), ONE), Loss((at * second).sum(), ONE), at, processes=1)
+    agreement.measure(Loss((at * first).sum(), ONE), Loss((at * second).sum(), ONE), at, processes)
     return agreement
 
 
@@ -50,6 +51,24 @@ def test_what_no_optimizer_step_followed_is_not_kept() -> None:
     assert agreement.count == 0
     agreement.step()
     assert (agreement.mean, agreement.count, agreement.pending) == (1.0, 1, [])
+
+
+def measure_half(rank: int, folder: Path) -> None:
+    """Measure the agreement of every other query in one of two processes, and write the weight down."""
+    torch.distributed.init_process_group("gloo")
+    first, second = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0))
+    weight = measured(first[rank::2], second[rank::2], processes=2).weight
+    (folder / str(rank)).write_text(str(weight))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow  # starts processes of its own
+def test_two_processes_measure_what_one_does(tmp_path: Path) -> None:
+    first, second = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0))
+    whole = measured(first, second).weight
+    assert whole > 0
+    assert start(2, measure_half, tmp_path) == [0, 0]
+    assert [float((tmp_path / str(rank)).read_text()) for rank in range(2)] == pytest.approx([whole, whole])
 
 
 def test_old_measurements_fade() -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from lightning.pytorch.utilities import rank_zero_info
 
-from gad_lightning.classifiers.choosing_context.ranking import check_videos, rank_contexts
+from gad_lightning.classifiers.choosing_context.ranking import check_rankable, rank_contexts
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.saving.checkpoint import content_of
 from gad_lightning.data.base import ActionDataModule
@@ -77,7 +77,7 @@ class GADClassifier(DiscriminativeClassifier):
         """Check that a context can be chosen after the first epoch, if that is asked for.
 
         Raises:
-            SettingError: on several processes, or without a data module.
+            SettingError: on several processes, without a data module, or where several labels can be true.
             DataError: if there are too few validation videos.
         """
         super().on_fit_start()
@@ -85,7 +85,7 @@ class GADClassifier(DiscriminativeClassifier):
             return
         self._auto.is_chosen_later = True
         if self._auto.chosen is None:
-            check_videos(self._videos(), "val")
+            check_rankable(self, self._videos(), "val")
             if self.trainer.world_size > 1:
                 raise SettingError(
                     f"AutoContext looks at all validation videos in one process, and there are "

@@ -111,6 +111,11 @@ def test_other_classifiers_classes_and_tasks_are_refused() -> None:
         rank_contexts(make(DiscriminativeClassifier), toy())  # type: ignore[arg-type]  # typed as any classifier
     with pytest.raises(SettingError, match="There is no task 3"):
         rank_contexts(disc(toy()), toy(), task=3)
+    several = disc(toy())
+    task = several.schema.tasks[0]
+    several.schema = several.schema._replace(tasks=(task._replace(labels=task.labels._replace(multi_label=True)),))
+    with pytest.raises(SettingError, match="Several labels can be true at once in the task 'action'"):
+        rank_contexts(several, toy())
 
 
 def test_frames_of_unknown_actions_are_left_out_and_windows_are_read_where_they_are_asked() -> None:

@@ -115,7 +115,7 @@ def rank_contexts(
     Source: usable information: Xu et al., ICLR 2020; conditional probing: Hewitt et al., EMNLP 2021, arXiv 2109.09234.
     """
     check_given("classifier", classifier, DiscriminativeClassifier)
-    _check_task(classifier, data, task)
+    check_rankable(classifier, data, split, task)
     if contexts is None:
         given = usual_contexts(3, 2, bool(classifier.schema.goals))
     else:
@@ -134,8 +134,13 @@ def rank_contexts(
     return ContextRanking(tuple(scores), scored(NoContext(), label), split, videos, len(rows.label))
 
 
-def _check_task(classifier: DiscriminativeClassifier, data: ActionDataModule, task: int) -> None:
-    """Refuse a task that has no single label, or other data."""
+def check_rankable(classifier: DiscriminativeClassifier, data: ActionDataModule, split: Split, task: int = 0) -> None:
+    """Refuse what contexts cannot be ranked on.
+
+    Raises:
+        SettingError: if there is no such task, several labels can be true, or the data has other classes.
+        DataError: if the split has fewer than 10 videos.
+    """
     tasks = classifier.schema.tasks
     if not 0 <= task < len(tasks):
         raise SettingError(f"There is no task {task}: the classifier has {len(tasks)}.", "count the tasks from 0")
@@ -149,14 +154,6 @@ def _check_task(classifier: DiscriminativeClassifier, data: ActionDataModule, ta
         raise SettingError(
             f"{type(data).__name__} has other classes than the classifier.", "use the data it was trained on"
         )
-
-
-def check_videos(data: ActionDataModule, split: Split) -> None:
-    """Refuse a split that is too small.
-
-    Raises:
-        DataError: naming how many videos there are.
-    """
     found = len(data.videos(split))
     if found < LEAST_VIDEOS:
         raise DataError(
@@ -170,7 +167,6 @@ def _read(
     classifier: DiscriminativeClassifier, data: ActionDataModule, split: Split, task: int
 ) -> tuple[Rows, list[ContextQuery]]:
     """Slot states and queries of some moments of every video, evenly spread."""
-    check_videos(data, split)
     dataset, classes = data.dataset(split), len(classifier.schema.tasks[task].labels.names)
     wanted = _moments(dataset, task, classes)
     if len(wanted) < LEAST_VIDEOS:
