@@ -24,6 +24,8 @@ from gad_lightning.tools.run_data import data_of
 
 WIDTH = 120
 """Columns that the table needs, also where nobody is looking."""
+WIDEST = 40
+"""Columns of a name; longer ones take several lines."""
 
 
 def main(
@@ -94,12 +96,16 @@ def config_lines(context: AuxiliaryContext) -> str:
 
 def _drawn(found: ContextTable, moments: int) -> Table:
     """A row a context, the label itself below."""
-    made = Table(title=f"Usable information in nats: {found.videos} videos ({found.split}), {moments:,} moments")
-    for title in ("context", "score", "95 %", "tells of the label", "95 %", "shown by the slot", "95 %"):
-        made.add_column(title, justify="left" if title == "context" else "right")
+    title = f"Usable information in nats, 95 % intervals: {found.videos} videos ({found.split}), {moments:,} moments"
+    made = Table(title=title)
+    longest = max(len(row.name) for row in found.rows)
+    made.add_column("context", min_width=min(longest, WIDEST), overflow="fold")
+    for title in ("score", "tells of the label", "shown by the slot"):
+        made.add_column(title, justify="right")
     for row in found.rows:
         if row is found.rows[-1]:
             made.add_section()
-        cells = [cell for band in row[1:] for cell in (f"{band[0]:.3f}", f"{band[1]:.3f} to {band[2]:.3f}")]
-        made.add_row(escape_terminal(row.name), *cells)
+        made.add_row(
+            escape_terminal(row.name), *(f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in row[1:])
+        )
     return made

@@ -36,9 +36,9 @@ def test_intervals_hold_the_truth_in_95_of_100_draws(draws: int) -> None:
 
 
 @pytest.mark.slow
-def test_what_tells_nothing_has_an_interval_down_to_0_in_95_of_100_draws() -> None:
-    hits = sum(not Interval.over(told(*_noise(seed), [0.01] * OUTER)).low for seed in range(100))
-    assert hits >= 95
+def test_what_tells_nothing_has_an_interval_down_to_0_in_38_of_40_draws() -> None:
+    hits = sum(not Interval.over(told(*_noise(seed), [0.01] * OUTER)).low for seed in range(40))
+    assert hits >= 38
 
 
 def _noise(seed: int) -> tuple[Rows, list[Coded]]:
@@ -66,7 +66,7 @@ def test_the_smaller_of_two_has_the_smaller_bounds() -> None:
 
 
 def test_a_mean_below_0_is_shown_as_0() -> None:
-    assert Interval.over(np.array([-0.2, -0.1, -0.3])) == Interval(0.0, 0.0, pytest.approx(0.0484, abs=1e-3))
+    assert Interval.over(np.array([-0.2, -0.1, -0.3])) == Interval(0.0, 0.0, pytest.approx(0.1726, abs=1e-3))
 
 
 def test_rare_values_count_as_one() -> None:
