@@ -125,19 +125,26 @@ def section(rows: Sequence[Row], data: str) -> list[str]:
         ("rank correlation with", *(f"gain, {title}" for title in METRICS.values())),
         ([title, *(correlation(scores, known[measure], kind) for measure in METRICS)] for kind, title in kinds.items()),
     )
-    candidates = [name for name in scores if name not in (LABEL, ALL) and name in known["top1"]]
-    if candidates:
-        best = max(candidates, key=lambda name: scores[name]["score"][0])
-        rivals = [HAND, ALL, LABEL, *(arm for arm in arms if arm.endswith(BY_AGREEMENT))]
-        lines += table(
-            (f"chosen ({best}) minus", *METRICS.values()),
-            (
-                [rival, *(cell(gain(rows, data, best, rival, measure)) for measure in METRICS)]
-                for rival in rivals
-                if rival != best and rival in known["top1"]
-            ),
-        )
-    return lines
+    return [*lines, *choice(rows, data, scores, arms, list(known["top1"]))]
+
+
+def choice(
+    rows: Sequence[Row], data: str, scores: dict[str, dict[str, FloatArray]], arms: Sequence[str], run: Sequence[str]
+) -> list[str]:
+    """The context of the best score beside its rivals; of those that are ``run`` only."""
+    candidates = [name for name in scores if name not in (LABEL, ALL) and name in run]
+    if not candidates:
+        return []
+    best = max(candidates, key=lambda name: scores[name]["score"][0])
+    rivals = [HAND, ALL, LABEL, *(arm for arm in arms if arm.endswith(BY_AGREEMENT))]
+    return table(
+        (f"chosen ({best}) minus", *METRICS.values()),
+        (
+            [rival, *(cell(gain(rows, data, best, rival, measure)) for measure in METRICS)]
+            for rival in rivals
+            if rival != best and rival in run
+        ),
+    )
 
 
 def main() -> None:
