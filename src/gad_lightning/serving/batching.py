@@ -130,6 +130,7 @@ class Batcher:
             stream.last = frame.number
             if stream.start.events == "all" or started or ended or stream.lost:
                 told: dict[str, Value] = {"label": seen.label, "score": seen.score, "likeliest": seen.likeliest}
+                told |= {"probabilities": seen.probabilities} if stream.start.probabilities else {}
                 told |= {} if seen.rejection is None else {"rejection": seen.rejection}
                 stream.tell("label", {**place, **told, "started": started, "ended": ended})
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections import deque
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from gad_lightning.atomic import atomic_write
 from gad_lightning.errors import CheckpointError
-from gad_lightning.serving.messages import Start
+from gad_lightning.serving.messages import Events, Kind, Precision, Start
 from gad_lightning.serving.places import Places
 from gad_lightning.serving.stream import Stream
 
@@ -24,7 +24,7 @@ class _Kept(NamedTuple):
     """What is kept of a stream, beside what its detector has read."""
 
     place: int
-    start: tuple[str, float, str, str]
+    start: tuple[str, float, str, str, bool]
     digest: str
     counts: tuple[int, int, int, int, int, int]
     closing: int | None
@@ -74,7 +74,7 @@ def load_streams(path: Path, places: Places) -> int:
 def _kept_of(stream: Stream) -> _Kept:
     return _Kept(
         stream.place,
-        (stream.start.kind, stream.start.fps, stream.start.dtype, stream.start.events),
+        (stream.start.kind, stream.start.fps, stream.start.dtype, stream.start.events, stream.start.probabilities),
         stream.digest,
         (stream.told, stream.sent, stream.labeled, stream.dropped, stream.refused, stream.last),
         stream.closing,
@@ -86,10 +86,9 @@ def _kept_of(stream: Stream) -> _Kept:
 
 
 def _stream_of(kept: _Kept, places: Places) -> Stream:
-    kind, fps, dtype, events = kept.start
-    start = Start("jpeg" if kind == "jpeg" else "features", fps)
-    start = start._replace(dtype="float16" if dtype == "float16" else "float32")
-    stream = Stream(kept.place, start._replace(events="changes" if events == "changes" else "all"), places.limits)
+    kind, fps, dtype, events, probabilities = kept.start
+    start = Start(cast(Kind, kind), fps, cast(Precision, dtype), cast(Events, events), probabilities)
+    stream = Stream(kept.place, start, places.limits)
     stream.digest, stream.closing, stream.lost = kept.digest, kept.closing, kept.lost
     stream.told, stream.sent, stream.labeled, stream.dropped, stream.refused, stream.last = kept.counts
     stream.since = {int(label): frame for label, frame in kept.since.items()}

@@ -30,6 +30,7 @@ class Seen(NamedTuple):
     label: str = ""  # shown; "unknown"; several, joined by "; ", or none, where several can be true
     score: float = 0.0  # its probability, in [0, 1]
     likeliest: str = ""  # class of the highest score
+    probabilities: tuple[float, ...] = ()  # of all classes, as the classifier gives them
     rejection: float | None = None  # above 0 where the frame shows none of the classes; None: not asked
     started: tuple[Event, ...] = ()
     ended: tuple[Event, ...] = ()
@@ -103,6 +104,7 @@ class Labeler:
 
     def _seen(self, predictions: Predictions, steps: Sequence[Step]) -> list[Seen]:
         shown, classes = self.labels._replace(names=self.names), len(self.labels.names)
+        probabilities = predictions.scores[:, :classes].exp().float().tolist()
         likeliest = predictions.scores[:, :classes].argmax(1).tolist()
         rejections = None if predictions.rejection is None else predictions.rejection.tolist()
         found = []
@@ -112,6 +114,7 @@ class Labeler:
                 Seen(
                     label=joined_names(chosen, shown),
                     score=float((step.probabilities * step.chosen).max()),
+                    probabilities=tuple(probabilities[row]),
                     likeliest=self.names[likeliest[row]],
                     rejection=None if rejections is None else rejections[row],
                     started=tuple(step.started),

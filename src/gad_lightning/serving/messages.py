@@ -17,7 +17,7 @@ Precision = Literal["float32", "float16"]
 Events = Literal["all", "changes"]
 MOST_TEXT = 4096
 """Characters of a text message of a client."""
-FIELDS = {"type", "kind", "fps", "dtype", "events", "token", "resume", "after"}
+FIELDS = {"type", "kind", "fps", "dtype", "events", "probabilities", "token", "resume", "after"}
 
 
 class BadMessage(GadError):
@@ -45,6 +45,7 @@ class Start(NamedTuple):
     fps: float
     dtype: Precision = "float32"  # of rows of features, little-endian
     events: Events = "all"  # a message for every frame, or for those with events, losses, refusals
+    probabilities: bool = False  # whether a label comes with those of all classes
 
 
 class Opening(NamedTuple):
@@ -107,11 +108,13 @@ def _start_of(given: dict[str, Value], spec: FeatureSpec) -> Start:
     for name, allowed in choices.items():
         if given.get(name, defaults.get(name)) not in allowed:
             raise BadMessage(f"{name} is one of {', '.join(allowed)}.", f'send "{name}": "{allowed[0]}"')
-    fps = given.get("fps")
+    fps, probabilities = given.get("fps"), given.get("probabilities", False)
+    if not isinstance(probabilities, bool):
+        raise BadMessage("probabilities is true or false.", 'send "probabilities": false')
     if isinstance(fps, bool) or not isinstance(fps, int | float) or not math.isclose(fps, spec.fps, rel_tol=0.01):
         raise BadMessage(
             f"The classifier labels {spec.fps:g} frames a second, and fps is another.",
             f'send "fps": {spec.fps:g}, and so many frames a second',
         )
     kind, dtype, events = (given.get(name, defaults.get(name)) for name in choices)
-    return Start(cast(Kind, kind), spec.fps, cast(Precision, dtype), cast(Events, events))
+    return Start(cast(Kind, kind), spec.fps, cast(Precision, dtype), cast(Events, events), probabilities)

@@ -1,0 +1,104 @@
+"""The client gives the labels of whole videos, and comes back whatever happens to its connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gad_lightning.serving import AsyncClient, Client, ServerError
+from gad_lightning.serving.app import Server
+from tests.serving.making import ROWS, VIDEOS, Bare, detector, seeing, serving
+
+
+@pytest.fixture(scope="module")
+def server() -> Server:
+    """A server of streams of features."""
+    return Server(detector(4))
+
+
+@pytest.fixture(scope="module")
+def address(server: Server) -> Iterator[str]:
+    """Where it listens."""
+    with serving(server) as place:
+        yield place
+
+
+def test_labels_and_events_are_those_of_the_whole_video(address: str, server: Server) -> None:
+    client = Client(f"ws://{address}")
+    assert client.classes()["streams"] == 4
+    with client.stream("features", probabilities=True) as stream:
+        told = [stream.label(frame) for frame in VIDEOS[0, :25].numpy()]
+        left = stream.end()
+    expected = server.detector.classifier.detect(VIDEOS[0, :25])
+    assert [each.label for each in told] == expected.labels
+    assert np.allclose([each.probabilities for each in told], expected.probabilities, atol=1e-5)
+    found = sorted(event[:3] for each in [*(one.ended for one in told), left] for event in each)
+    assert found == sorted(segment[:3] for segment in expected.segments)
+
+
+def test_a_connection_that_is_lost_again_and_again_is_not_noticed(address: str, server: Server) -> None:
+    async def work() -> list[str]:
+        stream = await AsyncClient(f"http://{address}").stream("features")
+        labels = []
+        for number, frame in enumerate(VIDEOS[1, :20].numpy()):
+            if number % 5 == 3:
+                assert stream.socket is not None
+                stream.socket.transport.abort()
+            labels.append((await stream.label(frame)).label)
+        await stream.end()
+        return labels
+
+    assert asyncio.run(work()) == server.detector.classifier.detect(VIDEOS[1, :20]).labels
+
+
+def test_a_server_that_has_lost_the_stream_begins_it_anew_and_says_so(address: str, server: Server) -> None:
+    with Client(address if "://" in address else f"http://{address}").stream("features") as stream:
+        before = [stream.label(frame).label for frame in VIDEOS[2, :10].numpy()]
+        stream.stream.ready["resume"] = "of-another-server"
+        stream.loop.loop.call_soon_threadsafe(stream.stream.socket.transport.abort)  # type: ignore[union-attr]  # open
+        told = [stream.label(frame) for frame in VIDEOS[2, 10:20].numpy()]
+        stream.end()
+    assert [each.restarted for each in told] == [True, *[False] * 9]
+    assert [each.frame for each in told] == list(range(10, 20))
+    classifier = server.detector.classifier
+    assert before == classifier.detect(VIDEOS[2, :10]).labels
+    assert [each.label for each in told] == classifier.detect(VIDEOS[2, 10:20]).labels
+
+
+def test_a_refusal_and_a_server_that_is_not_there_are_errors_with_a_remedy(address: str) -> None:
+    with pytest.raises(ServerError, match="no encoder"):
+        Client(f"http://{address}").stream("jpeg")
+    with pytest.raises(ServerError, match="no address of a server"):
+        Client("127.0.0.1:8000")
+    with pytest.raises(ServerError, match="gives no answer"):
+        Client("http://127.0.0.1:9").classes()
+    clients = [Bare(address) for _ in range(4)]
+    with pytest.raises(ServerError, match="All 4 places are taken") as error:
+        Client(f"http://{address}").stream("features")
+    assert error.value.code == 4503
+    for client in clients:
+        client.send({"type": "end"})
+
+
+def test_whole_files_are_labeled_with_progress(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", ROWS.numpy())
+    seen: list[tuple[int, int]] = []
+    with serving(Server(seeing(1), token="a-token-of-the-tests")) as place:
+        client = Client(f"http://{place}", "a-token-of-the-tests")
+        found = client.detect(tmp_path / "x.npy", lambda labeled, frames: seen.append((labeled, frames)))
+        assert len(found["labels"]) == 60
+        assert seen[-1] == (60, 60)
+        (tmp_path / "y.mp4").write_bytes(b"nothing")
+        with pytest.raises(ServerError, match="cannot be opened") as error:
+            client.detect(tmp_path / "y.mp4")
+        assert error.value.code == 409
+        with pytest.raises(ServerError, match="token is missing"):
+            Client(f"http://{place}").classes()
+        with client.stream() as stream:
+            told = stream.label(np.zeros((48, 64, 3), np.uint8))
+            assert told.label
+            assert stream.label(b"no picture").refused == "The picture is no JPEG."
