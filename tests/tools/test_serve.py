@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from gad_lightning.errors import SettingError
-from gad_lightning.tools.serve import TOKEN, main
+from gad_lightning.serving.limits import TOKEN
+from gad_lightning.tools.serve import main
 from tests.serving.making import VIDEOS, Bare, asked, detector
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields
 
 from gad_lightning.errors import SettingError
 
+TOKEN = "GAD_LIGHTNING_TOKEN"
+"""Variable of the environment that holds the token which clients have to send."""
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -82,6 +82,11 @@ class Watcher:
         return self.detector.classifier.schema.tasks[self.detector.task].labels
 
     @property
+    def calibrated(self) -> bool:
+        """Whether events are those of fitted decisions."""
+        return self.detector.events.calibrated
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the classes."""
         return self.labels.names

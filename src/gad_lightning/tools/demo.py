@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
+import shutil
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -101,6 +104,14 @@ def _run(output: Path, budget: Budget, seed: int) -> None:
     _draw(output, data)
     CONSOLE.print(_table_of(results))
     CONSOLE.print(f"Predictions, checkpoints and results.json are in {output}, the timelines in {output}/timelines.png")
+    CONSOLE.print("See it live in a browser, with a camera or a video file (needs the extra serve):")
+    CONSOLE.print(serve_command(output / "gad" / "classifier.ckpt"), soft_wrap=True, markup=False, highlight=False)
+
+
+def serve_command(checkpoint: Path) -> str:
+    """The command that opens the page of a checkpoint, as it is typed here."""
+    program = ["gad-lightning"] if shutil.which("gad-lightning") else [sys.executable, "-m", "gad_lightning"]
+    return shlex.join([*program, "serve", "--ckpt_path", str(checkpoint), "--open", "true"])
 
 
 def _make_data(folder: Path, budget: Budget, seed: int) -> KitchenVideos:

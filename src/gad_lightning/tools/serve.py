@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
+import webbrowser
 from pathlib import Path
+from threading import Thread
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
 from gad_lightning.escape import print_safely
 from gad_lightning.optional import need
 from gad_lightning.parts import ALLOWED_PACKAGES
-from gad_lightning.serving.limits import Limits
+from gad_lightning.serving.limits import TOKEN, Limits
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.tools.watch import chosen_device, task_index
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 
-TOKEN = "GAD_LIGHTNING_TOKEN"
-"""Variable of the environment that holds the token which clients have to send."""
 SHORTEST = 16
 """Characters of a token, at least."""
 
@@ -35,6 +35,7 @@ def main(
     encoder: Encoder | None = None,
     device: str = "auto",
     compiled: bool = False,
+    open: bool = False,
     allowed: list[str] | None = None,
 ) -> None:
     """Serve a trained classifier until Ctrl-C or SIGTERM; its page is at the address that is printed.
@@ -52,10 +53,9 @@ def main(
         encoder: that the features were made with; there are pictures only with it, or where it is the built-in one.
         device: cpu, cuda, mps, or auto for what is there.
         compiled: compile the language model first; needs a C++ compiler on a CPU.
+        open: show the page in this machine's browser.
         allowed: further packages whose classes the checkpoint may name.
 
-    Raises:
-        SettingError: if the server would be open to others without a token.
     """
     token = _checked(host, urls or [])
     from gad_lightning.serving.app import Server
@@ -63,12 +63,19 @@ def main(
 
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     classifier = Classifier.from_pretrained(ckpt_path, None, chosen_device(device), packages)
-    asked, built_in = task_index(classifier.schema, task), SmallEncoder()
-    if encoder is None and classifier.schema.features.encoder == built_in.label:
-        encoder = built_in
+    asked = task_index(classifier.schema, task)
+    if encoder is None and classifier.schema.features.encoder == SmallEncoder().label:
+        encoder = SmallEncoder()
     detector = OnlineDetector(classifier, streams, classifier.backbone.mergeable, asked, compiled, encoder)
     names = None if token and not hosts else frozenset([*(hosts or []), host])
-    run_server(Server(detector, limits, token, names, tuple(urls or []), state), host, port, print_safely)
+    server = Server(detector, limits, token, names, tuple(urls or []), state)
+    run_server(server, host, port, _shown if open else print_safely)
+
+
+def _shown(text: str) -> None:
+    """Print where the server is, and open its page."""
+    print_safely(text)
+    Thread(target=webbrowser.open, args=(text.split()[2].rstrip(","),), daemon=True).start()
 
 
 def _checked(host: str, urls: list[str]) -> str:

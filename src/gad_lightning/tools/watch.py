@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,12 +24,14 @@ from gad_lightning.errors import GadError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.redact import redact
 from gad_lightning.schema import SEPARATOR, DataSchema
+from gad_lightning.serving.limits import TOKEN
+from gad_lightning.serving.remote import RESIZE, RemoteWatcher
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.journal import Journal
 from gad_lightning.streaming.pacing import every, newest
 from gad_lightning.streaming.screen import Screen
 from gad_lightning.streaming.watching import Sighting, Watcher
-from gad_lightning.video.address import address_of
+from gad_lightning.video.address import Address, address_of
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.live import LiveSource, Notice
 
@@ -55,7 +58,8 @@ def main(
 
     Args:
         source: camera, camera:1 or camera:NAME; a URL (rtsp, http, https, rtmp, udp, tcp, srt); or a video file.
-        checkpoint: of a trained classifier: .ckpt file or its URL, folder of save_pretrained, or name on the hub.
+        checkpoint: of a trained classifier: .ckpt file or its URL, folder of save_pretrained, or name on the hub. Or
+            the ws:// address of a server, which then labels; its token is that in GAD_LIGHTNING_TOKEN.
         log: file of JSON lines: each label with wall and stream time, score (its probability), entropy (nats),
             latency (seconds) and drops so far; alarms and events if calibrated; words; what happens to the source.
         encoder: that the features were made with; needed if it is not the built-in one.
@@ -73,16 +77,48 @@ def main(
         **reading: see :class:`LiveSource`.
     """
     address = address_of(source).check_there()  # before a classifier is loaded
+    if str(checkpoint).startswith(("ws://", "wss://")):
+        own = (encoder, task, hysteresis, hand_over, weights, min_seconds or None, compiled or None)
+        return _watch_by(str(checkpoint), address, log, every_frame, gap_seconds, any(own), reading)
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     classifier = Classifier.from_pretrained(checkpoint, None, chosen_device(device), packages, weights)
     asked, fps = task_index(classifier.schema, task), classifier.schema.features.fps
-    labels = classifier.schema.tasks[asked].labels
-    smoothing = _smoothing_of(min_seconds, hysteresis, fps, labels.background)
+    smoothing = _smoothing_of(min_seconds, hysteresis, fps, classifier.schema.tasks[asked].labels.background)
     watcher = Watcher(_detector_of(classifier, asked, compiled, hand_over, smoothing), encoder, gap_seconds, smoothing)
-    frames = LiveSource(address, fps, resize=watcher.encoder.shrink, **reading)
-    screen = Screen(Console(), labels.names, address.shown)
+    _show(watcher, LiveSource(address, fps, resize=watcher.encoder.shrink, **reading), log, every_frame)
+
+
+def _show(watcher: Watcher | RemoteWatcher, frames: LiveSource, log: Path | None, every_frame: bool) -> None:
+    """Label a source, on the screen and in the log."""
+    screen = Screen(Console(), watcher.names, frames.address.shown)
+    if isinstance(watcher, Watcher) and (drift := watcher.detector.drift):
+        screen.say(f"LoRA merged: rounding changed a weight matrix by {drift:.1e} of its size at most")
     with Journal(log) as journal:
         _watch(watcher, frames, journal, screen, every_frame)
+
+
+def _watch_by(
+    url: str,
+    address: Address,
+    log: Path | None,
+    every_frame: bool,
+    gap_seconds: float,
+    own: bool,
+    reading: dict[str, Any],
+) -> None:
+    """Let a server label a source.
+
+    Raises:
+        SettingError: if it is to be done otherwise than the server does it (``own``).
+    """
+    if own:
+        raise SettingError(
+            "The server decides on encoder, task, smoothing, compiling, weights and words.",
+            "leave out --encoder, --task, --min_seconds, --hysteresis, --compiled, --weights and --hand_over",
+        )
+    watcher = RemoteWatcher(url, os.environ.get(TOKEN, ""), gap_seconds)
+    frames = LiveSource(address, watcher.fps, **{"resize": RESIZE, **reading})
+    _show(watcher, frames, log, every_frame)
 
 
 def _detector_of(
@@ -113,7 +149,9 @@ def _smoothing_of(
     return Smoothing(max(1, math.ceil(min_seconds * fps - 1e-6)), hysteresis, background)
 
 
-def _watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool) -> None:
+def _watch(
+    watcher: Watcher | RemoteWatcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool
+) -> None:
     """Label a source until it ends or is stopped, by Ctrl-C or SIGTERM.
 
     Args:
@@ -149,7 +187,7 @@ def _watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Scree
                 journal.write("label", **_line_of(sighting))
                 if sighting.words is not None:
                     journal.write("words", **_words_of(sighting.words))
-                if watcher.detector.events.calibrated:
+                if watcher.calibrated:
                     _write_events(journal, "event", sighting.ended)
                     _write_events(journal, "alarm", sighting.started)
         except GadError as error:
@@ -158,7 +196,7 @@ def _watch(watcher: Watcher, frames: LiveSource, journal: Journal, screen: Scree
         finally:
             frames.stop()
             arrivals.close()
-            if watcher.detector.events.calibrated:
+            if watcher.calibrated:
                 _write_events(journal, "event", watcher.close())
             dropped = 0 if screen.sighting is None else screen.sighting.dropped
             journal.write("closed", frames=screen.frames, drops=dropped, restarts=screen.restarts)
