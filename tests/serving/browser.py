@@ -50,7 +50,7 @@ class Browser:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    def wait(self, script: str, seconds: float = 90) -> None:
+    def wait(self, script: str, seconds: float = 240) -> None:
         """Wait until a script is true."""
         until = time.monotonic() + seconds
         while not self.run(f"(() => {{ try {{ return Boolean({script}) }} catch {{ return false }} }})()"):

@@ -200,6 +200,8 @@ def test_only_changes_are_told_if_so_asked(address: str, server: Server) -> None
         ('{"type":"start","kind":"features","fps":NaN}', "4 frames a second"),
         ('{"type":"start","kind":["jpeg"],"fps":4}', "kind is one of"),
         ('{"type":"start","resume":7}', "texts"),
+        ('{"type":"start","kind":"features","fps":1' + "0" * 400 + "}", "4 frames a second"),
+        ('{"type":"start","kind":"features","fps":4,"probabilities":1}', "true or false"),
         ("[" * 5000, "JSON object"),
     ],
 )
@@ -209,6 +211,12 @@ def test_a_first_message_that_starts_nothing_is_answered_in_words(address: str, 
         told = socket.recv(timeout=10)
         assert why in str(told)
         assert '"code":4400' in str(told)
+
+
+def test_a_token_of_half_characters_is_a_wrong_one(address: str) -> None:
+    with connect(f"ws://{address}/stream") as socket:
+        socket.send('{"type":"start","token":"\\ud800","resume":"\\ud800"}')
+        assert '"code":4404' in str(socket.recv(timeout=10))
 
 
 def test_a_client_that_says_nothing_is_closed_and_others_are_served(address: str) -> None:
@@ -248,9 +256,15 @@ def test_what_a_stream_keeps_does_not_grow(address: str, server: Server) -> None
     assert client.next()["type"] == "end"
 
 
-def test_the_place_of_a_stream_shows_nothing_of_the_one_before(address: str, server: Server) -> None:
-    for number in (1, 2):
-        client = Bare(address)
-        labels = [client.label(frame)["label"] for frame in VIDEOS[number, :15]]
-        assert labels == server.detector.classifier.detect(VIDEOS[number, :15]).labels
-        client.socket.close()
+def test_the_place_of_a_stream_shows_nothing_of_the_one_before() -> None:
+    small = Server(detector(1))
+    with serving(small) as place:
+        for number in (1, 2, 3):
+            while (client := Bare(place)).ready["type"] != "ready":
+                time.sleep(0.05)  # the server has not seen yet that the one before is gone
+            told = [client.label(frame) for frame in VIDEOS[number, :15]]
+            expected = small.detector.classifier.detect(VIDEOS[number, :15]).labels
+            assert [message["label"] for message in told] == expected
+            assert not told[0]["ended"]
+            assert any(message["started"] for message in told)
+            client.socket.close()  # with events that go on

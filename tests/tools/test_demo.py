@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("demo")
     main(["demo", f"--output={output}", "--size=small"])
     return output
+
+
+def test_it_ends_by_the_command_that_shows_it_live(folder: Path) -> None:
+    words = shlex.split(demo.serve_command(folder / "gad" / "classifier.ckpt"))
+    assert words[-5:-4] == ["serve"]
+    assert words[-4:] == ["--ckpt_path", str(folder / "gad" / "classifier.ckpt"), "--open", "true"]
+    assert Path(words[-3]).is_file()
 
 
 def test_results_have_the_six_figures_of_every_classifier(folder: Path) -> None:

@@ -189,8 +189,9 @@ class Server:
         async def told() -> AsyncIterator[str]:
             while True:
                 job.changed.clear()
+                over = job.over or job.canceled
                 yield f"event: progress\ndata: {text_of(job.facts(name))}\n\n"
-                if job.over or job.canceled:
+                if over:
                     return
                 try:
                     async with asyncio.timeout(KEEP_ALIVE_SECONDS):

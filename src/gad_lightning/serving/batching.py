@@ -113,7 +113,8 @@ class Batcher:
         """Tell a stream what was seen in a frame of it."""
         fps = stream.start.fps
         place: dict[str, Value] = {"frame": frame.number, "seconds": frame.number / fps}
-        cut = [self._event(stream, event, stream.last + 1) for event in seen.cut]
+        # what the place showed before a new stream's first frame is another stream's, and nobody's any more
+        cut = [self._event(stream, event, stream.last + 1) for event in seen.cut if event.label in stream.since]
         if frame.data is None:
             stream.tell("end", {"ended": cut})
         elif seen.refused:

@@ -97,4 +97,4 @@ class Guard:
     def knows(self, headers: Mapping[str, str], token: str = "") -> bool:
         """Whether a request has the token, in its headers or as given."""
         sent = token or headers.get("authorization", "").removeprefix("Bearer ")
-        return not self.token or hmac.compare_digest(sent.encode(), self.token.encode())
+        return not self.token or hmac.compare_digest(sent.encode(errors="replace"), self.token.encode())

@@ -89,8 +89,11 @@ class Jobs:
             BadMessage: if there is no room, or it is too large, too slow, cut off, or empty.
         """
         self.look()
-        if len(self.found) + self.arriving >= self.limits.jobs:
-            raise BadMessage(f"{self.limits.jobs} videos are kept or wait.", "try again later", 503)
+        full = len(self.found) + self.arriving >= self.limits.jobs
+        if full and (over := [(job.finished, name) for name, job in self.found.items() if job.over]):
+            del self.found[min(over)[1]]
+        elif full:
+            raise BadMessage(f"{self.limits.jobs} videos wait or are labeled.", "try again later", 503)
         name = secrets.token_urlsafe(18)
         path = Path(self.folder.name) / (f"{name}.npy" if kind == "features" else name)
         self.arriving += 1

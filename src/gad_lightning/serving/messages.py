@@ -15,6 +15,7 @@ Value = str | int | float | bool | None | Sequence["Value"] | Mapping[str, "Valu
 Kind = Literal["jpeg", "features"]
 Precision = Literal["float32", "float16"]
 Events = Literal["all", "changes"]
+MOST_FPS = 100_000
 MOST_TEXT = 4096
 """Characters of a text message of a client."""
 FIELDS = {"type", "kind", "fps", "dtype", "events", "probabilities", "token", "resume", "after"}
@@ -111,7 +112,8 @@ def _start_of(given: dict[str, Value], spec: FeatureSpec) -> Start:
     fps, probabilities = given.get("fps"), given.get("probabilities", False)
     if not isinstance(probabilities, bool):
         raise BadMessage("probabilities is true or false.", 'send "probabilities": false')
-    if isinstance(fps, bool) or not isinstance(fps, int | float) or not math.isclose(fps, spec.fps, rel_tol=0.01):
+    known = isinstance(fps, int | float) and not isinstance(fps, bool) and 0 < fps < MOST_FPS
+    if not known or not math.isclose(cast(float, fps), spec.fps, rel_tol=0.01):
         raise BadMessage(
             f"The classifier labels {spec.fps:g} frames a second, and fps is another.",
             f'send "fps": {spec.fps:g}, and so many frames a second',

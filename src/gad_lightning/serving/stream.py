@@ -129,4 +129,4 @@ class Stream:
 
 def digest_of(token: str) -> str:
     """What is kept of a token: it tells the token again, and cannot be turned back."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
