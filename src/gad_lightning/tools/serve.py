@@ -7,11 +7,13 @@ import webbrowser
 from pathlib import Path
 from threading import Thread
 
+from gad_lightning.backbones.weights.light import Weights
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
 from gad_lightning.escape import print_safely
 from gad_lightning.optional import need
 from gad_lightning.parts import ALLOWED_PACKAGES
+from gad_lightning.schema import FeatureSpec
 from gad_lightning.serving.limits import TOKEN, Limits
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.tools.watch import chosen_device, task_index
@@ -35,6 +37,7 @@ def main(
     encoder: Encoder | None = None,
     device: str = "auto",
     compiled: bool = False,
+    weights: Weights | None = None,
     open: bool = False,
     allowed: list[str] | None = None,
 ) -> None:
@@ -53,6 +56,7 @@ def main(
         encoder: that the features were made with; there are pictures only with it, or where it is the built-in one.
         device: cpu, cuda, mps, or auto for what is there.
         compiled: compile the language model first; needs a C++ compiler on a CPU.
+        weights: int8 or int4 holds frozen layers so, on a CPU: more frames a second.
         open: show the page in this machine's browser.
         allowed: further packages whose classes the checkpoint may name.
 
@@ -62,14 +66,18 @@ def main(
     from gad_lightning.serving.running import run_server
 
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
-    classifier = Classifier.from_pretrained(ckpt_path, None, chosen_device(device), packages)
+    classifier = Classifier.from_pretrained(ckpt_path, None, chosen_device(device), packages, weights)
     asked = task_index(classifier.schema, task)
-    if encoder is None and classifier.schema.features.encoder == SmallEncoder().label:
-        encoder = SmallEncoder()
+    encoder = encoder or _built_in(classifier.schema.features)
     detector = OnlineDetector(classifier, streams, classifier.backbone.mergeable, asked, compiled, encoder)
     names = None if token and not hosts else frozenset([*(hosts or []), host])
     server = Server(detector, limits, token, names, tuple(urls or []), state)
     run_server(server, host, port, _shown if open else print_safely)
+
+
+def _built_in(spec: FeatureSpec) -> Encoder | None:
+    """The built-in encoder, where a classifier's features are its; None where they are not."""
+    return SmallEncoder() if spec.encoder == SmallEncoder().label else None
 
 
 def _shown(text: str) -> None:

@@ -35,6 +35,9 @@ from gad_lightning.video.address import Address, address_of
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.live import LiveSource, Notice
 
+AnyWatcher = Watcher | RemoteWatcher
+"""Of one's own, or of a server."""
+
 
 def main(
     source: str,
@@ -88,7 +91,7 @@ def main(
     _show(watcher, LiveSource(address, fps, resize=watcher.encoder.shrink, **reading), log, every_frame)
 
 
-def _show(watcher: Watcher | RemoteWatcher, frames: LiveSource, log: Path | None, every_frame: bool) -> None:
+def _show(watcher: AnyWatcher, frames: LiveSource, log: Path | None, every_frame: bool) -> None:
     """Label a source, on the screen and in the log."""
     screen = Screen(Console(), watcher.names, frames.address.shown)
     if isinstance(watcher, Watcher) and (drift := watcher.detector.drift):
@@ -149,9 +152,7 @@ def _smoothing_of(
     return Smoothing(max(1, math.ceil(min_seconds * fps - 1e-6)), hysteresis, background)
 
 
-def _watch(
-    watcher: Watcher | RemoteWatcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool
-) -> None:
+def _watch(watcher: AnyWatcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool) -> None:
     """Label a source until it ends or is stopped, by Ctrl-C or SIGTERM.
 
     Args:
