@@ -37,7 +37,8 @@ class Browser:
         self.socket.send(json.dumps({"id": number, "method": method, "params": given}))
         while True:
             told: Known = json.loads(self.socket.recv(timeout=120))
-            if told.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded"):
+            logged = told.get("params", {}).get("entry", {"level": "error"})["level"] in ("warning", "error")
+            if told.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded") and logged:
                 self.complaints.append(json.dumps(told["params"]))
             if told.get("id") == number:
                 assert "error" not in told, told

@@ -39,9 +39,8 @@ async function enter() {
 
 function colorOf(name, background) {
   if (name === background || !name) return "#8a93a0";
-  let hash = 7;
-  for (const letter of name) hash = (hash * 31 + letter.codePointAt(0)) >>> 0;
-  return `hsl(${(hash * 137) % 360} 65% ${45 + (hash >>> 8) % 15}%)`;
+  const place = server.classes.indexOf(name) + 1; // 0 for unknown, and for several at once
+  return place ? `hsl(${(place * 137.5) % 360} 65% ${45 + (place % 3) * 8}%)` : "#b08900";
 }
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
