@@ -94,8 +94,6 @@ def main(
 def _show(watcher: AnyWatcher, frames: LiveSource, log: Path | None, every_frame: bool) -> None:
     """Label a source, on the screen and in the log."""
     screen = Screen(Console(), watcher.names, frames.address.shown)
-    if isinstance(watcher, Watcher) and (drift := watcher.detector.drift):
-        screen.say(f"LoRA merged: rounding changed a weight matrix by {drift:.1e} of its size at most")
     with Journal(log) as journal:
         _watch(watcher, frames, journal, screen, every_frame)
 
@@ -170,7 +168,7 @@ def _watch(watcher: AnyWatcher, frames: LiveSource, journal: Journal, screen: Sc
         raise SettingError(f"{frames.address} does not wait, so every_frame cannot be kept.", "leave every_frame out")
     if every_frame and frames.pace == "auto":
         frames.pace = "arrival"
-    if drift := watcher.detector.drift:
+    if isinstance(watcher, Watcher) and (drift := watcher.detector.drift):
         screen.say(f"LoRA merged: rounding changed a weight matrix by {drift:.1e} of its size at most")
 
     def tell(notice: Notice) -> None:
