@@ -17,9 +17,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from gad_lightning import __version__
-from gad_lightning.serving.batching import Batcher
+from gad_lightning.serving.batching import Batcher, Figures
 from gad_lightning.serving.fetching import fetched
-from gad_lightning.serving.figures import Figures
 from gad_lightning.serving.guard import NAMES, Guard, refusal
 from gad_lightning.serving.jobs import Jobs
 from gad_lightning.serving.keeping import load_streams, save_streams

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.detection import Detection
 from gad_lightning.errors import GadError
-from gad_lightning.serving.figures import Figures
+from gad_lightning.serving.batching import Figures
 from gad_lightning.serving.limits import Limits
 from gad_lightning.serving.messages import BadMessage, Value
 from gad_lightning.video.encoders import Encoder
