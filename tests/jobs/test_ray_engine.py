@@ -25,7 +25,9 @@ def test_no_actors_are_refused() -> None:
 def two_nodes() -> Iterator[None]:
     """A cluster of two nodes of one CPU each, on this machine."""
     ray = pytest.importorskip("ray", reason="needs the extra ray")
-    cluster = pytest.importorskip("ray.cluster_utils").Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster = pytest.importorskip("ray.cluster_utils").Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
     cluster.add_node(num_cpus=1)
     ray.init(address=cluster.address, logging_level="error")
     yield
