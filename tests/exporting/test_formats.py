@@ -60,7 +60,7 @@ def test_the_suffix_chooses_the_format_and_has_to_fit_it() -> None:
 
 
 def test_a_program_that_is_refused_leaves_no_file(tmp_path: Path) -> None:
-    program = Program(torch.nn.Linear(3, 2), {"states": torch.zeros(2, 3)}, (0,), ("logits",))
+    program = Program(torch.nn.Linear(3, 2), {"input": torch.zeros(2, 3)}, (0,), ("logits",))
 
     def refuse(run: object) -> None:
         raise SettingError("It differs.", "do not keep it")
@@ -72,7 +72,7 @@ def test_a_program_that_is_refused_leaves_no_file(tmp_path: Path) -> None:
 
 def test_without_a_compiler_aoti_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
-    program = Program(torch.nn.Linear(3, 2), {"states": torch.zeros(2, 3)}, (0,), ("logits",))
+    program = Program(torch.nn.Linear(3, 2), {"input": torch.zeros(2, 3)}, (0,), ("logits",))
     with pytest.raises(SettingError, match="AOTInductor needs a C\\+\\+ compiler"):
         write(program, {}, tmp_path / "a.pt2", "aoti", lambda run: None)
 

@@ -34,7 +34,7 @@ class Program(NamedTuple):
     """A function of tensors with names."""
 
     module: nn.Module
-    inputs: dict[str, Tensor]  # as an example, in their order; no free size of it is 1
+    inputs: dict[str, Tensor]  # by the names of its arguments, in their order; no free size of these examples is 1
     free: tuple[int, ...]  # dimensions of the inputs whose size is free, where an input has them
     outputs: tuple[str, ...]
 
