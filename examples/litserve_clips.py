@@ -1,5 +1,6 @@
-"""Serve clips with LitServe: pip install litserve gad-lightning; python litserve_clips.py best.ckpt
+"""Serve clips with LitServe.
 
+pip install litserve gad-lightning; python litserve_clips.py best.ckpt
 curl -F content=@party.mp4 http://127.0.0.1:8000/predict
 """
 
