@@ -133,7 +133,17 @@ def test_links_and_names_of_a_page_lead_somewhere(page: Path) -> None:
     }
     made |= {
         f"/reference/measured/{name}"
-        for name in ("experiments", "claims", "dials", "open_world", "decisions", "structure", "contexts", "cluster")
+        for name in (
+            "experiments",
+            "claims",
+            "dials",
+            "open_world",
+            "decisions",
+            "structure",
+            "forgetting",
+            "contexts",
+            "cluster",
+        )
     }
     made |= {f"/tutorials/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     for target in re.findall(r"\{doc\}`(?:[^`<]*<)?([^`>]+)>?`", text):

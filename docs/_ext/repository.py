@@ -17,6 +17,7 @@ FILES = {
     "reference/measured/decisions.md": "experiments/decisions/README.md",
     "reference/measured/structure.md": "experiments/structure/README.md",
     "reference/measured/contexts.md": "experiments/contexts/README.md",
+    "reference/measured/forgetting.md": "experiments/forgetting/README.md",
     "reference/measured/cluster.md": "experiments/cluster/README.md",
 }
 """Pages, each with the file it shows."""

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from lightning import Trainer
+from lightning.pytorch.strategies import ModelParallelStrategy
+from torch.distributed.tensor import DTensor
 from torch.nn.functional import log_softmax
+from torch.utils.data import DataLoader
 
 from gad_lightning.backbones.causal_lm import CausalLM
 from gad_lightning.backbones.tiny import TinyBackbone
@@ -17,7 +21,9 @@ from gad_lightning.cli import main
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.objectives.remember_text import RememberText
 from tests.backbones.folders import WORDS, llama_folder
-from tests.classifiers.making import batch, make, random_frames, train
+from tests.classifiers.making import batch, make, random_frames, schema, train
+from tests.objectives.test_gathering import Losses
+from tests.training.processes import start
 
 LORA: dict[str, Any] = {"r": 4, "lora_dropout": 0.0, "init_lora_weights": False}
 CONFIG = """
@@ -191,3 +197,54 @@ def test_settings_out_of_range_are_refused(text: Path) -> None:
             backbone=TinyBackbone(hidden_size=16, num_layers=1, max_positions=64),
             objectives=[RememberText(str(text), tokens=4096)],
         )
+
+
+def fit(rank: int, processes: int, sharded: bool, text: Path, folder: Path) -> None:
+    """Train for three steps, each process on queries of its own, and write losses and weights."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    own = RememberText(str(text), every=2, tokens=16)
+    classifier = DiscriminativeClassifier(
+        backbone=CausalLM(str(folder / "base"), lora=LORA), schema=schema(), objectives=[own]
+    )
+    steps = [batch(random_frames(1, 8, seed=10 * rank + step), [[3, 7]], torch.tensor([1, 2])) for step in range(3)]
+    book = Losses()
+    whole = ModelParallelStrategy(processes, tensor_parallel_size=1, save_distributed_checkpoint=False)
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=processes,
+        strategy=whole if sharded else "ddp",
+        max_epochs=1,
+        logger=book,
+        log_every_n_steps=1,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        default_root_dir=folder,
+    )
+    trainer.fit(classifier, DataLoader(steps, batch_size=None))
+    weights = {name: weight.detach() for name, weight in classifier.trained_state().items()}
+    told = {name: w.full_tensor() if isinstance(w, DTensor) else w for name, w in weights.items()}
+    torch.save({"losses": book.every, "weights": told}, folder / f"{sharded}-{rank}.pt")
+
+
+@pytest.mark.slow  # starts processes of their own
+def test_processes_read_blocks_of_their_own_and_end_alike(text: Path, tmp_path: Path) -> None:
+    first, objective = remembering(text, tmp_path)
+    losses = []
+    for process in range(2):
+        objective.begin(0, process, 2)
+        losses.append(first.losses(asked())["remember"])
+    mean = float(sum(float(loss.sum.detach()) for loss in losses) / sum(float(loss.count) for loss in losses))
+    ends = []
+    for sharded in (False, True):
+        assert start(2, fit, 2, sharded, text, tmp_path) == [0, 0]
+        ends += [torch.load(tmp_path / f"{sharded}-{rank}.pt", weights_only=True) for rank in range(2)]
+    for end in ends:
+        told = [losses.get("train/remember") for losses in ends[0]["losses"] if "train/loss" in losses]
+        assert told[0] == pytest.approx(mean, rel=1e-4)
+        assert told[1] is None
+        assert told[2] is not None
+        for name, weight in end["weights"].items():
+            assert torch.allclose(weight, ends[0]["weights"][name], atol=1e-5), name

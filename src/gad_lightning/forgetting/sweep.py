@@ -41,13 +41,13 @@ def sweep(
     for scale in scales:
         check_scale(scale)
     adapter, probes = AdapterScale(classifier.backbone), Probes(classifier.eval(), texts, data)
-    trainer = _trainer(precision)
+    trainer, home = _trainer(precision), classifier.device
     rows = []
     for scale in sorted({0.0, 1.0, *scales}):
         adapter.set(scale)
         metrics = trainer.validate(classifier, data, verbose=False)[0]
         named = {name.removeprefix(VALIDATION): value for name, value in metrics.items() if name.startswith(VALIDATION)}
-        classifier.eval()
+        classifier.to(home).eval()  # Lightning leaves it on the CPU
         rows.append(AtScale(scale, named, probes.measure()))
     adapter.set(1.0)
     counts = {**_weights_of(classifier, adapter.size), **_sizes_of(texts)}
