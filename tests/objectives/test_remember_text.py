@@ -244,7 +244,7 @@ def test_processes_read_blocks_of_their_own_and_end_alike(text: Path, tmp_path: 
     for end in ends:
         told = [losses.get("train/remember") for losses in ends[0]["losses"] if "train/loss" in losses]
         assert told[0] == pytest.approx(mean, rel=1e-4)
-        assert told[1] is None
-        assert told[2] is not None
+        assert told[1] == told[0]  # Lightning shows the last one between
+        assert told[2] != told[0]
         for name, weight in end["weights"].items():
             assert torch.allclose(weight, ends[0]["weights"][name], atol=1e-5), name
