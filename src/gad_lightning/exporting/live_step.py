@@ -123,12 +123,12 @@ class LiveStep(Pieces):
         every = torch.arange(self.reach, device=frame.device)
         order = (every + self.reach - count.unsqueeze(1)).clamp(max=self.reach - 1)  # the oldest one first
         ordered = recent.gather(1, order.unsqueeze(2).expand(-1, -1, recent.shape[2]))
-        stream = torch.arange(len(frame), device=frame.device)
+        stream = torch.arange(frame.shape[0], device=frame.device)
         return self.slot.shown(ordered, stream, count - 1, self.window)
 
     def _places(self, local: Tensor) -> tuple[Places, Places]:
         """Places of the new tokens, (R, T) each, and of all that rows hold: prompt, ring and opener, (R, S) each."""
-        rows, where = len(local), local.device
+        rows, where = local.shape[0], local.device
         separators, length, opener = len(self.between), self.prompt.shape[3], len(self.after)
         ring = torch.arange(self.window, device=where)
         number = local.unsqueeze(1) - (local.unsqueeze(1) - ring) % self.window  # (R, W) frame that each place holds
@@ -180,7 +180,7 @@ class _Rings:
         for which, made in enumerate((key, value)):
             frame = made[:, :, : self.group].repeat(1, 1, repeats, 1)
             kept.append(torch.where(self.new, frame.to(self.rings.dtype), self.rings[:, index, which]))
-            prompt = self.prompt[index, which].expand(len(made), -1, -1, -1)
+            prompt = self.prompt[index, which].expand(made.shape[0], -1, -1, -1)
             shown.append(torch.cat([prompt, kept[-1], made[:, :, self.group :]], 2))
         self.kept[index] = (kept[0], kept[1])
         return shown[0], shown[1]

@@ -98,7 +98,7 @@ class Pieces(nn.Module):
 
     def opener(self, told: Tensor) -> Tensor:
         """Vectors of a branch whose slot is told (B, H), which is added to its last: (B, O, H)."""
-        after = self.after.expand(len(told), -1, -1)
+        after = self.after.expand(told.shape[0], -1, -1)
         return torch.cat([after[:, :-1], after[:, -1:] + told.unsqueeze(1).to(after.dtype)], 1)
 
     def scores(self, states: Tensor) -> Tensor:
