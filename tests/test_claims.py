@@ -9,12 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from gad_lightning.cli import main
-from gad_lightning.compare.runs import Run, Variant
-from gad_lightning.compare.tables import Scored
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAIMS = ROOT / "experiments" / "claims"
@@ -157,23 +154,6 @@ def test_what_is_stored_without_differences_by_seed_has_them_in_its_scores(modul
     stored = json.loads((CLAIMS / "results" / "kitchen" / "06.json").read_text())
     found = modules.tables.assessed([stored])[(6, 0, "top1")]
     assert found.value == pytest.approx(stored["parts"][0]["metrics"]["top1"]["value"], abs=2e-6)
-
-
-def test_folds_are_the_units_of_a_comparison_and_may_have_other_videos(modules: Any) -> None:
-    import records
-
-    def fold(videos: str, right: list[float]) -> Scored:
-        counts = {"top1": np.array([[each, 10.0] for each in right])}
-        values = {"top1": lambda summed: summed[..., 0] / summed[..., 1]}
-        units = {"top1": tuple(videos)}
-        return Scored(Run(Variant("disc", CLAIMS), 0, CLAIMS), {}, counts, values, {}, frozenset(), units, {})
-
-    first = {0: fold("ab", [9, 9]), 1: fold("cde", [8, 8, 8]), 2: fold("f", [9])}
-    second = {0: fold("ab", [8, 8]), 1: fold("cde", [6, 6, 6])}
-    cells = records.cells_of(first, second, "top1", 0.01, folds=True)
-    assert cells["by_seed"] == pytest.approx([0.1, 0.2])
-    assert (cells["num_seeds"], cells["num_videos"], cells["half_width_of_videos"]) == (2, 5, 0.0)
-    assert records.cells_of({0: first[0]}, {1: second[1]}, "top1", 0.01, folds=True) is None
 
 
 def test_the_document_says_verdict_interval_size_commit_and_what_was_not_run(modules: Any, tmp_path: Path) -> None:

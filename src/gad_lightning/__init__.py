@@ -167,6 +167,7 @@ if TYPE_CHECKING:
     from gad_lightning.rejection.max_softmax import MaxSoftmaxScore as MaxSoftmaxScore
     from gad_lightning.rejection.neighbors import NeighborScore as NeighborScore
     from gad_lightning.rejection.virtual_logit import ViMScore as ViMScore
+    from gad_lightning.report.tracking import Tracker as Tracker
     from gad_lightning.retrieval.moment_index import IndexFacts as IndexFacts
     from gad_lightning.retrieval.moment_index import MomentIndex as MomentIndex
     from gad_lightning.retrieval.moment_index import Neighbors as Neighbors
@@ -208,7 +209,6 @@ __all__ = sorted(_HOME_OF)
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use; one of an earlier version gives what it is called today."""
     from gad_lightning.parts import RENAMED
-    from gad_lightning.report.tracking import Tracker as Tracker
 
     name = RENAMED.get(name, name)
     if name not in _HOME_OF:

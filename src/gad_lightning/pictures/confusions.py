@@ -9,6 +9,8 @@ from torch import Tensor
 
 from gad_lightning.schema import LabelSet
 
+Picture = Figure
+"""What is drawn, by a name for rooms that draw nothing."""
 MOST_CLASSES = 40
 """Classes of a picture; of more the most frequent true ones are drawn."""
 

@@ -12,14 +12,13 @@ import yaml
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
-from matplotlib.figure import Figure
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.evaluation import TaskEvaluation
 from gad_lightning.environment import stored
 from gad_lightning.errors import SettingError
 from gad_lightning.optional import need
-from gad_lightning.pictures.confusions import draw_confusions
+from gad_lightning.pictures.confusions import Picture, draw_confusions
 from gad_lightning.pictures.timelines import draw_timelines, save_picture
 from gad_lightning.redact import redact
 from gad_lightning.results.run_folder import CONFIG, TRACKERS, read_trackers
@@ -142,7 +141,7 @@ class Tracker(Callback):
             for what, figure in _pictures(evaluation, self.videos).items():
                 self._send(f"{name}/{what}", figure, trainer.global_step)
 
-    def _send(self, name: str, figure: Figure, step: int) -> None:
+    def _send(self, name: str, figure: Picture, step: int) -> None:
         """Send a picture under a name."""
         logger: Any = self.logger  # each kind has its own way
         if self.to == "tensorboard":
@@ -155,7 +154,7 @@ class Tracker(Callback):
                 logger.log_image(name, [f"{folder}/picture.png"], step=step)
 
 
-def _pictures(evaluation: TaskEvaluation, videos: int) -> dict[str, Figure]:
+def _pictures(evaluation: TaskEvaluation, videos: int) -> dict[str, Picture]:
     """Timelines of the first videos, and confusions of all."""
     table, task = evaluation.table(), evaluation.task
     preds, target, video = table.preds.cpu(), table.target.cpu(), table.video.cpu()
