@@ -45,6 +45,7 @@ class RemoteWatcher:
         self.gap_seconds = gap_seconds
         self.before: float | None = None
         self.since: dict[str, float] = {}
+        self.closed = False
 
     def look(self, arrival: Arrival) -> Sighting:
         """Label one frame.
@@ -84,7 +85,10 @@ class RemoteWatcher:
         )
 
     def close(self) -> tuple[Stretch, ...]:
-        """End the stream; gives the events that went on, none if the server is gone."""
+        """End the stream; gives the events that went on, none if the server is gone or it has ended already."""
+        if self.closed:
+            return ()
+        self.closed = True
         with suppress(ServerError):
             return tuple(self._stretch(event, self._end) for event in self.stream.end())
         return ()

@@ -118,8 +118,10 @@ def _watch_by(
             "leave out --encoder, --task, --min_seconds, --hysteresis, --compiled, --weights and --hand_over",
         )
     watcher = RemoteWatcher(url, os.environ.get(TOKEN, ""), gap_seconds)
-    frames = LiveSource(address, watcher.fps, **{"resize": RESIZE, **reading})
-    _show(watcher, frames, log, every_frame)
+    try:
+        _show(watcher, LiveSource(address, watcher.fps, **{"resize": RESIZE, **reading}), log, every_frame)
+    finally:
+        watcher.close()
 
 
 def _detector_of(
