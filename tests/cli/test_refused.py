@@ -33,8 +33,8 @@ IN_CONFIG = [
         ),
         (
             "--model.context=gad_lightning.LinearHead",
-            "model.context is 'gad_lightning.LinearHead', which names no class that fits there. Such are GoalContext, "
-            "NextActions, NoContext, PreviousActions, PublishedPreviousAction.",
+            "model.context is 'gad_lightning.LinearHead', which names no class that fits there. Such are AutoContext, "
+            "GoalContext, JoinedContexts, NextActions, NoContext, PreviousActions, PublishedPreviousAction.",
         ),
         (
             "--model.context=my_contextz.HowLong",

@@ -198,6 +198,6 @@ def without_paths(text: str, path: Path) -> str:
 
     Example:
         >>> without_paths("/tmp/a/b is no video; see /etc/hosts.", Path("/tmp/a/b"))
-        'the video is no video; see ***.'
+        'the video is no video; see ***'
     """
     return re.sub(r"(?:[A-Za-z]:)?[\\/][\w.~-]+(?:[\\/][\w.~-]+)+", "***", text.replace(str(path), "the video"))

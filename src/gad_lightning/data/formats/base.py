@@ -198,7 +198,7 @@ def video_name(media: str) -> str:
         >>> video_name("/data/upload/3/1a2b3c4d-kitchen%2001.mp4"), video_name("/data/local-files/?d=a/b.mp4")
         ('kitchen 01', 'b')
         >>> video_name("file:///C:/films/cook.v2.avi"), video_name("cook.v2")
-        ('cook', 'cook.v2')
+        ('cook.v2', 'cook.v2')
     """
     text = media.strip()
     if "?d=" in text:
