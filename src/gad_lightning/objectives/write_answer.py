@@ -35,7 +35,7 @@ class WriteAnswer(Objective):
         labels: how a class is written; in words by default.
         answer_fraction: fraction of the queries that are answered, in (0, 1]. By default one in eight of the neighbors
             that share a trunk in one pass, and all in windows, as published.
-        weight: lambda of the paper; or ``agree``, for :class:`GradientAgreement`.
+        weight: lambda of the paper; or ``agree``: as far as both losses' gradients at the slot point the same way.
 
     Raises:
         SettingError: if ``answer_fraction`` lies outside (0, 1], context or labels are of another kind, or the weight
