@@ -87,4 +87,6 @@ def test_a_camera_and_a_file_are_labeled_side_by_side(browser: Browser, tmp_path
         browser.run("one.card.focus()")
         browser.key("x")
         browser.wait("streams.size === 1 && !document.contains(one.card)")
-        assert browser.complaints == [], browser.complaints
+        # the page asks without a token whether it takes one, and the browser logs the refusal
+        others = [told for told in browser.complaints if not ("401" in told and "/classes" in told)]
+        assert not others, others
