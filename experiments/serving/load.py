@@ -58,6 +58,7 @@ class Load:
                 ready = json.loads(await socket.recv())
                 assert ready["type"] == "ready", ready
                 reader = asyncio.create_task(self.read(socket))
+                reader.add_done_callback(lambda task: task.cancelled() or task.exception())  # a killed one's is known
                 began = time.perf_counter()
                 for number, frame in enumerate(self.frames):
                     await asyncio.sleep(max(0, began + number / FPS - time.perf_counter()))
