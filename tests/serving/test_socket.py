@@ -31,15 +31,6 @@ def address(server: Server) -> Iterator[str]:
         yield place
 
 
-@pytest.fixture(autouse=True)
-def leave() -> Iterator[None]:
-    """Let no test find the streams of another one open."""
-    yield
-    for client in Bare.every:
-        client.socket.close()
-    Bare.every.clear()
-
-
 def closed(client: Bare) -> tuple[int, str]:
     """Code and reason that a connection is closed with, and what was told before."""
     while client.socket.close_code is None:
@@ -240,7 +231,8 @@ def test_a_message_that_is_none_ends_the_connection_but_not_the_stream(address: 
 
 def test_a_message_that_is_too_large_ends_the_connection(address: str) -> None:
     client = Bare(address)
-    client.send(b"0" * (int(LIMITS.frame_kb) * 1024 + 1))
+    with suppress(ConnectionClosed):  # the server reads no more than the head of it
+        client.send(b"0" * (int(LIMITS.frame_kb) * 1024 + 1))
     assert closed(client)[0] == 1009
 
 
