@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from io import BytesIO
@@ -38,6 +39,14 @@ def seeing(streams: int = 4) -> OnlineDetector:
     spec = SmallEncoder().feature_spec(4.0)
     classifier = make(GADClassifier, schema=schema(mode="one_pass", short=5, chunk=8)._replace(features=spec))
     return OnlineDetector(classifier, streams, encoder=SmallEncoder())
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until it is true; a loaded machine may take its time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.01)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from gad_lightning.serving.app import Server
 from gad_lightning.serving.limits import Limits
 from gad_lightning.video.encoders import SmallEncoder
 from gad_lightning.video.jpeg import JPEGReader
-from tests.serving.making import ROWS, Bare, asked, detector, jpeg_of, seeing, serving
+from tests.serving.making import ROWS, Bare, asked, detector, jpeg_of, seeing, serving, wait_for
 from tests.video.serving import write_scenes
 
 TOKEN = "a-token-of-the-tests"
@@ -26,7 +26,7 @@ TOKEN = "a-token-of-the-tests"
 @pytest.fixture(scope="module")
 def server() -> Server:
     """A server with a token."""
-    return Server(seeing(2), Limits(body_mb=0.1, jobs=4, start_seconds=1), TOKEN, None)
+    return Server(seeing(2), Limits(body_mb=0.1, jobs=4, start_seconds=2), TOKEN, None)
 
 
 @pytest.fixture(scope="module")
@@ -225,9 +225,7 @@ def test_an_upload_that_is_cut_off_or_too_slow_leaves_no_file(address: str, serv
         connection.putheader(name, value)
     connection.putheader("Content-Length", "5000")
     connection.endheaders(b"half")
-    time.sleep(0.3)
-    assert len(list(Path(server.jobs.folder.name).iterdir())) == 1
+    wait_for(lambda: len(list(Path(server.jobs.folder.name).iterdir())) == 1)
     connection.close()
-    time.sleep(0.5)
-    assert not list(Path(server.jobs.folder.name).iterdir())
-    assert server.jobs.arriving == 0
+    wait_for(lambda: not list(Path(server.jobs.folder.name).iterdir()))
+    wait_for(lambda: server.jobs.arriving == 0)
