@@ -82,10 +82,16 @@ def _ikea(home: Path, seed: int) -> ActionDataModule:
     return OwnVideos(home / "ikea", seed=seed, **loading)
 
 
+def _jigsaws(home: Path, seed: int) -> ActionDataModule:
+    loading = {"mode": "one_pass", "short_memory": 64, "chunk": 64, "batch_size": 8, "val_fraction": 0.25}
+    return OwnVideos(home / "jigsaws", seed=seed, background=None, **loading)
+
+
 DATA = {
     "dials": DataSet(_dials, epochs=6, goals=False),
     "kitchen": DataSet(_kitchen, epochs=6, goals=True),
     "ikea": DataSet(_ikea, epochs=12, goals=True),
+    "jigsaws": DataSet(_jigsaws, epochs=12, goals=False),
 }
 DISC, ALL, HAND = "disc", "all", "previous"
 """The classifier without an answer, all contexts together, and the paper's choice for online tasks."""

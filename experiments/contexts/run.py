@@ -5,8 +5,8 @@
     python experiments/contexts/run.py ikea --seeds 0 1 --arms disc previous all
     python experiments/contexts/run.py ikea --seeds 0 --most 3        # exits with 3 if some are left
 
-``dials`` and ``kitchen`` need no files; ``ikea`` is read from ``--home``. Rows lie in ``--rows``, one JSON file
-each, and the checkpoints of Disc beside them, for ``score.py``.
+``dials`` and ``kitchen`` need no files; ``ikea`` and ``jigsaws`` are read from ``--home``. Rows lie in ``--rows``, one
+JSON file each, and the checkpoints of Disc beside them, for ``score.py``.
 """
 
 from __future__ import annotations
