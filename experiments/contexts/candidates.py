@@ -83,7 +83,7 @@ def _ikea(home: Path, seed: int) -> ActionDataModule:
 
 
 def _jigsaws(home: Path, seed: int) -> ActionDataModule:
-    loading = {"mode": "one_pass", "short_memory": 64, "chunk": 64, "batch_size": 8, "val_fraction": 0.25}
+    loading = {"mode": "one_pass", "short_memory": 64, "chunk": 64, "batch_size": 8, "val_fraction": 0.4}
     return OwnVideos(home / "jigsaws", seed=seed, background=None, **loading)
 
 

@@ -27,7 +27,7 @@ from gad_lightning.atomic import make_folder
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.segment_means import batches_of
 from gad_lightning.compare.record import surroundings
-from gad_lightning.data.base import ActionDataModule
+from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.metrics.functional.frames import FrameTable, video_breaks
 from gad_lightning.results.standard import SEGMENT_F1, TOP1, space_of
 from gad_lightning.results.tables import write_json
@@ -36,12 +36,12 @@ Counts = dict[str, list[list[float]]]
 """By measure, a row a test video: what its score is made of."""
 
 
-def measured(classifier: Classifier, data: ActionDataModule) -> Counts:
-    """Score the test split."""
+def measured(classifier: Classifier, data: ActionDataModule, split: Split = "test") -> Counts:
+    """Score a split."""
     columns: list[tuple[torch.Tensor, ...]] = []
     classifier.eval()
     with torch.inference_mode():
-        for batch in batches_of(data.dataset("test"), data.eval_batch_size, classifier.device):
+        for batch in batches_of(data.dataset(split), data.eval_batch_size, classifier.device):
             found = classifier.scores(batch).cpu()
             columns.append((found.video, found.frame, found.label, found.target))
     video, frame, label, target = (torch.cat(part) for part in zip(*columns, strict=True))
