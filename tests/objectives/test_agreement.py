@@ -40,6 +40,13 @@ def test_the_weight_is_the_cosine_and_never_below_0() -> None:
     assert opposite.mean == pytest.approx(-1.0)
 
 
+@pytest.mark.parametrize("size", [0.0, 1e30, float("nan"), float("inf")])
+def test_gradients_that_vanish_or_overflow_are_not_measured(size: float) -> None:
+    agreement = measured(torch.tensor([[size]]), torch.tensor([[1.0]]))
+    agreement.step()
+    assert agreement.measured() == [0.0, 0.0]
+
+
 def test_queries_without_a_text_do_not_count() -> None:
     first, second = torch.tensor([[1.0, 0.0], [5.0, 5.0]]), torch.tensor([[1.0, 0.0], [0.0, 0.0]])
     assert measured(first, second).weight == pytest.approx(1.0)

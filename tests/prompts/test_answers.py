@@ -35,6 +35,12 @@ def test_a_class_that_no_token_can_write_is_named() -> None:
         writer(names=("background", "42"))
 
 
+@pytest.mark.parametrize("part", [-1, 3])
+def test_a_class_of_a_context_that_there_is_not_is_named(part: int) -> None:
+    with pytest.raises(SettingError, match=rf"PreviousActions\.context gave the class {part}: there are 0 to 2"):
+        writer().write([1, part], 0, own=1)
+
+
 def test_the_longest_answer_is_what_label_and_context_can_be() -> None:
     answers = writer(prefix="pq", names=("background", "ab", "b"))  # the comma has no letter
     assert (answers.longest_label, answers.longest_goal) == (10, 3)

@@ -40,7 +40,7 @@ def test_a_run_of_disc_gets_a_table_lines_to_take_and_a_section_of_its_report(
     assert table.videos == 10
     assert all(row.name in shown for row in table.rows)
     lines = shown.partition("The config of GAD:\n")[2].partition("\n" + str(run))[0]
-    assert yaml.safe_load(lines)["model"]["context"]["class_path"].startswith("gad_lightning.")
+    assert yaml.safe_load(lines)["model"]["init_args"]["context"]["class_path"].startswith("gad_lightning.")
     command(["report", str(run)])
     assert "What GAD could write" in (run / "report.html").read_text(encoding="utf-8")
 

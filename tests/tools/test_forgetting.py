@@ -81,6 +81,12 @@ def test_a_checkpoint_of_a_scale_is_one_like_any_other_and_equal_to_the_scaled_r
     main(["validate", "--config", str(run / "config.yaml"), f"--ckpt_path={run / 'checkpoints' / 'scaled-0.7.ckpt'}"])
 
 
+def test_a_scaled_checkpoint_is_neither_the_run_nor_scaled_again(run: Path, tmp_path: Path) -> None:
+    main(["forgetting", str(run), "--scale=0.6", f"--output={tmp_path / 'less.ckpt'}"])
+    with pytest.raises(SettingError, match=r"less\.ckpt has its adapter at the scale 0\.6 already"):
+        main(["forgetting", str(run), f"--checkpoint={tmp_path / 'less.ckpt'}", "--scale=0.5"])
+
+
 def test_what_was_fitted_to_scale_1_is_dropped(run: Path) -> None:
     source, target = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "half.ckpt"
     main(["calibrate", f"--ckpt_path={source}", "--absent=pool", "--false_alarms_per_hour=400"])
@@ -97,6 +103,7 @@ def test_what_was_fitted_to_scale_1_is_dropped(run: Path) -> None:
         (["--scale=5"], SettingError, r"scale of the adapter must lie in \[0, 4\], got 5"),
         (["--scales=[0.5, -1]"], SettingError, r"must lie in \[0, 4\], got -1"),
         (["--output=a.ckpt"], SettingError, r"--output=a\.ckpt is a checkpoint to write, of no scale"),
+        (["--scale=0.5", "--text=no.txt"], SettingError, "--scale=0.5 writes a checkpoint and measures nothing"),
         (["--text=no.txt"], MissingDataError, r"--text: there is no text file no\.txt"),
         (["--pairs=no.csv"], MissingDataError, r"no\.csv is not there"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from gad_lightning.classifiers.choosing_context.ranking import check_rankable, rank_contexts
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
@@ -91,6 +91,10 @@ class GADClassifier(DiscriminativeClassifier):
                     f"AutoContext looks at all validation videos in one process, and there are "
                     f"{self.trainer.world_size}.",
                     "name a context, such as the one that gad-lightning choose-context prints for a run of Disc",
+                )
+            if self.trainer.max_epochs == 1:
+                rank_zero_warn(
+                    "AutoContext is chosen before the second epoch, and trainer.max_epochs is 1: none is written."
                 )
 
     def on_train_epoch_start(self) -> None:

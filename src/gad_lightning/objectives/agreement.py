@@ -81,7 +81,7 @@ class GradientAgreement:
             distributed.all_reduce(parts)
         dot, *squares = parts.tolist()
         size = math.sqrt(squares[0] * squares[1])
-        if size > 0:  # also false where a gradient is nan, which stops the run elsewhere
+        if 0 < size < math.inf:  # also false where a gradient is nan: a mean would never forget it
             self.pending.append(dot / size)
 
     def step(self) -> None:

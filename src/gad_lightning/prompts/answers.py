@@ -112,11 +112,19 @@ class AnswerWriter:
         """Token ids of the parts of an answer, commas between them.
 
         The first ``own`` parts are classes of the task; those of a context are of the first task, as segments are.
+
+        Raises:
+            SettingError: if a context names a class that there is not.
         """
         ids: list[int] = []
         for place, part in enumerate(parts):
             ids += self.comma if ids else []
             known = self.label_ids[task if place < own else 0]
+            if isinstance(part, int) and not 0 <= part < len(known):
+                raise SettingError(
+                    f"{type(self.context).__name__}.context gave the class {part}: there are 0 to {len(known) - 1}.",
+                    "return indices of classes, and strings for all else",
+                )
             ids += known[part] if isinstance(part, int) else self.vocabulary.encode(f" {part}")
         return ids
 

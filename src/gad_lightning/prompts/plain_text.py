@@ -61,8 +61,10 @@ def text_blocks(text: str, vocabulary: Vocabulary, length: int) -> Tensor:
     for line in text.splitlines(keepends=True):  # the time to encode grows faster than a text
         gathered += line
         if len(gathered) >= AT_ONCE:
-            parts, gathered = [*parts, vocabulary.encode(gathered)], ""
-    ids = [token for part in [*parts, vocabulary.encode(gathered)] for token in part]
+            parts.append(vocabulary.encode(gathered))
+            gathered = ""
+    parts.append(vocabulary.encode(gathered))
+    ids = [token for part in parts for token in part]
     own = length - len(begin)
     rows = [torch.tensor([*begin, *ids[start : start + own]]) for start in range(0, len(ids), own)]
     kept = [row for number, row in enumerate(rows) if len(row) >= (max(length // 2, 2) if number else 2)]

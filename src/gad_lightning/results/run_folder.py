@@ -19,6 +19,8 @@ TRACKERS = "trackers.json"
 """File in the folder of a run that says where TensorBoard and the like have it."""
 BEST, FINAL, LAST = "best", "final", "last"
 """Beginnings of the names of checkpoints: chosen by validation, of a run without validation, and the newest."""
+SCALED = "scaled-"
+"""Beginning of the names of those that ``gad-lightning forgetting --scale`` wrote of another one."""
 _MOST_VALUES = 100_000
 """In a config."""
 Curve = list[tuple[float, float]]
@@ -34,15 +36,21 @@ def chosen_checkpoint(run: Path) -> Path | None:
     """The checkpoint that a run is judged by, None if it has none.
 
     It is the one that validation chose; else the final one, the latest under a name of the user's, or the last one.
+    Scaled ones do not count: they were made of it.
     """
     for folder in (run / CHECKPOINTS, run):
-        found = sorted((path for path in folder.glob("*.ckpt") if path.is_file()), key=_natural)
+        found = sorted((path for path in folder.glob("*.ckpt") if _is_trained(path)), key=_natural)
         kinds = {path: next((kind for kind in (BEST, FINAL, LAST) if path.name.startswith(kind)), "") for path in found}
         for kind in (BEST, FINAL, "", LAST):
             chosen = [path for path in found if kinds[path] == kind]
             if chosen:
                 return chosen[-1]
     return None
+
+
+def _is_trained(path: Path) -> bool:
+    """Whether a path is a checkpoint that training wrote."""
+    return path.is_file() and not path.name.startswith(SCALED)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

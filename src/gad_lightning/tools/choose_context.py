@@ -12,15 +12,16 @@ from rich.table import Table
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.choosing_context.ranking import rank_contexts
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
+from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.data.base import Split
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.escape import escape_terminal, print_safely
-from gad_lightning.parts import ALLOWED_PACKAGES
+from gad_lightning.parts import ALLOWED_PACKAGES, path_of
 from gad_lightning.prompts.contexts.auto import usual_contexts
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.results.context_table import ContextTable, write_contexts
 from gad_lightning.results.run_folder import chosen_checkpoint
-from gad_lightning.tools.run_data import data_of
+from gad_lightning.tools.run_data import data_as_trained
 
 WIDTH = 120
 """Columns that the table needs, also where nobody is looking."""
@@ -58,7 +59,7 @@ def main(
     source = checkpoint or chosen_checkpoint(run)
     if source is None:
         raise MissingDataError(f"{run} has no checkpoint.", "give the folder of a run that was trained")
-    data = data_of(run, packages, source)
+    data = data_as_trained(source, run, packages)
     classifier = Classifier.load_from_checkpoint(source, "cuda" if torch.cuda.is_available() else "cpu", packages)
     if not isinstance(classifier, DiscriminativeClassifier):
         raise SettingError(
@@ -84,13 +85,16 @@ def config_lines(context: AuxiliaryContext) -> str:
         >>> from gad_lightning import PreviousActions
         >>> print(config_lines(PreviousActions(2)))
         model:
-          context:
-            class_path: gad_lightning.PreviousActions
-            init_args:
-              num_actions: 2
-              with_label: true
+          class_path: gad_lightning.GADClassifier
+          init_args:
+            context:
+              class_path: gad_lightning.PreviousActions
+              init_args:
+                num_actions: 2
+                with_label: true
     """
-    lines: str = yaml.safe_dump({"model": {"context": context.spec()}}, sort_keys=False)
+    model = {"class_path": path_of(GADClassifier), "init_args": {"context": context.spec()}}
+    lines: str = yaml.safe_dump({"model": model}, sort_keys=False)
     return lines.rstrip()
 
 

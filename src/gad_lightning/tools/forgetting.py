@@ -19,9 +19,12 @@ from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.pictures.frontier import draw_frontier
 from gad_lightning.pictures.timelines import save_picture
 from gad_lightning.results.forgetting import FOLDER, PICTURE, PROBES, Forgetting, write_forgetting
-from gad_lightning.results.run_folder import chosen_checkpoint, read_config
+from gad_lightning.results.run_folder import SCALED, chosen_checkpoint, read_config
 from gad_lightning.tools.run_data import data_as_trained
+from gad_lightning.training.checkpoint_files import read_checkpoint
 
+SCALE = "adapter_scale"
+"""Where a checkpoint keeps the scale of its adapter, if that is not as it was trained."""
 DRAWN = ("kl_neutral", "pairs", "questions", "kl_text")
 
 
@@ -52,29 +55,59 @@ def main(
 
     Raises:
         MissingDataError: if the run has no checkpoint, or a file is not there.
-        SettingError: if its language model has no adapter, or a scale lies outside [0, 4].
+        SettingError: if there is no adapter, it is scaled already, a scale lies outside [0, 4], or options have no
+            place beside --scale.
         DataError: if a text cannot be used.
     """
-    for asked in [*(scales or ()), *([] if scale is None else [scale])]:
-        check_scale(asked)
-    if output is not None and scale is None:
-        raise SettingError(f"--output={output} is a checkpoint to write, of no scale.", "add --scale=0.7")
+    _check_options(scales, scale, output, bool(text or pairs))
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
-    source = checkpoint or chosen_checkpoint(run)
-    if source is None:
-        raise MissingDataError(f"{run} has no checkpoint.", "give the folder of a run that was trained")
+    source = _unscaled(run, checkpoint)
     classifier = Classifier.load_from_checkpoint(source, "cuda" if torch.cuda.is_available() else "cpu", packages)
     adapter = AdapterScale(classifier.backbone)
     _drop_fitted(classifier)
     if scale is not None:
-        target = target_of(source, output or source.with_name(f"scaled-{scale:g}.ckpt"))
+        target = target_of(source, output or source.with_name(f"{SCALED}{scale:g}.ckpt"))
         adapter.set(scale)
-        write_changed(classifier, source, target)
+        write_changed(classifier, source, target, {SCALE: scale})
         print_safely(f"{target} has the adapter of {source} at the scale {scale:g}")
         return
     texts = probe_texts(classifier.backbone.vocabulary, classifier.backbone.max_positions, text, pairs)
     data = data_as_trained(source, run, packages)
     _keep(run / FOLDER, sweep(classifier, data, texts, scales or SCALES, _precision_of(run)))
+
+
+def _check_options(scales: Sequence[float] | None, scale: float | None, output: Path | None, texts: bool) -> None:
+    """Refuse a scale that no adapter has, and options that have no place beside each other.
+
+    Raises:
+        SettingError: naming the option.
+    """
+    for asked in [*(scales or ()), *([] if scale is None else [scale])]:
+        check_scale(asked)
+    if scale is None and output is not None:
+        raise SettingError(f"--output={output} is a checkpoint to write, of no scale.", "add --scale=0.7")
+    if scale is not None and (texts or scales):
+        raise SettingError(
+            f"--scale={scale:g} writes a checkpoint and measures nothing: --scales, --text and --pairs have no place.",
+            "leave them out, or leave --scale out",
+        )
+
+
+def _unscaled(run: Path, checkpoint: Path | None) -> Path:
+    """The checkpoint to read.
+
+    Raises:
+        MissingDataError: if there is none.
+        SettingError: if its adapter is scaled already.
+    """
+    source = checkpoint or chosen_checkpoint(run)
+    if source is None:
+        raise MissingDataError(f"{run} has no checkpoint.", "give the folder of a run that was trained")
+    if (before := read_checkpoint(source).get(SCALE)) is not None:
+        raise SettingError(
+            f"{source} has its adapter at the scale {before} already.", "give the checkpoint that it was made of"
+        )
+    return source
 
 
 def _keep(folder: Path, found: Forgetting) -> None:

@@ -53,6 +53,11 @@ def test_too_few_validation_videos_stop_the_run_before_it_trains(tmp_path: Path)
         fitted(tmp_path, epochs=2, videos=12, context=AutoContext())
 
 
+def test_a_run_of_one_epoch_is_told_that_nothing_will_be_chosen(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="AutoContext is chosen before the second epoch, and trainer.max_epochs is 1"):
+        fitted(tmp_path, epochs=1, context=AutoContext(CHOICES))
+
+
 def test_a_classifier_that_does_not_train_has_nothing_to_write() -> None:
     gad = make(GADClassifier, context=AutoContext())
     with pytest.raises(SettingError, match="AutoContext is chosen by a GADClassifier while it trains"):

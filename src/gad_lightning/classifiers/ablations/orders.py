@@ -91,7 +91,7 @@ class WriteContextFirst(WriteAnswer):
         contexts = [
             Answer(NO_ANSWER)
             if query is None
-            else Answer([*writer.join(self.context.context(query), task), writer.vocabulary.end])
+            else Answer([*writer.join(self.context.written(query), task), writer.vocabulary.end])
             for query, task in zip(context_queries(batch, self.schema, every), batch.task.tolist(), strict=True)
         ]
         ids, target = stack(contexts)

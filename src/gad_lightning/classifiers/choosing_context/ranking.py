@@ -233,7 +233,7 @@ def _columns(context: AuxiliaryContext, queries: Sequence[ContextQuery]) -> list
     """
     if isinstance(context, JoinedContexts):
         return [column for one in context.contexts for column in _columns(one, queries)]
-    columns = list(zip_longest(*(context.context(query) for query in queries)))
+    columns = list(zip_longest(*(context.written(query) for query in queries)))
     if not columns:
         raise DataError(
             f"{name_of(context)} writes nothing about any of the videos: they have no such fields.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from gad_lightning.classifiers.saving.checkpoint import TrainedWeights, read_checkpoint
@@ -20,13 +21,16 @@ def target_of(source: Path, target: Path) -> Path:
     return target
 
 
-def write_changed(classifier: TrainedWeights, source: Path, target: Path) -> None:
+def write_changed(
+    classifier: TrainedWeights, source: Path, target: Path, more: Mapping[str, float] | None = None
+) -> None:
     """Write a checkpoint again, with what its classifier is now; what else it holds stays as it was.
 
     Args:
         classifier: made of ``source``, then changed.
         source: a checkpoint.
         target: to write, another file.
+        more: what the checkpoint says beside; a run that is trained from it does not keep it.
 
     Raises:
         SettingError: if it is the same file.
@@ -35,5 +39,6 @@ def write_changed(classifier: TrainedWeights, source: Path, target: Path) -> Non
     target_of(source, target)
     content = read_checkpoint(source)
     content.pop("state_dict", None)
+    content.update(more or {})
     classifier.cpu().on_save_checkpoint(content)
     WholeCheckpointIO().save_checkpoint(content, target)

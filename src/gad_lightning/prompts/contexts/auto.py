@@ -78,7 +78,7 @@ class AutoContext(AuxiliaryContext):
                 "AutoContext is chosen by a GADClassifier while it trains, and none trains here.",
                 "name a context, such as the one that gad-lightning choose-context prints",
             )
-        return [] if self.chosen is None else self.chosen.context(query)
+        return [] if self.chosen is None else self.chosen.written(query)
 
     def longest(self, label: int, goal: int, comma: int) -> int:
         """The longest of those that may be chosen."""

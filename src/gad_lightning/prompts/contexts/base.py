@@ -47,9 +47,24 @@ class AuxiliaryContext(Part):
         """
         return comma + label + comma + goal
 
+    def written(self, query: ContextQuery) -> list[int | str]:
+        """What :meth:`context` says to write, checked.
+
+        Raises:
+            SettingError: if that is no list of classes and strings.
+        """
+        found: object = self.context(query)
+        if not isinstance(found, list | tuple) or not all(isinstance(part, int | str) for part in found):
+            raise SettingError(
+                f"{type(self).__name__}.context gave {str(found)[:80]!r} ({type(found).__name__}) for frame "
+                f"{query.frame}, which is no list of class indices (int) and strings.",
+                "return a list of them, [] to write nothing",
+            )
+        return list(found)
+
     def parts(self, query: ContextQuery) -> list[int | str]:
         """The whole answer: the label, if wanted, and the context."""
-        return [query.label, *self.context(query)] if self.with_label else self.context(query)
+        return [query.label, *self.written(query)] if self.with_label else self.written(query)
 
     @staticmethod
     def checked(num_actions: int) -> int:

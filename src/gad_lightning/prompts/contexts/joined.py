@@ -26,7 +26,7 @@ class JoinedContexts(AuxiliaryContext):
 
     def context(self, query: ContextQuery) -> list[int | str]:
         """All that they write."""
-        return [part for context in self.contexts for part in context.context(query)]
+        return [part for context in self.contexts for part in context.written(query)]
 
     def longest(self, label: int, goal: int, comma: int) -> int:
         """The sum of all."""
