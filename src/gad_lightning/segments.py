@@ -111,6 +111,22 @@ def frames_between(start_seconds: float, end_seconds: float, fps: float) -> tupl
     return math.ceil(start_seconds * fps - 1e-6), math.ceil(end_seconds * fps - 1e-6)
 
 
+def lanes_of(spans: Iterable[tuple[float, float]]) -> list[int]:
+    """In which lane each span from a start to an end lies, so that those of one time lie under each other.
+
+    Example:
+        >>> lanes_of([(0, 4), (2, 6), (4, 8)])
+        [0, 1, 0]
+    """
+    ends: list[float] = []
+    lanes = []
+    for start, end in spans:
+        free = next((lane for lane, until in enumerate(ends) if until <= start), len(ends))
+        ends[free : free + 1] = [end]
+        lanes.append(free)
+    return lanes
+
+
 def multi_hot(
     segments: Sequence[Segment], num_frames: int, num_classes: int, background: int | None = 0
 ) -> NDArray[np.float32]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from pathlib import Path
 
 import pytest
 
 from gad_lightning.errors import SettingError
-from gad_lightning.report.page import MADE_BY, _policy, page_of
+from gad_lightning.report.page import MADE_BY, page_of
 from gad_lightning.report.runs import read_run
-from gad_lightning.report.style import PROGRAM
 from tests.report.making import Checker, write_run
 
 
@@ -39,7 +36,11 @@ def test_no_run_is_refused() -> None:
         page_of([], "")
 
 
-def test_the_policy_lets_this_program_run_and_nothing_else() -> None:
-    digest = base64.b64encode(hashlib.sha256(PROGRAM.encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in _policy()
-    assert _policy().startswith("default-src 'none'")
+def test_a_video_that_is_there_plays_beside_its_timeline(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [0, 1], [0, 1], video="tea")
+    traces = [read_run(run, run / "predictions")]
+    text = page_of(traces, "", source_of={"tea": "../tea.mp4"}.get)
+    assert Checker(text).wrong == ["video src=../tea.mp4#t=0.001"]
+    assert "fetches nothing but the videos" in text
+    assert "<video" not in page_of(traces, "", source_of={"soup": "../soup.mp4"}.get)
+    assert "media-src" not in page_of(traces, "")

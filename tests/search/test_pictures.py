@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gad_lightning.search.pictures import picture_at, video_of
+from gad_lightning.search.pictures import picture_at
+from gad_lightning.video.encoding.video_files import video_of
 from tests.video.clips import write_clip
 
 

@@ -69,11 +69,13 @@ class Browser:
 
 
 @contextmanager
-def browsing(folder: Path, camera: Path) -> Iterator[Browser]:
-    """Start Chromium with a fake camera that shows a file of JPEG pictures."""
+def browsing(folder: Path, camera: Path | None = None) -> Iterator[Browser]:
+    """Start Chromium, with a fake camera that shows a file of JPEG pictures if one is given."""
     command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
-    command += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    command += [f"--use-file-for-fake-video-capture={camera}", f"--user-data-dir={folder}", "about:blank"]
+    if camera is not None:
+        command += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        command += [f"--use-file-for-fake-video-capture={camera}"]
+    command += [f"--user-data-dir={folder}", "about:blank"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:

@@ -16,6 +16,7 @@ from gad_lightning.cli import main as command
 from gad_lightning.errors import DataError, MissingDataError, SettingError
 from gad_lightning.tools.report import main
 from tests.report.making import NASTY, NASTY_VIDEO, SCRIPT, Checker, write_run
+from tests.video.clips import write_clip
 
 
 @pytest.fixture
@@ -246,3 +247,21 @@ def test_a_damaged_run_loses_no_page_and_ends_in_no_traceback(tmp_path: Path, na
     said = Checker((tmp_path / "page.html").read_text(encoding="utf-8"))
     assert not said.wrong
     assert "good" in said.said
+
+
+def test_videos_of_a_folder_play_and_those_that_do_not_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "videos"
+    home.mkdir()
+    write_clip(home / "tea.mp4", [0.0, 0.5])
+    write_clip(home / "soup.mkv", [0.0, 0.5])
+    runs = [write_run(tmp_path / name, [0, 1], [0, 1], video=name) for name in ("tea", "soup", "rice")]
+    main(runs, tmp_path / "out" / "page.html", videos_from=home)
+    said = capsys.readouterr().out
+    assert f"1 videos play on the page, from {home}" in said
+    assert "note: 1 are not there, first rice" in said
+    assert "note: 1 are of a kind that browsers do not play, first soup.mkv: convert" in said
+    assert 'src="../videos/tea.mp4#t=0.001"' in (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
+    with pytest.raises(MissingDataError, match="no folder of videos"):
+        main(runs, tmp_path / "out" / "page.html", videos_from=tmp_path / "none")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -17,10 +15,11 @@ from gad_lightning.report.markup import Child, number, table, tag, written
 from gad_lightning.report.merging import TaskOfRuns, collected
 from gad_lightning.report.open_set import unknown_actions, without_training
 from gad_lightning.report.operating import operating
+from gad_lightning.report.player import KEYS, player
 from gad_lightning.report.runs import RunTraces
 from gad_lightning.report.settings import configs
-from gad_lightning.report.style import PROGRAM, STYLE
-from gad_lightning.report.timelines import ZOOMS, colors, legend, strip, tracks_of
+from gad_lightning.report.style import PROGRAM, head_of
+from gad_lightning.report.timelines import colors, legend, strip, tracks_of, zoom_bar
 from gad_lightning.results.standard import NOTE, metrics_of
 from gad_lightning.types import IGNORED
 
@@ -30,13 +29,18 @@ OPEN = 4
 """Timelines that are unfolded at first."""
 
 
-def page_of(runs: Sequence[RunTraces], title: str, num_videos: int = 30) -> str:
+Source = Callable[[str], str | None]
+"""Gives for the name of a video the address of its file as seen from the page, None if there is none."""
+
+
+def page_of(runs: Sequence[RunTraces], title: str, num_videos: int = 30, source_of: Source | None = None) -> str:
     """Write the page.
 
     Args:
         runs: with different names.
         title: heading.
         num_videos: timelines shown, of the first task that is asked at every frame.
+        source_of: finds the files of these videos, which then play beside their timelines; None plays none.
 
     Raises:
         SettingError: if there is no run.
@@ -49,7 +53,7 @@ def page_of(runs: Sequence[RunTraces], title: str, num_videos: int = 30) -> str:
     parts: list[Element | None] = []
     for task in tasks:
         more = f" of {task.task}" if len(tasks) > 1 else ""
-        parts += [_overview(task, more), *([_timelines(task, more, num_videos)] if task is shown else [])]
+        parts += [_overview(task, more), *([_timelines(task, more, num_videos, source_of)] if task is shown else [])]
         parts += [classes(task, more), without_training(task, more), confusions(task, more)]
         parts += [unknown_actions(task, more), calibration(task, more), delays(task, more), operating(task, more)]
     parts += [states(runs, {task.task: task.labels for task in tasks}), contexts(runs), curves(runs)]
@@ -59,17 +63,10 @@ def page_of(runs: Sequence[RunTraces], title: str, num_videos: int = 30) -> str:
     for count, part in enumerate(present):
         part.set("id", f"part{count}")
         links.append(tag("a", part[0].text, href=f"#part{count}"))
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="generator", content="gad-lightning report"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy()),
-        tag("title", title),
-        tag("style", STYLE + colors(shown.labels, _classes_seen(shown))),
-    )
+    head = head_of(title, "report", colors(shown.labels, _classes_seen(shown)), source_of is not None)
     header = tag("header", tag("h1", title), tag("p", _introduction(shown), class_="note"), links)
-    footer = tag("footer", "Made by gad-lightning report. This file holds everything it shows and fetches nothing.")
+    fetched = "nothing" if source_of is None else "nothing but the videos"
+    footer = tag("footer", f"Made by gad-lightning report. This file holds everything it shows and fetches {fetched}.")
     body = tag("body", header, tag("main", *present, footer), tag("script", PROGRAM))
     return "<!doctype html>\n" + written(tag("html", head, body, lang="en")) + "\n"
 
@@ -137,8 +134,8 @@ def _overview(asked: TaskOfRuns, more: str) -> Element:
     )
 
 
-def _timelines(asked: TaskOfRuns, more: str, limit: int) -> Element | None:
-    """Truth and predictions of every video, or of the first ones."""
+def _timelines(asked: TaskOfRuns, more: str, limit: int, source_of: Source | None) -> Element | None:
+    """Truth and predictions of every video, or of the first ones; beside them the videos that are there."""
     if not asked.per_frame:
         return None
     videos = list(dict.fromkeys(video for found in asked.predictions for video in found.videos))
@@ -147,17 +144,15 @@ def _timelines(asked: TaskOfRuns, more: str, limit: int) -> Element | None:
     for place, video in enumerate(videos[:limit]):
         tracks = tracks_of(video, asked.names, asked.predictions, asked.fps)
         seen |= {segment.label for track in tracks for segment in track.segments}
-        strips.append(strip(video, tracks, asked.labels, place < OPEN))
-    buttons = [
-        tag("button", f"{zoom}x", type="button", data_zoom=str(zoom), aria_pressed="true" if zoom == 1 else "false")
-        for zoom in ZOOMS
-    ]
+        source = None if source_of is None else source_of(video)
+        strips.append(strip(video, tracks, asked.labels, place < OPEN, player(video, source) if source else None))
     left = len(videos) - limit
     note = f"The first {limit} of {len(videos)} videos; --videos shows more." if left > 0 else None
     return section(
         f"Timelines{more}",
         tag("p", note, class_="note") if note else None,
-        tag("div", "Zoom", *buttons, tag("span", "Point at a timeline to read it."), class_="zoom"),
+        tag("p", KEYS, class_="note") if source_of is not None else None,
+        zoom_bar(),
         legend(asked.labels, sorted(seen)),
         strips,
     )
@@ -175,9 +170,3 @@ def _speed(runs: Sequence[RunTraces]) -> Element:
         for run, row in zip(runs, values, strict=True)
     ]
     return section("Speed", table(["run", *heads], rows), tag("p", "Of predict, reading included.", class_="note"))
-
-
-def _policy() -> str:
-    """What a browser may do on the page: nothing but this style and this program."""
-    digest = base64.b64encode(hashlib.sha256(PROGRAM.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"

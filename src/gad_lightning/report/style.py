@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from xml.etree.ElementTree import Element
+
+from gad_lightning.report.markup import tag
+
 STYLE = """
 :root{color-scheme:light dark;--page:#fcfcfb;--ink:#1d1f21;--soft:#666b70;--edge:#dcdedf;--box:#fff;--rest:#e4e5e6;
 --grid:#e9eaeb;--right:#2f7d4f;--wrong:#c2452d;--none:#f1f2f2;
@@ -70,6 +76,10 @@ summary{cursor:pointer;padding:.15rem 0;overflow-wrap:anywhere}
 .lane>span{position:absolute;height:24px;line-height:24px;font-size:11px;text-align:center;overflow:hidden;
 white-space:nowrap;pointer-events:none}
 .lane .cursor{position:absolute;top:0;bottom:20px;width:1px;background:var(--ink);display:none;pointer-events:none}
+.lane .head{position:absolute;top:0;bottom:20px;left:0;width:3px;margin-left:-1px;background:var(--ink);
+box-shadow:0 0 0 1px var(--page);pointer-events:none}
+video{display:block;width:min(100%,640px);max-height:66vh;margin:.4rem 0;border-radius:6px;background:#000}
+video~.strip .lane{cursor:pointer}
 .axis{position:relative;height:20px;overflow:hidden}
 .axis span{position:absolute;font-size:11px;line-height:20px;color:var(--soft);border-left:1px solid var(--edge);
 padding-left:3px;font-variant-numeric:tabular-nums}
@@ -93,20 +103,57 @@ document.querySelectorAll("[data-zoom]").forEach((button) => button.addEventList
   document.querySelectorAll("[data-zoom]").forEach((other) => other.setAttribute("aria-pressed", other === button));
 }));
 document.querySelectorAll(".lane").forEach((lane) => {
-  const cursor = lane.querySelector(".cursor"), said = lane.closest("details").querySelector(".said");
+  const box = lane.closest("details"), cursor = lane.querySelector(".cursor"), said = box.querySelector(".said");
+  const video = box.querySelector("video"), head = lane.querySelector(".head"), scroll = lane.parentElement;
+  const total = +lane.dataset.seconds;
   const tracks = [...lane.querySelectorAll("g")].map((group) => [group.dataset.track, [...group.children].map(
     (rect) => [+rect.getAttribute("x"), +rect.getAttribute("x") + +rect.getAttribute("width"), rect.dataset.label])]);
+  const told = (now) => now.toFixed(1) + " s   " + tracks.map(([name, segments]) => {
+    const here = segments.filter(([start, end]) => start <= now && now < end);
+    return name + ": " + (here.map((segment) => segment[2]).join("; ") || "no label");
+  }).join("   |   ");
+  const share = (event) => {
+    const area = lane.getBoundingClientRect();
+    return Math.min(Math.max((event.clientX - area.left) / area.width, 0), 1);
+  };
   lane.addEventListener("pointermove", (event) => {
-    const box = lane.getBoundingClientRect(), share = (event.clientX - box.left) / box.width;
-    const now = share * +lane.dataset.seconds;
-    cursor.style.left = 100 * share + "%";
+    cursor.style.left = 100 * share(event) + "%";
     cursor.style.display = "block";
-    said.textContent = now.toFixed(1) + " s   " + tracks.map(([name, segments]) => {
-      const here = segments.filter(([start, end]) => start <= now && now < end);
-      return name + ": " + (here.map((segment) => segment[2]).join("; ") || "no label");
-    }).join("   |   ");
+    said.textContent = told(share(event) * total);
   });
-  lane.addEventListener("pointerleave", () => { cursor.style.display = "none"; });
+  lane.addEventListener("pointerleave", () => {
+    cursor.style.display = "none";
+    if (video) show();
+  });
+  if (!video) return;
+  const show = () => {
+    const now = video.currentTime, at = Math.min(now / total, 1) * lane.clientWidth, wide = scroll.clientWidth;
+    head.style.left = at + "px";
+    if (at < scroll.scrollLeft || at > scroll.scrollLeft + wide) scroll.scrollLeft = at - wide / 4;
+    if (cursor.style.display !== "block") said.textContent = told(now);
+    scroll.setAttribute("aria-valuenow", now.toFixed(1));
+    scroll.setAttribute("aria-valuetext", told(now));
+  };
+  const seek = (to) => { video.currentTime = Math.min(Math.max(to, 0), video.duration || total); };
+  const edges = [...new Set(tracks.flatMap(([, segments]) => segments.flatMap(([start, end]) => [start, end])))];
+  edges.sort((one, other) => one - other);
+  const run = () => { show(); if (!video.paused) requestAnimationFrame(run); };
+  video.addEventListener("play", run);
+  ["seeked", "loadedmetadata", "timeupdate"].forEach((name) => video.addEventListener(name, show));
+  video.addEventListener("error", () => { said.textContent = "The video cannot be played here."; });
+  lane.addEventListener("click", (event) => seek(share(event) * total));
+  scroll.addEventListener("keydown", (event) => {
+    const now = video.currentTime, step = event.shiftKey ? 5 : 1;
+    const keys = {
+      ArrowLeft: () => seek(now - step), ArrowRight: () => seek(now + step),
+      ArrowUp: () => seek(edges.findLast((edge) => edge < now - 0.05) ?? 0),
+      ArrowDown: () => seek(edges.find((edge) => edge > now + 0.001) ?? total),
+      Home: () => seek(0), End: () => seek(total), " ": () => video.paused ? video.play() : video.pause(),
+    };
+    if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
 });
 document.querySelectorAll(".operating").forEach((part) => {
   const slider = part.querySelector("input"), said = part.querySelector("output");
@@ -127,3 +174,30 @@ document.querySelectorAll(".operating").forEach((part) => {
   show();
 });
 """
+
+
+def policy(plays: bool = False) -> str:
+    """What a browser may do on a page: this style and this program, and play videos that lie beside it if so said."""
+    digest = base64.b64encode(hashlib.sha256(PROGRAM.encode()).digest()).decode()
+    media = " media-src 'self' file:;" if plays else ""
+    return f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}';{media} base-uri 'none'"
+
+
+def head_of(title: str, made_by: str, more_style: str, plays: bool) -> Element:
+    """The head of a page.
+
+    Args:
+        title: of its window.
+        made_by: name of the command, which the page is known by.
+        more_style: added to :data:`STYLE`.
+        plays: see :func:`policy`.
+    """
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="generator", content=f"gad-lightning {made_by}"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy(plays)),
+        tag("title", title),
+        tag("style", STYLE + more_style),
+    )

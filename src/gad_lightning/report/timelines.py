@@ -15,7 +15,7 @@ from gad_lightning.report.markup import tag
 from gad_lightning.results.predictions import TaskPredictions
 from gad_lightning.results.rows import Ints
 from gad_lightning.schema import LabelSet
-from gad_lightning.segments import Segment, cut, cut_each
+from gad_lightning.segments import Segment, cut, cut_each, lanes_of
 from gad_lightning.types import IGNORED
 
 WIDTH = 900
@@ -37,6 +37,7 @@ class Track(NamedTuple):
     name: str
     segments: list[Segment]  # of every label but IGNORED
     fps: float
+    scores: Sequence[float] = ()  # probability in [0, 1] of each segment, where it is known
 
 
 def tracks_of(
@@ -73,9 +74,25 @@ def _runs_of(labels: Ints | NDArray[np.bool_], frames: Ints) -> list[Segment]:
     return cut(laid.tolist(), skip=[IGNORED])
 
 
-def strip(video: str, tracks: Sequence[Track], labels: LabelSet, open_: bool = True) -> Element:
-    """One video: names of the rows, the rows, an axis, and a line that says what is under the pointer."""
-    seconds = max((part.end / track.fps for track in tracks for part in track.segments), default=1.0)
+def strip(
+    video: str,
+    tracks: Sequence[Track],
+    labels: LabelSet,
+    open_: bool = True,
+    player: Element | None = None,
+    seconds: float = 0.0,
+) -> Element:
+    """One video: names of the rows, the rows, an axis, and a line that says what is under the pointer.
+
+    Args:
+        video: its name.
+        tracks: the rows.
+        labels: the classes.
+        open_: show it unfolded.
+        player: plays the video; the timeline then moves it, by the pointer and by keys.
+        seconds: of the video; it is at least as long as the rows.
+    """
+    seconds = max([seconds, *(part.end / track.fps for track in tracks for part in track.segments)]) or 1.0
     height = ROW * len(tracks)
     rows = tag("div", *(tag("span", track.name) for track in tracks), tag("span", "seconds"), class_="names")
     picture = tag(
@@ -93,14 +110,18 @@ def strip(video: str, tracks: Sequence[Track], labels: LabelSet, open_: bool = T
         *texts,
         _axis(seconds),
         tag("i", class_="cursor"),
+        None if player is None else tag("i", class_="head"),
         class_="lane",
         data_seconds=_short_seconds(seconds),
     )
     scroll = tag("div", lane, class_="scroll", tabindex="0", aria_label=f"timeline of {video}")
+    if player is not None:
+        scroll.set("role", "slider")
+        scroll.attrib |= {"aria-valuemin": "0", "aria-valuemax": _short_seconds(seconds), "aria-valuenow": "0"}
     said = tag("p", class_="said")
     head = tag("summary", tag("b", video), f"  {seconds:.1f} s")
     body = tag("div", rows, scroll, class_="strip")
-    return tag("details", head, body, said, class_="video", open="open" if open_ else None)
+    return tag("details", head, player, body, said, class_="video", open="open" if open_ else None)
 
 
 def _short_seconds(seconds: float) -> str:
@@ -111,35 +132,20 @@ def _short_seconds(seconds: float) -> str:
 def _band(row: int, track: Track, labels: LabelSet) -> Element:
     """The rectangles of one row, in seconds; background is drawn too, so that gaps show."""
     rects = []
-    lanes = _lanes_of(track.segments)
+    lanes = lanes_of(part[1:] for part in track.segments)
     high = (ROW - 4) / (max(lanes, default=0) + 1)
-    for lane, (label, start, end) in zip(lanes, track.segments, strict=True):
+    scores = [f"  {score:.2f}" for score in track.scores] or [""] * len(lanes)
+    for lane, score, (label, start, end) in zip(lanes, scores, track.segments, strict=True):
         place = {"x": _short_seconds(start / track.fps), "width": _short_seconds((end - start) / track.fps)}
-        how = {"class_": f"k{label}", "data_label": labels.names[label]}
+        how = {"class_": f"k{label}", "data_label": labels.names[label] + score}
         rects.append(tag("rect", **place, **how, y=f"{row * ROW + 2 + lane * high:g}", height=f"{high:g}"))
     return tag("g", *rects, data_track=track.name)
-
-
-def _lanes_of(segments: Sequence[Segment]) -> list[int]:
-    """In which lane each segment lies, so that those of one time lie under each other.
-
-    Example:
-        >>> _lanes_of([Segment(1, 0, 4), Segment(2, 2, 6), Segment(3, 4, 8)])
-        [0, 1, 0]
-    """
-    ends: list[int] = []
-    lanes = []
-    for segment in segments:
-        free = next((lane for lane, end in enumerate(ends) if end <= segment.start), len(ends))
-        ends[free : free + 1] = [segment.end]
-        lanes.append(free)
-    return lanes
 
 
 def _texts_of(row: int, track: Track, labels: LabelSet, seconds: float) -> list[Element]:
     """Names in the segments that have room for them, each from the zoom on at which it has; none where some overlap."""
     texts: list[Element] = []
-    if max(_lanes_of(track.segments), default=0):
+    if max(lanes_of(part[1:] for part in track.segments), default=0):
         return texts
     for label, start, end in track.segments:
         if label == labels.background:
@@ -176,6 +182,15 @@ def _clock(seconds: int) -> str:
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def zoom_bar() -> Element:
+    """Buttons that show the timelines longer, and how they are read."""
+    buttons = [
+        tag("button", f"{zoom}x", type="button", data_zoom=str(zoom), aria_pressed="true" if zoom == 1 else "false")
+        for zoom in ZOOMS
+    ]
+    return tag("div", "Zoom", *buttons, tag("span", "Point at a timeline to read it."), class_="zoom")
 
 
 def colors(labels: LabelSet, seen: Iterable[int]) -> str:

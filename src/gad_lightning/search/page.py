@@ -10,7 +10,8 @@ from gad_lightning.report.markup import number, tag, written
 from gad_lightning.report.style import STYLE
 from gad_lightning.retrieval.moment_index import IndexFacts
 from gad_lightning.search.asking import Answer, Moment
-from gad_lightning.search.pictures import picture_at, video_of
+from gad_lightning.search.pictures import picture_at
+from gad_lightning.video.encoding.video_files import video_of
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
 """What a browser may do on the page: show its style and the pictures within it."""

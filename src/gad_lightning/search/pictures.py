@@ -9,20 +9,9 @@ from pathlib import Path
 from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.video.base import Resize
 from gad_lightning.video.decode import VideoFile
-from gad_lightning.video.encoding.video_files import VIDEO_ENDINGS
 
 SIDE = 160
 """Pixels of the shorter side."""
-
-
-def video_of(folder: Path, name: str) -> Path | None:
-    """The file of a video in a folder, None if it has none; a name that leads out of the folder has none."""
-    home = folder.resolve()
-    for suffix in sorted(VIDEO_ENDINGS) if "\x00" not in name else ():
-        found = (home / f"{name}{suffix}").resolve()
-        if found.is_relative_to(home) and found.is_file():
-            return found
-    return None
 
 
 def picture_at(video: Path, seconds: float) -> str | None:

@@ -35,11 +35,12 @@ class Resize(NamedTuple):
     """How a picture is brought to another size.
 
     ``squash`` gives ``side`` x ``side`` and changes the proportions; ``pad`` makes the longer side ``side`` and fills
-    up to a square with black, the picture in the middle; ``shorter`` makes the shorter side ``side``, never enlarging.
+    up to a square with black, the picture in the middle; ``longer`` does not fill up; ``shorter`` makes the shorter
+    side ``side``, never enlarging.
     """
 
     side: int
-    mode: Literal["squash", "pad", "shorter"] = "squash"
+    mode: Literal["squash", "pad", "longer", "shorter"] = "squash"
 
     def size_of(self, width: int, height: int) -> tuple[int, int]:
         """Width and height after resizing and before padding.
@@ -50,7 +51,7 @@ class Resize(NamedTuple):
         """
         if self.mode == "squash":
             return self.side, self.side
-        share = self.side / (max(width, height) if self.mode == "pad" else min(width, height))
+        share = self.side / (min(width, height) if self.mode == "shorter" else max(width, height))
         if self.mode == "shorter":
             share = min(share, 1.0)
         return max(1, round(width * share)), max(1, round(height * share))

@@ -111,6 +111,16 @@ def _as_stored(path: Path) -> Path:
     return next(same, path)
 
 
+def video_of(folder: Path, name: str) -> Path | None:
+    """The file of a video in a folder, None if it has none; a name that leads out of the folder has none."""
+    home = folder.resolve()
+    for suffix in sorted(VIDEO_ENDINGS) if "\x00" not in name else ():
+        found = (home / f"{name}{suffix}").resolve()
+        if found.is_relative_to(home) and found.is_file():
+            return found
+    return None
+
+
 def left_out(videos: Path | str | Sequence[Path | str]) -> dict[str, str]:
     """What of a folder is not taken for a video, and why; of hidden files only videos count.
 
