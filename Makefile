@@ -40,8 +40,9 @@ hooks: $(STAMP)-test
 clean:
 	rm -rf .venv build dist docs/reference docs/tutorials src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+# with the extra serve: the demo ends with a command that needs it
 $(STAMP): $(SOURCES) | $(BIN)/python
-	$(call install,.)
+	$(call install,.[serve])
 
 $(STAMP)-test: $(SOURCES) | $(BIN)/python
 	$(call install,.[test])

@@ -9,6 +9,7 @@ import shutil
 import statistics
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -104,8 +105,10 @@ def _run(output: Path, budget: Budget, seed: int) -> None:
     _draw(output, data)
     CONSOLE.print(_table_of(results))
     CONSOLE.print(f"Predictions, checkpoints and results.json are in {output}, the timelines in {output}/timelines.png")
-    CONSOLE.print("See it live in a browser, with a camera or a video file (needs the extra serve):")
+    CONSOLE.print("See it live in a browser, with a camera or a video file:")
     CONSOLE.print(serve_command(output / "gad" / "classifier.ckpt"), soft_wrap=True, markup=False, highlight=False)
+    if find_spec("uvicorn") is None:
+        CONSOLE.print("It needs one more step first: pip install 'gad-lightning[serve]'", markup=False, highlight=False)
 
 
 def serve_command(checkpoint: Path) -> str:
