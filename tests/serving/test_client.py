@@ -55,6 +55,33 @@ def test_a_connection_that_is_lost_again_and_again_is_not_noticed(address: str, 
     assert asyncio.run(work()) == server.detector.classifier.detect(VIDEOS[1, :20]).labels
 
 
+def test_one_task_sends_while_another_reads_and_the_connection_is_lost_in_between(address: str, server: Server) -> None:
+    async def work() -> dict[int, str]:
+        stream = await AsyncClient(f"http://{address}").stream("features")
+        found: dict[int, str] = {}
+
+        async def read() -> None:
+            async for told in stream:
+                assert told.frame not in found
+                found[told.frame] = told.label
+
+        reader = asyncio.create_task(read())
+        for number, frame in enumerate(VIDEOS[3, :40].numpy()):
+            while number - len(found) > 3:  # as many may wait
+                await asyncio.sleep(0.001)
+            if number % 5 == 3 and stream.socket is not None:
+                stream.socket.transport.abort()
+            await stream.send(frame)
+        await stream.finish()
+        await reader
+        assert stream.dropped == 0
+        return found
+
+    found = asyncio.run(work())
+    assert list(found) == list(range(40))
+    assert list(found.values()) == server.detector.classifier.detect(VIDEOS[3, :40]).labels
+
+
 def test_a_server_that_has_lost_the_stream_begins_it_anew_and_says_so(address: str, server: Server) -> None:
     with Client(address if "://" in address else f"http://{address}").stream("features") as stream:
         before = [stream.label(frame).label for frame in VIDEOS[2, :10].numpy()]

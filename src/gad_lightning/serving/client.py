@@ -153,6 +153,10 @@ class Stream:
         """End the stream; gives the events that went on."""
         return self.loop.run(self.stream.end())
 
+    def finish(self) -> None:
+        """Say that no frame comes any more: the labels end once all that wait are there."""
+        self.loop.run(self.stream.finish())
+
     def __iter__(self) -> Iterator[Told]:
         """Labels as they come, until the stream has ended."""
         while (told := self.loop.run(self.stream.next())) is not None:

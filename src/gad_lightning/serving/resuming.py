@@ -36,7 +36,8 @@ class AsyncStream:
     """One stream of a server, from :meth:`AsyncClient.stream`.
 
     A lost connection is made again, for ``retry_seconds``; frames that the server had not taken are sent again. If it
-    does not have the stream any more, a new one takes its place, and the first label says ``restarted``.
+    does not have the stream any more, a new one takes its place, and the first label says ``restarted``. One task may
+    send while another one reads.
     """
 
     def __init__(self, url: str, token: str, start: dict[str, Any], retry_seconds: float) -> None:
@@ -49,6 +50,7 @@ class AsyncStream:
         self.restarted = self.finishing = False
         self.left: tuple[Stretch, ...] = ()
         self.socket: ClientConnection | None = None
+        self.gone: ClientConnection | None = None  # the connection that is being made again
         self.turn = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -90,11 +92,15 @@ class AsyncStream:
 
     async def end(self) -> tuple[Stretch, ...]:
         """End the stream; gives the events that went on. Labels that nobody has read are passed over."""
-        self.finishing = True
-        await self._out(json.dumps({"type": "end"}))
+        await self.finish()
         while await self.next() is not None:
             pass
         return self.left
+
+    async def finish(self) -> None:
+        """Say that no frame comes any more: the labels end once all that wait are there."""
+        self.finishing = True
+        await self._out(json.dumps({"type": "end"}))
 
     def __aiter__(self) -> Self:
         """Labels as they come, until the stream has ended."""
@@ -117,8 +123,10 @@ class AsyncStream:
             assert self.socket is not None
             socket = self.socket
             try:
-                message = json.loads(await socket.recv())
+                message = None if socket is self.gone else json.loads(await socket.recv())
             except closed:
+                message = None
+            if message is None or socket is self.gone:  # what still comes of it will be told again
                 await self._again(socket)
                 continue
             if message["type"] == "closed":
@@ -154,6 +162,7 @@ class AsyncStream:
         async with self.turn:
             if self.socket is not lost:
                 return
+            self.gone = lost
             if lost.close_code in FINAL:
                 raise ServerError(lost.close_reason or "The stream was closed.", "start a new stream", lost.close_code)
             until = asyncio.get_running_loop().time() + self.retry_seconds
@@ -174,41 +183,48 @@ class AsyncStream:
         Raises:
             ServerError: if the server is not there, or refuses.
         """
-        told = await self._greet({"resume": self.ready["resume"], "after": self.after} if self.ready else self.start)
-        if told["type"] == "closed" and told["code"] in LOST:
-            first = self.recent[0][0] if self.recent else self.sent
-            self.shifts, self.lost_before, self.after = [(0, first)], self.dropped, -1
-            self.restarted = True
-            told = await self._greet(self.start)
-        if told["type"] == "closed":
-            raise ServerError(told["why"], told.get("remedy", ""), told["code"])
-        self.ready = told
-        assert self.socket is not None
-        shift = self.shifts[-1][1]
-        again = [(number, data) for number, data in self.recent if number - shift >= told["next"]]
-        first = again[0][0] if again else self.sent
-        if first - shift > told["next"]:  # frames that are on neither side any more
-            self.lost_before += first - shift - told["next"]
-            self.shifts = [*self.shifts[-KEPT:], (told["next"], first - told["next"])]
-        for _, data in again:
-            await self.socket.send(data)
-        if self.finishing:
-            await self.socket.send(json.dumps({"type": "end"}))
-
-    async def _greet(self, start: dict[str, Any]) -> dict[str, Any]:
-        """Connect and send the first message; gives the answer."""
         websockets = need("websockets", extra="serve", why="to reach a server")
-        connect = need("websockets.asyncio.client").connect
         try:
-            self.socket = await connect(
-                f"{self.url}/stream", max_size=None, compression=None, open_timeout=CONNECT_SECONDS
+            socket, told = await self._greet(
+                {"resume": self.ready["resume"], "after": self.after} if self.ready else {}
             )
-            token = {"token": self.token} if self.token else {}
-            await self.socket.send(json.dumps({"type": "start", **start, **token}))
-            answer: dict[str, Any] = json.loads(await self.socket.recv())
+            if told["type"] == "closed" and told["code"] in LOST:
+                first = self.recent[0][0] if self.recent else self.sent
+                self.shifts, self.lost_before, self.after = [(0, first)], self.dropped, -1
+                self.restarted, self.ready = True, {}
+                socket, told = await self._greet({})
+            if told["type"] == "closed":
+                raise ServerError(told["why"], told.get("remedy", ""), told["code"])
+            self.ready = told
+            await self._catch_up(socket, told["next"])
         except (OSError, TimeoutError, websockets.WebSocketException) as error:
             raise ServerError("The server gives no answer, or is none.", "check the address", 0) from error
-        return answer
+        self.socket = socket
+
+    async def _catch_up(self, socket: ClientConnection, wanted: int) -> None:
+        """Send the frames from a number of the server's on, those that are sent meanwhile too."""
+        shift = self.shifts[-1][1]
+        again = [number for number, _ in self.recent if number - shift >= wanted]
+        first = again[0] if again else self.sent
+        if first - shift > wanted:  # frames that are on neither side any more
+            self.lost_before += first - shift - wanted
+            self.shifts = [*self.shifts[-KEPT:], (wanted, first - wanted)]
+        while left := [(number, data) for number, data in self.recent if number >= first]:
+            await socket.send(left[0][1])
+            first = left[0][0] + 1
+        if self.finishing:
+            await socket.send(json.dumps({"type": "end"}))
+
+    async def _greet(self, resume: dict[str, Any]) -> tuple[ClientConnection, dict[str, Any]]:
+        """Connect and send the first message; gives the connection and the answer."""
+        connect = need("websockets.asyncio.client").connect
+        socket: ClientConnection = await connect(
+            f"{self.url}/stream", max_size=None, compression=None, open_timeout=CONNECT_SECONDS
+        )
+        token = {"token": self.token} if self.token else {}
+        await socket.send(json.dumps({"type": "start", **(resume or self.start), **token}))
+        answer: dict[str, Any] = json.loads(await socket.recv())
+        return socket, answer
 
 
 def _bytes_of(frame: Frame, kind: str) -> bytes:

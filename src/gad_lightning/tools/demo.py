@@ -113,7 +113,9 @@ def _run(output: Path, budget: Budget, seed: int) -> None:
 
 def serve_command(checkpoint: Path) -> str:
     """The command that opens the page of a checkpoint, as it is typed here."""
-    program = ["gad-lightning"] if shutil.which("gad-lightning") else [sys.executable, "-m", "gad_lightning"]
+    found, python = shutil.which("gad-lightning"), Path(sys.executable)
+    own = found is not None and Path(found).parent == python.parent  # not that of another environment
+    program = ["gad-lightning"] if own else [str(python), "-m", "gad_lightning"]
     return shlex.join([*program, "serve", "--ckpt_path", str(checkpoint), "--open", "true"])
 
 
