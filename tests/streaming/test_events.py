@@ -180,8 +180,8 @@ def test_streams_of_the_same_calibration_go_on_from_its_checkpoint_and_of_an_ear
 def test_a_state_that_is_saved_or_loaded_follows_a_calibration_at_once() -> None:
     model = unsure()
     detector, going = OnlineDetector(model), OnlineDetector(model)
-    for one in (detector, going):
-        one.decide(one.push(VIDEOS[0][0]))
+    for each in (detector, going):
+        each.decide(each.push(VIDEOS[0][0]))
     model.decisions = other_decisions(model)
     saved = detector.state_dict()
     assert saved["decisions.standing"].shape == (1, len(model.schema.tasks[0].labels.names))

@@ -76,8 +76,11 @@ def main(
 
 
 def _built_in(spec: FeatureSpec) -> Encoder | None:
-    """The built-in encoder, where a classifier's features are its; None where they are not."""
-    return SmallEncoder() if spec.encoder == SmallEncoder().label else None
+    """The built-in encoder, where a classifier's features are its; None where they are not, which is told."""
+    if spec.encoder == SmallEncoder().label:
+        return SmallEncoder()
+    print_safely(f"Features only: for pictures give --encoder, the one that made those of {spec.encoder!r}.")
+    return None
 
 
 def _shown(text: str) -> None:

@@ -34,7 +34,7 @@ async function enter() {
   server = await answer.json();
   say(`${server.classes.length} classes, ${server.fps} frames a second, room for ${server.streams} streams`);
   $("camera").disabled = $("open").disabled = !server.pictures;
-  if (!server.pictures) complain("This server takes features only: its classifier has no encoder for pictures here.");
+  if (!server.pictures) complain("This server takes features only. For pictures start it with --encoder, the one that made the features.");
 }
 
 function colorOf(name, background) {
@@ -164,8 +164,11 @@ class Stream {
   }
 
   capture() {
-    if (!this.ready || this.capturing || this.video.readyState < 2 || this.video.paused) return;
-    if (this.socket.bufferedAmount > BUFFERED) { this.skipped += 1; return; }
+    if (!this.ready || this.video.readyState < 2 || this.video.paused) { this.last = null; return; }
+    if (this.capturing || this.socket.bufferedAmount > BUFFERED) return;
+    const now = performance.now(); // browsers are late where they have much to do, and in tabs that are hidden
+    if (this.last) this.skipped += Math.max(0, Math.round((now - this.last) * server.fps / 1000) - 1);
+    this.last = now;
     const scale = Math.min(1, WIDEST / Math.max(this.video.videoWidth, this.video.videoHeight));
     this.canvas.width = Math.max(1, Math.round(this.video.videoWidth * scale));
     this.canvas.height = Math.max(1, Math.round(this.video.videoHeight * scale));
