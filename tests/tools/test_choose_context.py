@@ -41,6 +41,13 @@ def test_a_run_of_disc_gets_a_table_lines_to_take_and_a_section_of_its_report(
     assert all(row.name in shown for row in table.rows)
     lines = shown.partition("The config of GAD:\n")[2].partition("\n" + str(run))[0]
     assert yaml.safe_load(lines)["model"]["init_args"]["context"]["class_path"].startswith("gad_lightning.")
+    (tmp_path / "context.yaml").write_text(lines)
+    with pytest.raises(SystemExit):
+        command(["fit", f"--config={run / 'config.yaml'}", "--config=context.yaml", "--print_config"])
+    made = yaml.safe_load(capsys.readouterr().out)["model"]
+    assert made["class_path"] == "gad_lightning.GADClassifier"
+    assert made["init_args"]["context"] == yaml.safe_load(lines)["model"]["init_args"]["context"]
+    assert made["init_args"]["backbone"]["class_path"] == "gad_lightning.TinyBackbone"
     command(["report", str(run)])
     assert "What GAD could write" in (run / "report.html").read_text(encoding="utf-8")
 

@@ -11,7 +11,7 @@ import torch
 from gad_lightning.backbones.weights.scaling import AdapterScale
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.cli import main
-from gad_lightning.errors import GadError, MissingDataError, SettingError
+from gad_lightning.errors import CheckpointError, GadError, MissingDataError, SettingError
 from gad_lightning.results.forgetting import PICTURE, TABLE, read_forgetting
 from gad_lightning.training.checkpoint_files import read_checkpoint
 from tests.classifiers.making import batch, random_frames
@@ -111,6 +111,16 @@ def test_what_was_fitted_to_scale_1_is_dropped(run: Path) -> None:
 def test_what_cannot_be_is_said(words: list[str], kind: type[GadError], what: str, run: Path) -> None:
     with pytest.raises(kind, match=what):
         main(["forgetting", str(run), *words])
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "what"),
+    [("chunk: 32", "chunk: 16", "chunk is 32 in"), ("unknown_classes: null", "unknown_classes: 1", "trained with")],
+)
+def test_data_of_other_windows_or_classes_are_refused(was: str, now: str, what: str, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text((run / "config.yaml").read_text().replace(was, now))
+    with pytest.raises(CheckpointError, match=what):
+        main(["forgetting", str(tmp_path), f"--checkpoint={run / 'checkpoints' / 'best.ckpt'}"])
 
 
 def test_a_folder_without_a_checkpoint_and_a_run_without_lora_are_refused(run: Path, tmp_path: Path) -> None:

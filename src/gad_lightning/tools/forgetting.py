@@ -11,6 +11,7 @@ from gad_lightning.atomic import make_folder
 from gad_lightning.backbones.weights.scaling import AdapterScale, check_scale
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.saving.rewriting import target_of, write_changed
+from gad_lightning.classifiers.saving.same_data import check_same_classes, check_same_windows
 from gad_lightning.errors import MissingDataError, SettingError
 from gad_lightning.escape import print_safely
 from gad_lightning.forgetting.probe_texts import probe_texts
@@ -57,6 +58,7 @@ def main(
         MissingDataError: if the run has no checkpoint, or a file is not there.
         SettingError: if there is no adapter, it is scaled already, a scale lies outside [0, 4], or options have no
             place beside --scale.
+        CheckpointError: if the data have other classes or windows than in training.
         DataError: if a text cannot be used.
     """
     _check_options(scales, scale, output, bool(text or pairs))
@@ -73,6 +75,8 @@ def main(
         return
     texts = probe_texts(classifier.backbone.vocabulary, classifier.backbone.max_positions, text, pairs)
     data = data_as_trained(source, run, packages)
+    check_same_classes(classifier, data.schema)
+    check_same_windows(classifier, data.schema)
     _keep(run / FOLDER, sweep(classifier, data, texts, scales or SCALES, _precision_of(run)))
 
 

@@ -13,7 +13,7 @@ from gad_lightning.classifiers.choosing_context import ranking
 from gad_lightning.classifiers.choosing_context.information import Interval
 from gad_lightning.classifiers.choosing_context.ranking import ContextScore, _components, name_of, rank_contexts
 from gad_lightning.data.toy import ToyActions
-from gad_lightning.errors import DataError, SettingError
+from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.prompts.contexts.auto import usual_contexts
 from gad_lightning.prompts.contexts.base import AuxiliaryContext, ContextQuery
 from gad_lightning.prompts.contexts.goal import GoalContext
@@ -116,6 +116,11 @@ def test_other_classifiers_classes_and_tasks_are_refused() -> None:
     several.schema = several.schema._replace(tasks=(task._replace(labels=task.labels._replace(multi_label=True)),))
     with pytest.raises(SettingError, match="Several labels can be true at once in the task 'action'"):
         rank_contexts(several, toy())
+
+
+def test_other_windows_than_in_training_are_refused() -> None:
+    with pytest.raises(CheckpointError, match=r"windows\.chunk is \d+ in the checkpoint and 16 here"):
+        rank_contexts(disc(toy()), ToyActions(num_videos=40, mode="one_pass", chunk=16), [Parity()])
 
 
 def test_frames_of_unknown_actions_are_left_out_and_windows_are_read_where_they_are_asked() -> None:

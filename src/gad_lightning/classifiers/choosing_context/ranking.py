@@ -13,6 +13,7 @@ from gad_lightning.classifiers.choosing_context.information import Coded, Interv
 from gad_lightning.classifiers.choosing_context.probes import Floats
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.remembering import PastLabels
+from gad_lightning.classifiers.saving.same_data import check_same_windows
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.data.dataset import WindowDataset
 from gad_lightning.data.sampling import BatchKey
@@ -110,6 +111,7 @@ def rank_contexts(
 
     Raises:
         SettingError: if the classifier reads no slot, several labels can be true, or the data has other classes.
+        CheckpointError: if the data lays out other windows.
         DataError: if there are fewer than 10 labeled videos, or a context writes nothing about any of them.
 
     Source: usable information: Xu et al., ICLR 2020; conditional probing: Hewitt et al., EMNLP 2021, arXiv 2109.09234.
@@ -139,6 +141,7 @@ def check_rankable(classifier: DiscriminativeClassifier, data: ActionDataModule,
 
     Raises:
         SettingError: if there is no such task, several labels can be true, or the data has other classes.
+        CheckpointError: if the data lays out other windows.
         DataError: if the split has fewer than 10 videos.
     """
     tasks = classifier.schema.tasks
@@ -154,6 +157,7 @@ def check_rankable(classifier: DiscriminativeClassifier, data: ActionDataModule,
         raise SettingError(
             f"{type(data).__name__} has other classes than the classifier.", "use the data it was trained on"
         )
+    check_same_windows(classifier, data.schema)
     found = len(data.videos(split))
     if found < LEAST_VIDEOS:
         raise DataError(

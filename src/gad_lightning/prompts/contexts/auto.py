@@ -75,7 +75,7 @@ class AutoContext(AuxiliaryContext):
         """
         if self.chosen is None and not self.is_chosen_later:
             raise SettingError(
-                "AutoContext is chosen by a GADClassifier while it trains, and none trains here.",
+                "AutoContext is chosen by a GADClassifier while it trains, as its only context: here nothing was.",
                 "name a context, such as the one that gad-lightning choose-context prints",
             )
         return [] if self.chosen is None else self.chosen.written(query)
