@@ -22,6 +22,7 @@ IN_CONFIG = [
     [
         ("--data.chunks=8", "data.chunks is no setting of ToyActions (given: '8'). Did you mean data.chunk?"),
         ("--data.stride=many", "data.stride is 'many': a whole number or null is accepted."),
+        ("--model.objectives=many", "model.objectives is 'many': a list or null is accepted."),
         ("--dat.chunk=8", "dat.chunk is no setting. Did you mean data.chunk?"),
         (
             "--model.contexts=NoContext",

@@ -23,8 +23,6 @@ LONGEST = 60
 SIMPLE = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
 """Types of a value that names no class, in plain words."""
 KINDS = {**SIMPLE, "list": "a list", "tuple": "a list", "dict": "a mapping", "NoneType": "null"}
-SIMPLY = re.compile(rf"Literal\[|<class '({'|'.join(SIMPLE)})'>|\blist\[({'|'.join(SIMPLE)})\]")
-"""What may be given where no class can stand."""
 NO_CLASS = re.compile(
     r"Expected a dot import path string: |module '\S+' has no attribute|No module named '(?P<module>\S+)'"
     r"|Import path does not correspond to a subclass|Not a valid subclass|Expected an instantiatable class"
@@ -67,9 +65,12 @@ def _in_short(message: str, known: Iterable[str] = ()) -> str:
     if wrong := re.search(r"Expected a (\S[^\n]*)\. Got value: ([^\n]*)", message):
         return f"{_setting(message[: wrong.start()])} is {_shown(wrong[2])}: {_accepted(wrong[1])} is accepted."
     tried = list(re.finditer(r"Subtypes: \[(.*)\]\n", message))
-    if tried and SIMPLY.search(tried[-1][1]):
-        before, after = message[: tried[-1].start()], message[tried[-1].end() :]
-        return f"{_setting(before)} is {_shown(_given(after))}: {_accepted(tried[-1][1])} is accepted."
+    if tried:
+        before, types, after = message[: tried[-1].start()], tried[-1][1], message[tried[-1].end() :]
+        if "- Expected a <class 'list'>" in after:
+            types = re.sub(r"list\[.*\]", "list[]", types)  # what a list holds is not what is wrong
+        if types.startswith("list[]") or re.search(rf"Literal\[|<class '({'|'.join(SIMPLE)})'>", types):
+            return f"{_setting(before)} is {_shown(_given(after))}: {_accepted(types)} is accepted."
     complaint = NO_CLASS.search(message)
     return message if complaint is None else _no_class(message, complaint)
 

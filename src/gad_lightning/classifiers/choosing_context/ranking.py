@@ -163,7 +163,7 @@ def check_rankable(classifier: DiscriminativeClassifier, data: ActionDataModule,
         raise DataError(
             f"The {split} split of {type(data).__name__} has {found} videos, and contexts are ranked on at least "
             f"{LEAST_VIDEOS}.",
-            "raise data.val_fraction, or choose the context by hand",
+            "raise data.val_fraction and train again, or choose the context by hand",
         )
 
 
