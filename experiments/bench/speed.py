@@ -5,13 +5,15 @@
     python experiments/bench/speed.py --shape 1b --compiled 1 8     # by one graph too, as a GPU does unasked
 
 Same random weights and features for all; a window of 148 frames as the paper has it on CrossTask. Results go to
-``experiments/bench/results/speed_<shape>_<device>.json``.
+``experiments/bench/results/speed_<shape>_<device>.json``. The last column is the share of what the machine
+reaches in the layers' largest matrix product, in the same number format and the same turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,9 @@ import torch
 from published_loop import PublishedLoop
 from rich.console import Console
 from rich.table import Table
-from shapes import class_names, make, native
+from shapes import SHAPES, class_names, make, native
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
@@ -96,42 +99,66 @@ def works_of(kind: str, given: argparse.Namespace, frames: Tensor) -> dict[str, 
     }
 
 
-def measure(kind: str, given: argparse.Namespace, frames: Tensor) -> dict[str, Any]:
-    """Frames a second of every way of one kind, in turns: a busy neighbor slows them all. Streams have delays too."""
-    works = works_of(kind, given, frames)
+def matrix_product(given: argparse.Namespace) -> Callable[[], Any]:
+    """The largest product of a layer for as many tokens as a chunk has frames: what the machine itself can do."""
+    hidden, inner = (SHAPES[given.shape][name] for name in ("hidden_size", "intermediate_size"))
+    where: dict[str, Any] = {"device": given.device, "dtype": getattr(torch, given.dtype)}
+    tokens, weight = torch.randn(given.chunk, hidden, **where), torch.randn(inner, hidden, **where)
+    return inference(lambda: torch.nn.functional.linear(tokens, weight))
+
+
+def flops_of(work: Callable[[], Any]) -> float:
+    """Operations of the matrix products and the attention of one call."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return float(counter.get_total_flops())
+
+
+def measure(kind: str, given: argparse.Namespace, frames: Tensor) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Frames a second of every way of one kind, in turns: a busy neighbor slows them all. Streams have delays too.
+
+    And what the machine reaches in a plain matrix product in the same turns, of which each way has a share.
+    """
+    works, product = works_of(kind, given, frames), matrix_product(given)
     times: dict[str, list[float]] = {name: [] for name in works}
+    products: list[float] = []
     for turn in range(given.number + 1):
         for name, (work, _, repeats) in works.items():
             taken = seconds_of(work, repeats, warm_up=0)
             times[name] += taken if turn else []  # the first turn warms up
+        products += seconds_of(product, 8, warm_up=0) if turn else []
     row: dict[str, Any] = {name: rate(times[name], works[name][1]) for name in works}
+    reached = flops_of(product) / statistics.median(products)
+    shares = {name: flops_of(work) / labeled * row[name] / reached for name, (work, labeled, _) in works.items()}
     for name in works:
         if name.startswith("live"):
             delays = {"p50_ms": quantile(times[name], 0.5), "p99_ms": quantile(times[name], 0.99)}
             row[name] = {"frames_per_second": row[name], **delays}
-    return row
+    return row, {"flops": reached, "shares": shares}
 
 
 def run(given: argparse.Namespace) -> dict[str, Any]:
     """Measure all kinds at one shape."""
     frames = torch.randn(WINDOW + given.chunk + 8, WIDTHS[given.shape], device=given.device)
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = {"frames": {}, "products": {}}
     for kind in given.kinds:
-        results[kind] = measure(kind, given, frames)
-        show(given.shape, {kind: results[kind]})
+        results["frames"][kind], results["products"][kind] = measure(kind, given, frames)
+        show(given.shape, {kind: results["frames"][kind]}, results["products"])
     return results
 
 
-def show(shape: str, results: dict[str, Any]) -> None:
-    """Print frames a second and ratios to the published-style loop."""
+def show(shape: str, results: dict[str, Any], products: dict[str, Any]) -> None:
+    """Print frames a second, ratios to the published-style loop, and shares of the product rate."""
     table = Table(title=f"frames a second, {shape} shape, features to labels")
-    for column in ("classifier", "way", "frames/s", "x published-style", "p50 ms", "p99 ms"):
+    for column in ("classifier", "way", "frames/s", "x published-style", "p50 ms", "p99 ms", "of the product rate"):
         table.add_column(column, justify="left" if column in ("classifier", "way") else "right")
     for kind, row in results.items():
         for way, value in row.items():
             speed = value["frames_per_second"] if isinstance(value, dict) else value
             delays = (f"{value['p50_ms']:.1f}", f"{value['p99_ms']:.1f}") if isinstance(value, dict) else ("", "")
-            table.add_row(kind, way, f"{speed:,.1f}", f"{speed / row['published']:.1f}", *delays)
+            share = f"{products[kind]['shares'][way]:.2f}"
+            table.add_row(kind, way, f"{speed:,.1f}", f"{speed / row['published']:.1f}", *delays, share)
+        table.add_row(kind, f"matrix product, {products[kind]['flops'] / 1e12:.2f} TFLOP/s", *[""] * 4, "1.00")
     Console().print(table)
 
 
@@ -154,7 +181,7 @@ def main() -> None:
     given.compiled = [1, 8] * on_gpu if given.compiled is None else given.compiled
     results = run(given)
     settings = {name: value for name, value in vars(given).items() if name != "output"}
-    print(store(f"speed_{given.shape}_{given.device}", {"settings": settings, "frames": results}, given.output))
+    print(store(f"speed_{given.shape}_{given.device}", {"settings": settings, **results}, given.output))
 
 
 if __name__ == "__main__":
