@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -141,7 +142,7 @@ class Arm(NamedTuple):
     head: type[LinearHead] = LinearHead
     connector: type[MLPConnector] = MLPConnector
     averaged: bool = False
-    data: Mapping[str, int] = {}
+    windows: Mapping[str, int] = MappingProxyType({})
     rate: float = RATE
 
 
@@ -155,15 +156,14 @@ ARMS = {
     "visual tokens normed as embeddings": Arm(connector=NormedConnector),
     "connector, slot, head at 1/3 of the rate": Arm(kind=SlowConnector),
     "connector, slot, head at 3 times the rate": Arm(kind=FastConnector),
-    "memory of 256 frames for 64": Arm(data={"short_memory": 256}),
+    "window and chunk of 256 frames for 64": Arm(windows={"short": 256, "chunk": 256}),
 }
 
 
 def train(data: str, arm: str, seed: int, home: Path) -> dict[str, Any]:
     """Train, and score the validation videos."""
     module, given = DATA[data].make(home, seed), ARMS[arm]
-    for name, value in given.data.items():
-        setattr(module, name, value)
+    module.windows = module.windows._replace(**given.windows)
     seed_everything(seed, verbose=False)
     classifier = given.kind(
         head=given.head,

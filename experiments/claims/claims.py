@@ -68,6 +68,7 @@ class Data(NamedTuple):
     tried: str  # settings that were tried, and what was seen
     people: int = 0  # of the test videos, where what is stored was drawn by video; 0 if every video is a unit
     folds: bool = False  # run k is tested on fold k: folds are the units, and seeds is their number
+    of_config: Mapping[str, Sequence[str]] = MappingProxyType({})  # further overrides of some configs, by their stem
 
 
 def read_claims(folder: Path = HERE) -> dict[int, Claim]:
@@ -105,7 +106,8 @@ def variant_on(name: str, data: Data, more: tuple[str, ...] = ()) -> Variant:
     config = ROOT / data.folder / f"{made['config']}.yaml"
     models = os.environ.get("GAD_MODELS", "../shared/data/models")
     own = (each.replace("{share}", str(data.share)).replace("{models}", models) for each in made.get("with", ()))
-    return Variant(name, config, (*data.overrides, *own, *more), made.get("trained_as", ""))
+    overrides = (*data.overrides, *data.of_config.get(made["config"], ()), *own, *more)
+    return Variant(name, config, overrides, made.get("trained_as", ""))
 
 
 def runs_of(names: list[str], data: Data, seeds: int, home: Path = RUNS, more: tuple[str, ...] = ()) -> list[Run]:
