@@ -131,6 +131,7 @@ class GADClassifier(DiscriminativeClassifier):
         written = content_of(checkpoint, "the checkpoint")["spec"]["init_args"].get("context")
         stored = written["init_args"].get("chosen") if isinstance(written, Mapping) else None
         if stored is not None:
-            chosen = rebuild(stored, self.allowed)
+            known = [one for one in self._auto.candidates(bool(self.schema.goals)) if one.spec() == stored]
+            chosen = known[0] if known else rebuild(stored, self.allowed)  # those at hand may be of any package
             check_given("chosen", chosen, AuxiliaryContext)
             self._auto.chosen = chosen

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from gad_lightning.classifiers.choosing_context import ranking
 from gad_lightning.classifiers.gad import GADClassifier
-from gad_lightning.errors import DataError, SettingError
+from gad_lightning.errors import CheckpointError, DataError, SettingError
 from gad_lightning.prompts.contexts.auto import AutoContext
 from gad_lightning.prompts.contexts.next import NextActions
 from gad_lightning.prompts.contexts.previous import PreviousActions
@@ -18,6 +19,10 @@ from tests.classifiers.choosing_context.fitting import fitted
 from tests.classifiers.making import batch, make, random_frames
 
 CHOICES = [PreviousActions(), NextActions()]
+
+
+class Own(PreviousActions):
+    """Of a package that checkpoints may not name."""
 
 
 def of(classifier: GADClassifier) -> AutoContext:
@@ -46,6 +51,18 @@ def test_a_context_is_taken_after_the_first_epoch_recorded_and_resumed_to_the_bi
         assert all(torch.equal(one, other) for one, other in zip(whole.parameters(), rest.parameters(), strict=True))
     loaded = GADClassifier.load_from_checkpoint(last)
     assert type(of(loaded).chosen) is type(taken)
+
+
+def test_a_context_of_ones_own_is_taken_again_where_it_is_one_of_the_candidates() -> None:
+    first, second = (make(GADClassifier, context=AutoContext([PreviousActions(), Own(2)])) for _ in range(2))
+    of(first).chosen = Own(2)
+    checkpoint: dict[str, Any] = {}
+    first.on_save_checkpoint(checkpoint)
+    second.on_load_checkpoint(checkpoint)
+    assert isinstance(of(second).chosen, Own)
+    other = make(GADClassifier, context=AutoContext(CHOICES))
+    with pytest.raises(CheckpointError, match="only classes of gad_lightning are allowed"):
+        other.on_load_checkpoint(checkpoint)
 
 
 def test_too_few_validation_videos_stop_the_run_before_it_trains(tmp_path: Path) -> None:
