@@ -19,6 +19,7 @@ from gad_lightning.results.run_folder import chosen_checkpoint, predictions_of, 
         pytest.param(["last.ckpt", "epoch=9.ckpt", "epoch=10.ckpt"], "epoch=10.ckpt", id="the user's own names"),
         pytest.param(["last.ckpt", "last-step=4.ckpt"], "last.ckpt", id="nothing but the last"),
         pytest.param(["last.ckpt", "scaled-0.7.ckpt"], "last.ckpt", id="a scaled one is made of another"),
+        pytest.param(["scaled-0.7.ckpt"], "scaled-0.7.ckpt", id="or all there is"),
         pytest.param([], None, id="none"),
     ],
 )

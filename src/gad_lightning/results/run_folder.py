@@ -36,21 +36,19 @@ def chosen_checkpoint(run: Path) -> Path | None:
     """The checkpoint that a run is judged by, None if it has none.
 
     It is the one that validation chose; else the final one, the latest under a name of the user's, or the last one.
-    Scaled ones do not count: they were made of it.
+    Scaled ones, which were made of it, count where there is no other.
     """
     for folder in (run / CHECKPOINTS, run):
-        found = sorted((path for path in folder.glob("*.ckpt") if _is_trained(path)), key=_natural)
-        kinds = {path: next((kind for kind in (BEST, FINAL, LAST) if path.name.startswith(kind)), "") for path in found}
-        for kind in (BEST, FINAL, "", LAST):
+        found = sorted((path for path in folder.glob("*.ckpt") if path.is_file()), key=_natural)
+        kinds = {
+            path: next((kind for kind in (BEST, FINAL, LAST, SCALED) if path.name.startswith(kind)), "")
+            for path in found
+        }
+        for kind in (BEST, FINAL, "", LAST, SCALED):
             chosen = [path for path in found if kinds[path] == kind]
             if chosen:
                 return chosen[-1]
     return None
-
-
-def _is_trained(path: Path) -> bool:
-    """Whether a path is a checkpoint that training wrote."""
-    return path.is_file() and not path.name.startswith(SCALED)
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
