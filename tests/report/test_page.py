@@ -44,3 +44,11 @@ def test_a_video_that_is_there_plays_beside_its_timeline(tmp_path: Path) -> None
     assert "fetches nothing but the videos" in text
     assert "<video" not in page_of(traces, "", source_of={"soup": "../soup.mp4"}.get)
     assert "media-src" not in page_of(traces, "")
+
+
+def test_the_checkpoint_that_predicted_is_named_where_it_is_known(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", [0, 1], [0, 1])
+    traces = read_run(run, run / "predictions")
+    assert "checkpoint" not in Checker(page_of([traces], "")).said
+    named = Checker(page_of([traces._replace(checkpoint="best.ckpt")], "")).said
+    assert "Predicted by the checkpoints: run best.ckpt." in named

@@ -125,6 +125,7 @@ def test_a_run_without_predictions_is_predicted_first(tmp_path: Path, capsys: py
     assert "predicting the test split with checkpoints/best.ckpt" in capsys.readouterr().out
     said = Checker((tmp_path / "page.html").read_text(encoding="utf-8")).said
     assert "laid out by t-SNE" in said
+    assert "Predicted by the checkpoints: version_0 best.ckpt." in said
     assert "frames a second" in said
     assert "By frequency (training segments of a class)" in said
 

@@ -87,3 +87,20 @@ def test_a_video_without_sound_stays_silent(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert not container.streams.audio
     assert told.silent == ""
+
+
+def test_an_odd_rate_of_sound_becomes_one_that_aac_has(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        sound = container.add_stream("pcm_s16le", rate=10_000, layout="mono")
+        for index in range(10):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(gray(index), format="rgb24")))
+        container.mux(stream.encode())
+        piece = av.AudioFrame.from_ndarray(np.zeros((1, 10_000), np.int16), format="s16", layout="mono")
+        piece.sample_rate, piece.pts = 10_000, 0
+        container.mux(sound.encode(piece))
+    assert write_video(tmp_path / "a.mkv", tmp_path / "out.mp4").silent == ""
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.audio[0].rate == 48_000
+    assert beep_of(tmp_path / "out.mp4")[2] == pytest.approx(1.0, abs=0.05)

@@ -42,6 +42,7 @@ class PredictionWriter(Callback):
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
         self.parts: list[QueryColumns] = []
+        self.checkpoint = ""  # name of the file, where the trainer did not load it
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Make the folder, before anything is computed.
@@ -89,7 +90,8 @@ class PredictionWriter(Callback):
         columns = decided_columns(whole, pl_module.schema, pl_module.shown_schema, pl_module.all_decisions())
         shown = with_unknown(pl_module.shown_schema, whole)
         unknown = open_tasks(pl_module.schema, shown)
-        write_predictions(self.target, columns, shown, names, type(pl_module).__name__, groups, unknown)
+        checkpoint = Path(trainer.ckpt_path).name if trainer.ckpt_path else self.checkpoint
+        write_predictions(self.target, columns, shown, names, type(pl_module).__name__, groups, unknown, checkpoint)
         shutil.rmtree(folder, ignore_errors=True)
         rank_zero_info(f"The predictions are in {self.target}")
 

@@ -64,7 +64,8 @@ def page_of(runs: Sequence[RunTraces], title: str, num_videos: int = 30, source_
         part.set("id", f"part{count}")
         links.append(tag("a", part[0].text, href=f"#part{count}"))
     head = head_of(title, "report", colors(shown.labels, _classes_seen(shown)), source_of is not None)
-    header = tag("header", tag("h1", title), tag("p", _introduction(shown), class_="note"), links)
+    said = f"{_introduction(shown)} {_checkpoints(runs)}".strip()
+    header = tag("header", tag("h1", title), tag("p", said, class_="note"), links)
     fetched = "nothing" if source_of is None else "nothing but the videos"
     footer = tag("footer", f"Made by gad-lightning report. This file holds everything it shows and fetches {fetched}.")
     body = tag("body", header, tag("main", *present, footer), tag("script", PROGRAM))
@@ -83,6 +84,12 @@ def _introduction(asked: TaskOfRuns) -> str:
     runs, videos = _many(len(asked.names), "run"), _many(len(found.videos), "video")
     each = f"{asked.fps[0]:g} frames a second" if asked.per_frame else "clips"
     return f"{runs}, {videos}, {scores.frames:,} scored frames at {each}, {len(asked.labels.names):,} classes."
+
+
+def _checkpoints(runs: Sequence[RunTraces]) -> str:
+    """Which checkpoints predicted, as far as that is known."""
+    known = [f"{run.name} {run.checkpoint}" for run in runs if run.checkpoint]
+    return f"Predicted by the checkpoints: {', '.join(known)}." if known else ""
 
 
 def _many(count: int, what: str) -> str:

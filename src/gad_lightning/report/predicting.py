@@ -37,6 +37,7 @@ def predict(run: Path, checkpoint: Path, data: ActionDataModule, packages: Seque
     """
     classifier = Classifier.load_from_checkpoint(checkpoint, allowed=packages)
     writer = KeepingWriter(run / PREDICTIONS)
+    writer.checkpoint = checkpoint.name
     predict_with(classifier, data, writer)
     return run / PREDICTIONS
 

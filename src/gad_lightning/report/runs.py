@@ -41,6 +41,7 @@ class RunTraces(NamedTuple):
     forgetting: Forgetting | None = None  # None if it was not measured
     contexts: ContextTable | None = None  # as choose-context left it
     trackers: Mapping[str, str] = MappingProxyType({})  # where TensorBoard and the like have the run
+    checkpoint: str = ""  # name of the file that predicted; empty if nothing says it
 
 
 def read_run(run: Path, predictions: Path) -> RunTraces:
@@ -72,6 +73,7 @@ def read_run(run: Path, predictions: Path) -> RunTraces:
         forgetting=read_forgetting(run),
         contexts=read_contexts(run),
         trackers=read_trackers(run),
+        checkpoint=about.checkpoint,
     )
 
 

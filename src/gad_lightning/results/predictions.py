@@ -47,10 +47,9 @@ class About(NamedTuple):
     tasks: tuple[Task, ...]
     training: dict[str, list[int]]  # per task, training segments of each class; empty if unknown
     speed: dict[str, float]  # such as "frames a second"; empty if not measured
-    groups: Mapping[str, str] = MappingProxyType(
-        {}
-    )  # of videos that share a person or place; a video of none is left out
+    groups: Mapping[str, str] = MappingProxyType({})  # of videos that share a person or place; others are left out
     unknown: tuple[str, ...] = ()  # tasks whose last class "unknown" means an action of no class
+    checkpoint: str = ""  # name of the file that predicted; empty if unknown
 
 
 class TaskPredictions(NamedTuple):
@@ -87,6 +86,7 @@ def write_predictions(
     classifier: str,
     groups: Mapping[str, str] = MappingProxyType({}),
     unknown: tuple[str, ...] = (),
+    checkpoint: str = "",
 ) -> None:
     """Write the files of a folder of predictions, each whole or not at all; states of earlier ones are removed.
 
@@ -98,19 +98,21 @@ def write_predictions(
         classifier: name of its class.
         groups: of videos that share a person or place.
         unknown: tasks whose last class means an action of no class.
+        checkpoint: name of the file that predicted.
     """
     (folder / STATES).unlink(missing_ok=True)
     made = ((FRAMES, frame_columns(columns), frame_rows), (SEGMENTS, segment_columns(columns), segment_rows))
     for name, header, rows_of in made:
         write_csv(folder / name, rows_of(columns, schema, names), header)
         _write_json_rows((folder / name).with_suffix(".json"), rows_of(columns, schema, names))
-    write_about(folder, About(classifier, schema.features.fps, schema.tasks, {}, {}, dict(groups), unknown))
+    about = About(classifier, schema.features.fps, schema.tasks, {}, {}, dict(groups), unknown, checkpoint)
+    write_about(folder, about)
 
 
 def write_about(folder: Path, about: About) -> None:
     """Write what a reader of the predictions must know."""
     tasks = [{"name": task.name, **task.labels._asdict(), "per_frame": task.per_frame} for task in about.tasks]
-    optional = ("training", "speed", "groups", "unknown")
+    optional = ("training", "speed", "groups", "unknown", "checkpoint")
     known = {name: value for name, value in about._asdict().items() if name not in optional or value}
     write_json(folder / ABOUT, {**known, "tasks": tasks, **({"groups": dict(about.groups)} if about.groups else {})})
 
@@ -143,7 +145,10 @@ def read_about(folder: Path) -> About | None:
         speed = {str(name): float(value) for name, value in found.get("speed", {}).items()}
         groups = {str(video): str(group) for video, group in found.get("groups", {}).items()}
         unknown = tuple(map(str, found.get("unknown", ())))
-        about = About(str(found["classifier"]), float(found["fps"]), tasks, training, speed, groups, unknown)
+        checkpoint = str(found.get("checkpoint", ""))
+        about = About(
+            str(found["classifier"]), float(found["fps"]), tasks, training, speed, groups, unknown, checkpoint
+        )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"{path} is damaged: {error!r}.", _AGAIN) from error
     if not tasks or not (math.isfinite(about.fps) and about.fps > 0) or len({task.name for task in tasks}) < len(tasks):

@@ -153,7 +153,7 @@ def _encode(
     if shared.engine == "ray":
         made = make()
         left = sorted(set(range(len(made.units))) - made.units.done())
-        map_units(partial(_actor, make), left, shared.actors, cpus=1, gpus=shared.gpus)
+        map_units(partial(_actor, make, os.getcwd()), left, shared.actors, cpus=1, gpus=shared.gpus)
     elif _on_cpu(accelerator, devices):
         make().encode()
     else:
@@ -170,8 +170,10 @@ def _encode(
         print_safely(SMALL)
 
 
-def _actor(make: Callable[[], UnitEncoder]) -> Callable[[int], None]:
-    """Load the encoder in an actor; gives what encodes a unit."""
+def _actor(make: Callable[[], UnitEncoder], folder: str) -> Callable[[int], None]:
+    """Load the encoder in an actor, where paths mean what they do here; gives what encodes a unit."""
+    if os.path.isdir(folder):
+        os.chdir(folder)
     made = make()
     made.encoder.to("cuda" if torch.cuda.is_available() else "cpu")
     return lambda number: made.encode([number])

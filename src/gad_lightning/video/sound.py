@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
 
-COPIED = frozenset({"aac", "mp3", "mp3float", "opus", "libopus", "flac"})
+COPIED = frozenset({"aac", "mp3", "opus", "flac"})
 """Sound that browsers play in an mp4."""
 HOLDS_HEADERS = ("mp4", "matroska")
 """Containers that keep what begins a stream beside it, as mp4 does."""
-HIGHEST_RATE = 48_000
-"""Samples a second that are written at most, where sound is encoded anew."""
+RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
+"""Samples a second that are kept where sound is encoded anew (ISO 14496-3); others become the first of these."""
 
 
 class Sound:
@@ -47,13 +47,14 @@ class Sound:
             self.problem, self.stream = "nothing is kept: there is no decoder for it", None
             return
         is_kept = any(name in source.format.name for name in HOLDS_HEADERS)
-        self.is_copied = is_kept and self.stream.codec_context.name in COPIED
+        self.is_copied = is_kept and self.stream.codec_context.codec.canonical_name in COPIED
         if self.is_copied:
             self.target = output.add_stream_from_template(self.stream)
         else:
             context = self.stream.codec_context
+            rate = context.sample_rate if context.sample_rate in RATES else RATES[0]
             layout = "mono" if context.layout.nb_channels == 1 else "stereo"
-            self.target = output.add_stream("aac", rate=min(context.sample_rate or HIGHEST_RATE, HIGHEST_RATE))
+            self.target = output.add_stream("aac", rate=rate)
             self.target.codec_context.layout = layout
         self.packets = self._packets(source, self.stream)
         self.next = next(self.packets, None)

@@ -179,8 +179,7 @@ def plays_in_browsers(path: Path) -> bool:
     known = PLAYED.get(path.suffix.lower().removeprefix("."), set())
     with open_video(path) as container:
         stream = first_video(container, path)
-        codecs = {stream.codec_context.name, *(sound.codec_context.name for sound in container.streams.audio)}
-        names = {name.removeprefix("lib").partition("-")[0].removesuffix("float") for name in codecs}
-        names = {"av1" if name in ("dav1d", "aom") else name for name in names}
+        contexts = [stream.codec_context, *(sound.codec_context for sound in container.streams.audio)]
+        names = {"" if context is None else context.codec.canonical_name for context in contexts}
         starts = StreamClock(container, stream, path).start or 0.0
         return names <= known and stream.codec_context.pix_fmt in ("yuv420p", "yuvj420p") and abs(starts) <= CLOCK
