@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -90,11 +92,24 @@ def records(file: Path) -> Iterator[bytes]:
             place += 32768 - place % 32768
             continue
         size, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
+        if place + 7 + size > len(data):  # it is being written
+            return
         whole += data[place + 7 : place + 7 + size]
         place += 7 + size
         if kind in (1, 4):  # whole, or the last part
             yield whole
             whole = b""
+
+
+def ended(file: Path, read: Callable[[bytes], Any]) -> list[Any]:
+    """Records of a run that has ended: another process writes them, and the last one says that it is done."""
+    until = time.monotonic() + 120
+    while True:
+        found = [read(data) for data in records(file)]
+        if any(record.HasField("exit") for record in found):
+            return found
+        assert time.monotonic() < until, f"{file} does not end"
+        time.sleep(0.1)
 
 
 @slow
@@ -104,9 +119,9 @@ def test_wandb_has_the_metrics_pictures_and_config_offline(tmp_path: Path) -> No
     run = fit(tmp_path, "wandb")
     wandb.finish()
     folder = Path(read_trackers(run)["wandb"])
-    values, config = {}, {}
-    for data in records(next(folder.glob("run-*.wandb"))):
-        record = record_of.FromString(data)
+    values: dict[str, str] = {}
+    config: dict[str, str] = {}
+    for record in ended(next(folder.glob("run-*.wandb")), record_of.FromString):
         values |= {item.key or "/".join(item.nested_key): item.value_json for item in record.history.item}
         sent = [*record.config.update, *record.run.config.update]
         config |= {item.key or "/".join(item.nested_key): item.value_json for item in sent}
