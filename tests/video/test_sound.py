@@ -66,6 +66,7 @@ def test_sound_is_heard_at_its_time(name: str, codec: str, layout: str, written:
     assert end == pytest.approx(1.5, abs=0.05)
 
 
+@pytest.mark.slow  # encodes videos
 def test_copied_sound_is_the_same_to_the_byte(tmp_path: Path) -> None:
     source = write_beep(tmp_path / "a.mp4", "aac", "stereo")
     write_video(source, tmp_path / "out.mp4")
@@ -76,6 +77,7 @@ def test_copied_sound_is_the_same_to_the_byte(tmp_path: Path) -> None:
     assert packets[0] == packets[1]
 
 
+@pytest.mark.slow  # encodes videos
 def test_a_file_that_begins_late_begins_at_0(tmp_path: Path) -> None:
     write_video(write_beep(tmp_path / "a.ts", "aac", "stereo", delay=20.0), tmp_path / "out.mp4")
     _, first, _ = beep_of(tmp_path / "out.mp4")
@@ -89,6 +91,7 @@ def test_a_video_without_sound_stays_silent(tmp_path: Path) -> None:
     assert told.silent == ""
 
 
+@pytest.mark.slow  # encodes videos
 def test_an_odd_rate_of_sound_becomes_one_that_aac_has(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.mkv"), "w") as container:
         stream = container.add_stream("libx264", rate=10)

@@ -41,6 +41,7 @@ def test_what_is_drawn_is_in_the_file_in_its_colors_and_of_even_size(tmp_path: P
     assert last.picture[-20, 200] == pytest.approx((40, 60, 200), abs=6)
 
 
+@pytest.mark.slow  # encodes videos
 def test_large_pictures_are_made_smaller_and_turned_ones_are_upright(shared: Path, tmp_path: Path) -> None:
     write_video(shared / "data/videos/h264_rotated_90.mov", tmp_path / "b.mp4")
     before, after = (
@@ -81,6 +82,7 @@ def test_without_an_encoder_the_error_says_which_are_wanted(monkeypatch: pytest.
         encoder_name()
 
 
+@pytest.mark.slow  # encodes videos
 def test_what_browsers_play_is_told_from_what_they_do_not(tmp_path: Path) -> None:
     assert plays_in_browsers(write_clip(tmp_path / "a.mp4", UNEVEN))
     assert plays_in_browsers(write_with_sound(tmp_path / "b.mp4", UNEVEN, 2.0))

@@ -81,6 +81,7 @@ def test_a_page_holds_the_video_and_truth_with_labels_the_classifier_lacks(made:
     assert not clip.with_name("clip_shown.mp4").exists()
 
 
+@pytest.mark.slow  # encodes videos
 def test_a_video_that_no_browser_plays_is_written_anew_for_the_page(made: Path, tmp_path: Path) -> None:
     video = write_scenes(tmp_path / "clip.avi", SCENES, codec="mpeg4")
     show(made, video, f"--page={tmp_path / 'page'}", f"--output={tmp_path / 'a.mp4'}")
