@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,8 @@ import pytest
 
 from gad_lightning.serving import AsyncClient, Client, ServerError
 from gad_lightning.serving.app import Server
+from gad_lightning.serving.client import Stream
+from gad_lightning.serving.limits import Limits
 from tests.serving.making import ROWS, VIDEOS, Bare, detector, seeing, serving
 
 
@@ -55,8 +60,10 @@ def test_a_connection_that_is_lost_again_and_again_is_not_noticed(address: str, 
     assert asyncio.run(work()) == server.detector.classifier.detect(VIDEOS[1, :20]).labels
 
 
-def test_one_task_sends_while_another_reads_and_the_connection_is_lost_in_between(address: str, server: Server) -> None:
-    async def work() -> dict[int, str]:
+def test_one_task_sends_while_another_reads_and_the_connection_is_lost_in_between() -> None:
+    server = Server(detector(1), Limits(waiting=60))
+
+    async def work(address: str) -> dict[int, str]:
         stream = await AsyncClient(f"http://{address}").stream("features")
         found: dict[int, str] = {}
 
@@ -66,20 +73,20 @@ def test_one_task_sends_while_another_reads_and_the_connection_is_lost_in_betwee
                 found[told.frame] = told.label
 
         reader = asyncio.create_task(read())
-        for number, frame in enumerate(VIDEOS[3, :40].numpy()):
-            while number - len(found) > 3:  # as many may wait
-                await asyncio.sleep(0.001)
-            if number % 5 == 3 and stream.socket is not None:
+        for number, frame in enumerate(VIDEOS[3].numpy()):
+            if number % 4 == 3 and stream.socket is not None:
                 stream.socket.transport.abort()
+                await asyncio.sleep(number / 5000)  # meanwhile the reader connects again
             await stream.send(frame)
         await stream.finish()
         await reader
         assert stream.dropped == 0
         return found
 
-    found = asyncio.run(work())
-    assert list(found) == list(range(40))
-    assert list(found.values()) == server.detector.classifier.detect(VIDEOS[3, :40]).labels
+    with serving(server) as address:
+        found = asyncio.run(work(address))
+    assert list(found) == list(range(60))
+    assert list(found.values()) == server.detector.classifier.detect(VIDEOS[3]).labels
 
 
 def test_a_server_that_has_lost_the_stream_begins_it_anew_and_says_so(address: str, server: Server) -> None:
@@ -94,6 +101,43 @@ def test_a_server_that_has_lost_the_stream_begins_it_anew_and_says_so(address: s
     classifier = server.detector.classifier
     assert before == classifier.detect(VIDEOS[2, :10]).labels
     assert [each.label for each in told] == classifier.detect(VIDEOS[2, 10:20]).labels
+
+
+@contextmanager
+def process(folder: Path, port: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server in a process of its own, and its port."""
+    command = [sys.executable, "-m", "gad_lightning", "serve", "--ckpt_path", str(folder), "--port", port]
+    with subprocess.Popen([*command, "--device", "cpu"], stdout=subprocess.PIPE, text=True) as started:
+        try:
+            assert started.stdout is not None
+            line = next(line for line in started.stdout if "serving at" in line)
+            yield started, line.split("http://127.0.0.1:")[1].split(",")[0]
+        finally:
+            started.kill()
+
+
+@pytest.mark.slow  # starts two processes
+def test_after_kill_9_every_stream_begins_anew_and_has_its_own_labels(server: Server, tmp_path: Path) -> None:
+    classifier = server.detector.classifier
+    classifier.save_pretrained(tmp_path)
+
+    def labels(streams: list[Stream], first: int) -> list[list[str]]:
+        told = [
+            [stream.label(frame) for stream, frame in zip(streams, VIDEOS[:3, first + number].numpy(), strict=True)]
+            for number in range(15)
+        ]
+        assert [[each.restarted for each in row] for row in told] == [[first > 0] * 3, *[[False] * 3] * 14]
+        return [[row[number].label for row in told] for number in range(3)]
+
+    with process(tmp_path, "0") as (first, port):
+        client = Client(f"http://127.0.0.1:{port}")
+        streams = [client.stream("features", retry_seconds=300) for _ in range(3)]
+        assert labels(streams, 0) == [classifier.detect(video[:15]).labels for video in VIDEOS[:3]]
+        first.kill()
+        first.wait()
+    with process(tmp_path, port):
+        assert labels(streams, 15) == [classifier.detect(video[15:30]).labels for video in VIDEOS[:3]]
+        assert not [stream.end() for stream in streams if stream.stream.dropped]
 
 
 def test_a_refusal_and_a_server_that_is_not_there_are_errors_with_a_remedy(address: str) -> None:

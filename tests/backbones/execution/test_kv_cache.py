@@ -22,7 +22,7 @@ def test_what_is_written_is_returned_at_its_room_beside_what_was_there() -> None
     cache.admit(tokens(0, 1), torch.tensor([[2, 0]]))
     cache.update(torch.tensor([[[[1.0], [2.0]]]]), torch.tensor([[[[3.0], [4.0]]]]), 0)
     known = cache.admit(tokens(2), torch.tensor([[3]]))
-    keys, values = cache.update(torch.tensor([[[[5.0]]]]), torch.tensor([[[[6.0]]]]), 0)
+    keys, values = cache.update(torch.tensor([[[[5.0]]]]), torch.tensor([[[[6.0]]]]), 0, kwargs={})
     assert keys.flatten().tolist() == [2.0, 0.0, 1.0, 5.0]
     assert values.flatten().tolist() == [4.0, 0.0, 3.0, 6.0]
     assert known.position.tolist() == [[1, -1, 0, 2]]

@@ -59,9 +59,12 @@ class KVCache:
         return known._replace(sample=places.sample.amax(1, keepdim=True).expand_as(known.kind))
 
     def update(
-        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *unused: object
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *unused: object, **more: object
     ) -> tuple[Tensor, Tensor]:
-        """Write one layer's new keys and values, (r, heads, T, width) each, and return all (r, heads, S, width)."""
+        """Write one layer's new keys and values, (r, heads, T, width) each, and return all (r, heads, S, width).
+
+        Models give what other caches use besides, since transformers 5.24 by name; it is passed over.
+        """
         for store, new in ((self.keys, key_states), (self.values, value_states)):
             if layer_idx not in store:
                 rows, room = self.places.kind.shape
