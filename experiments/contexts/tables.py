@@ -20,7 +20,7 @@ from gad_lightning.compare.statistics import Difference, FloatArray, compare
 
 HERE = Path(__file__).resolve().parent
 STORED = HERE / "results" / "rows.jsonl"
-DATA = ("dials", "ikea", "kitchen")
+DATA = ("dials", "ikea", "jigsaws", "kitchen")
 DISC, LABEL, HAND, ALL, BY_AGREEMENT = "disc", "label", "previous", "all", " by agreement"
 METRICS = {"top1": "Top-1", "segment_f1": "segment-F1"}
 MARGIN = 0.01
