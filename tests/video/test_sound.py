@@ -55,7 +55,12 @@ def beep_of(path: Path) -> tuple[str, float, float]:
 
 @pytest.mark.parametrize(
     ("name", "codec", "layout", "written"),
-    [("a.mp4", "aac", "stereo", "aac"), ("a.mkv", "libopus", "mono", "opus"), ("b.mkv", "pcm_s16le", "mono", "aac")],
+    [
+        ("a.mp4", "aac", "stereo", "aac"),
+        ("a.mkv", "libopus", "mono", "opus"),
+        ("b.mkv", "pcm_s16le", "mono", "aac"),
+        ("c.avi", "libmp3lame", "stereo", "aac"),
+    ],
 )
 def test_sound_is_heard_at_its_time(name: str, codec: str, layout: str, written: str, tmp_path: Path) -> None:
     told = write_video(write_beep(tmp_path / name, codec, layout), tmp_path / "out.mp4")

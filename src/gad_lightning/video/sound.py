@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ HOLDS_HEADERS = ("mp4", "matroska")
 """Containers that keep what begins a stream beside it, as mp4 does."""
 RATES = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
 """Samples a second that are kept where sound is encoded anew (ISO 14496-3); others become the first of these."""
+GAP = 0.05
+"""Seconds of silence from which on it is one; less is a rounded time."""
 
 
 class Sound:
@@ -41,6 +44,7 @@ class Sound:
         self.output, self.start, self.path, self.problem = output, start, path, ""
         self.stream: AudioStream | None = next(iter(source.streams.audio), None)
         self.last: int | None = None
+        self.ended = 0  # in samples, of what was encoded anew
         if self.stream is None:
             return
         if self.stream.codec_context is None:
@@ -89,6 +93,16 @@ class Sound:
         assert packet.pts is not None, "others are left out"
         return float(packet.pts * packet.time_base) - self.start
 
+    def _placed(self, frame: AudioFrame) -> AudioFrame:
+        """Count a frame's time in samples: some clocks tick coarser than the frames that are written are long."""
+        rate, at = frame.sample_rate, self.ended
+        if frame.pts is not None and frame.time_base is not None:
+            at = round((float(frame.pts * frame.time_base) - self.start) * rate)
+        begin = at if at - self.ended > GAP * rate else self.ended
+        frame.pts, frame.time_base = begin, Fraction(1, rate)
+        self.ended = begin + frame.samples
+        return frame
+
     def _write(self, packet: Packet[AudioStream]) -> None:
         """Copy a packet, or decode it and encode that."""
         if not self.is_copied:
@@ -100,9 +114,7 @@ class Sound:
                 )
                 return
             for frame in frames:
-                if frame.pts is not None:
-                    frame.pts -= round(self.start / (frame.time_base or packet.time_base))
-                self.output.mux(self.target.encode(frame))
+                self.output.mux(self.target.encode(self._placed(frame)))
             return
         assert packet.pts is not None, "others are left out"
         packet.pts -= round(self.start / packet.time_base)
