@@ -6,7 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from gad_lightning.errors import DataError
 from gad_lightning.video.base import Resize
@@ -60,3 +60,28 @@ def test_random_damage_gives_a_picture_or_an_error_of_ours() -> None:
         except DataError:
             refused += 1
     assert refused > 20
+
+
+@pytest.mark.parametrize(
+    ("orientation", "shape"), [(1, (40, 60, 3)), (3, (40, 60, 3)), (6, (60, 40, 3)), (8, (60, 40, 3))]
+)
+def test_a_picture_of_a_telephone_is_turned_as_its_exif_says(orientation: int, shape: tuple[int, int, int]) -> None:
+    about, file = Image.Exif(), BytesIO()
+    about[0x112] = orientation
+    Image.open(BytesIO(jpeg(60, 40))).save(file, "JPEG", exif=about.tobytes())
+    picture = JPEGReader().read(file.getvalue())
+    assert picture.shape == shape
+    assert np.abs(picture.astype(int) - np.asarray(ImageOps.exif_transpose(Image.open(file)))).mean() < 2
+
+
+def test_a_picture_of_many_scans_that_take_long_and_show_nothing_is_refused() -> None:
+    data = jpeg(64, 64, progressive=True)
+    last = data[data.rfind(b"\xff\xda") : -2]
+    assert JPEGReader().read(data).shape == (64, 64, 3)
+    with pytest.raises(DataError, match="more than 100 scans"):
+        JPEGReader().read(data[:-2] + 101 * last + b"\xff\xd9")
+
+
+def test_a_picture_too_narrow_to_be_resized_is_refused() -> None:
+    with pytest.raises(DataError, match="2 x 65500 pixels cannot be resized"):
+        JPEGReader(Resize(224)).read(jpeg(2, 65500))

@@ -16,6 +16,10 @@ MOST_PIXELS = 50_000_000
 """Of a picture unless told otherwise."""
 END = b"\xff\xd9"
 """Marker that ends a picture."""
+SCAN = b"\xff\xda"
+"""Marker that begins a scan; never part of what a scan holds."""
+MOST_SCANS = 100
+"""Scans of a picture: programs write about 10, and each costs a pass over all pixels, however short it is."""
 TAIL = 1024
 """Bytes at the end of a file in which that marker must stand: cameras may put something behind it."""
 
@@ -45,6 +49,8 @@ class JPEGReader:
             raise DataError(
                 f"The picture has {size[0]} x {size[1]} pixels; {self.most_pixels:,} are allowed.", "send smaller ones"
             )
+        if data.count(SCAN) > MOST_SCANS:
+            raise DataError(f"The JPEG picture has more than {MOST_SCANS} scans.", "save it again")
         if END not in data[-TAIL:]:
             raise DataError("The JPEG picture is damaged: its end is missing.", "send it whole")
         av = need("av", why="to decode pictures")
@@ -56,7 +62,10 @@ class JPEGReader:
             raise DataError("The JPEG picture is damaged.", "send it whole") from error
         if len(frames) != 1 or frames[0].is_corrupt or (frames[0].width, frames[0].height) != size:
             raise DataError("The JPEG picture is damaged.", "send it whole")
-        return self.converter(frames[0])
+        try:
+            return self.converter(frames[0])
+        except av.error.FFmpegError as error:
+            raise DataError(f"The picture of {size[0]} x {size[1]} pixels cannot be resized.", "crop it") from error
 
 
 def jpeg_size(data: bytes) -> tuple[int, int] | None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 WIDEST_PIXEL = 4.0
 """Pixels that a file calls wider (or higher) than so many times their other side are taken for square ones."""
 
+QUARTERS = {0: (1, 0, 0, 1), 90: (0, -1, 1, 0), -90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), -180: (-1, 0, 0, -1)}
+"""Display matrices (a, b, c, d) of turns by so many degrees, against the clock."""
+
 
 class Converter:
     """Converts decoded frames to RGB: resized, in the proportions and in the orientation that their file asks for.
@@ -75,9 +78,12 @@ def _shown_size(width: int, height: int, pixel: float) -> tuple[int, int]:
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
     """How a frame is to be shown: a stored pixel (x, y) at (a x + c y, b x + d y), up to a shift (ISO 14496-12)."""
-    found = cast(Mapping[str, bytes], frame.side_data).get("DISPLAYMATRIX")  # PyAV's annotation knows one key only
+    try:
+        found = cast(Mapping[str, bytes], frame.side_data).get("DISPLAYMATRIX")  # PyAV's annotation knows one key only
+    except ValueError:  # PyAV cannot name all that FFmpeg 8 attaches, such as EXIF: it tells quarter turns alone then
+        return QUARTERS.get(frame.rotation, QUARTERS[0])
     if found is None:
-        return 1, 0, 0, 1
+        return QUARTERS[0]
     a, b, _, c, d = np.frombuffer(bytes(found), np.int32, 5).tolist()
     return a, b, c, d
 

@@ -54,6 +54,16 @@ def test_pickles_are_refused_and_not_run(tmp_path: Path, capsys: pytest.CaptureF
     assert "boom" not in capsys.readouterr().out
 
 
+def test_an_archive_and_a_shape_of_no_machine_are_refused_as_npy(tmp_path: Path) -> None:
+    with (tmp_path / "archive.npy").open("wb") as file:
+        np.savez(file, VALUES)
+    head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (" + b"9" * 30 + b", 4), }\n"
+    (tmp_path / "vast.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head)
+    for name in ("archive.npy", "vast.npy"):
+        with pytest.raises(DataError, match=f"{name} cannot be read as features"):
+            FeatureFile(tmp_path / name).rows(ROWS)
+
+
 @pytest.mark.parametrize("name", WRITERS)
 def test_damaged_files_are_named(tmp_path: Path, name: str) -> None:
     WRITERS[name](tmp_path / name, VALUES)

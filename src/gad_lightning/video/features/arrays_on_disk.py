@@ -48,7 +48,7 @@ def _open(path: Path, changed: int, size: int, video: str | None) -> DiskArray:
         raise DataError(f"{path} is of no known kind.", f"give one of {', '.join(READERS)}")
     try:
         found = reader(path) if video is None else _read_safetensors(path, video)
-    except (ValueError, RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except (ValueError, OverflowError, RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(
             f"{path} cannot be read as features: {reason}.", "make it again; pickled objects are refused"
@@ -62,7 +62,7 @@ def _open(path: Path, changed: int, size: int, video: str | None) -> DiskArray:
 
 def _read_npy(path: Path) -> DiskArray:
     """Map a .npy file; two raw bytes a number are taken for bfloat16, which numpy cannot name."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    array = np.lib.format.open_memmap(path, mode="r")
     if array.dtype.kind == "V" and array.dtype.itemsize == 2:
         bits = array.view(np.uint16)
         return DiskArray(array.shape, lambda rows: (bits[rows].astype(np.uint32) << 16).view(np.float32))
