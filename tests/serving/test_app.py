@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from tests.serving.making import ROWS, Bare, asked, detector, jpeg_of, seeing, s
 from tests.video.serving import write_scenes
 
 TOKEN = "a-token-of-the-tests"
+TOO_LARGE = BytesIO()
+np.save(TOO_LARGE, np.full((9, 96), 3e38, np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +180,7 @@ def test_pictures_and_videos_are_labeled_as_whole_videos_are(address: str, serve
         (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "video/mp4", "cannot be opened as a video"),
         (b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "application/x-npy", ""),
         (b"\x93NUMPY", "application/x-npy", ""),
+        (TOO_LARGE.getvalue(), "application/x-npy", "too large for the classifier"),
     ],
 )
 def test_what_cannot_be_labeled_fails_without_a_path(

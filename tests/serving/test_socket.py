@@ -267,3 +267,18 @@ def test_the_place_of_a_stream_shows_nothing_of_the_one_before() -> None:
             assert not told[0]["ended"]
             assert any(message["started"] for message in told)
             client.socket.close()  # with events that go on
+
+
+def test_a_row_too_large_to_compute_with_is_refused_and_spoils_no_other_frame(address: str, server: Server) -> None:
+    hostile, other = Bare(address), Bare(address)
+    labels = []
+    for frame in VIDEOS[0, :6]:
+        hostile.send(row(np.full(6, 3e38)))
+        labels.append(other.label(frame)["label"])
+        told = hostile.next()
+        assert told["type"] == "refused"
+        assert "too large for the classifier" in told["why"]
+    assert labels == server.detector.classifier.detect(VIDEOS[0, :6]).labels
+    assert [hostile.label(frame)["label"] for frame in VIDEOS[1, :6]] == (
+        server.detector.classifier.detect(VIDEOS[1, :6]).labels
+    )

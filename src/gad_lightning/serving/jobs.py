@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.detection import Detection
-from gad_lightning.errors import GadError
+from gad_lightning.errors import DataError, GadError
 from gad_lightning.serving.batching import Figures
 from gad_lightning.serving.limits import Limits
 from gad_lightning.serving.messages import BadMessage, Value
@@ -146,6 +146,7 @@ class Jobs:
         """Label a video, in a thread of its own.
 
         Raises:
+            DataError: if the video cannot be read or labeled.
             _OutOfTime: if that takes too long, or nobody wants it any more.
         """
         latest = time.monotonic() + self.limits.job_seconds
@@ -157,7 +158,10 @@ class Jobs:
                 raise _OutOfTime
 
         note(0, 0)
-        return self.classifier.detect(job.path, task=self.task, batch_size=BATCH, encoder=self.encoder, progress=note)
+        found = self.classifier.detect(job.path, task=self.task, batch_size=BATCH, encoder=self.encoder, progress=note)
+        if bool(found.probabilities.isnan().any()):
+            raise DataError("The features are too large for the classifier.", "make them again")
+        return found
 
     def get(self, name: str) -> Job:
         """Find a video by its name.

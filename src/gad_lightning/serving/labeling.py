@@ -79,8 +79,20 @@ class Labeler:
         if finite:
             predictions = self.detector.push(torch.stack(list(finite.values())), list(finite))
             steps = self.detector.decide(predictions)
+            spoiled = predictions.scores.isnan().any(1).tolist()
             found |= dict(zip(finite, self._seen(predictions, steps), strict=True))
-        return [found.get(place, Seen())._replace(cut=tuple(cut.get(place, ()))) for place, _, _ in taken]
+            found |= self._begin_anew({place: found[place] for place, bad in zip(finite, spoiled, strict=True) if bad})
+        seen = [(found.get(place, Seen()), cut.get(place, [])) for place, _, _ in taken]
+        return [one._replace(cut=(*events, *one.cut)) for one, events in seen]
+
+    def _begin_anew(self, spoiled: dict[int, Seen]) -> dict[int, Seen]:
+        """Refuse frames that gave no scores, and let their streams forget them: they would spoil the next ones too."""
+        ended = self.detector.restart(list(spoiled)) if spoiled else []
+        why = "The features are too large for the classifier; the stream begins anew."
+        return {
+            place: Seen(refused=why, cut=(*seen.ended, *rest))
+            for (place, seen), rest in zip(spoiled.items(), ended, strict=True)
+        }
 
     def _row(self, data: bytes, start: Start) -> Tensor:
         spec = self.detector.classifier.schema.features
