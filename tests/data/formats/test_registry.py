@@ -169,7 +169,7 @@ def task(*results: object, **more: object) -> str:
         ("a.csv", "video,start,end,label\na,3,3,x\n", r"an instant without length \(--point_seconds"),
         ("a.csv", "Observation id,Behavior,Start (s),Stop (s)\no,x,,\n", "a time that is no number"),
         ("a.csv", "time,behavior,status\n1,x,START\n", "a start or stop without its other half, first line 2"),
-        ("a.csv", "name,from,to\na,1,2\n", "in no annotation format that is known"),
+        ("a.csv", "name,from,to\na,1,2\n", "a table of your own needs the columns video, start, end, label"),
         ("a.csv", ",stir,pour\n0,0,1\n", "counts frames and does not say how many a second"),
         ("a.vtt", "WEBVTT\n\nNOTE nothing\n", "WebVTT.*holds no stretch"),
         ("a.srt", "1\n00:00:02,000 --> 00:00:01,000\nx\n", "an end before its start, first line 2"),

@@ -63,6 +63,15 @@ def test_other_formats_are_written_and_hold_the_same_labels(name: str, made: Pat
     assert {one.video for one in found.annotations} == {"clip"}
 
 
+def test_of_a_folder_a_video_that_show_made_is_left_out(
+    made: Path, clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip.with_name("clip_shown.mp4").write_bytes(b"labels drawn in")
+    detect(made, clip.parent)
+    assert "left out: clip_shown.mp4, written by gad-lightning show" in capsys.readouterr().out
+    assert [path.name for path in clip.parent.glob("*.vtt")] == ["clip.vtt"]
+
+
 def test_a_broken_video_is_named_and_stops_nothing(made: Path, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (clip.parent / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(SystemExit) as left:

@@ -119,7 +119,8 @@ def _read(path: Path, rules: Rules, name: str | None) -> FileFound:
         if not known:
             raise DataError(
                 f"{path} is in no annotation format that is known: it {begins}.",
-                f"export it as one of {', '.join(one.title for one in formats().values())}",
+                f"export it as one of {', '.join(one.title for one in formats().values())}; "
+                "a table of your own needs the columns video, start, end, label",
             )
         chosen = known[0]
     reading = Reading(path, rules, chosen.ending)

@@ -10,7 +10,8 @@ from typing import ClassVar
 from gad_lightning.data.formats.base import AnnotationFormat, LabeledVideo, Reading
 from gad_lightning.data.formats.source import Source, number
 
-_TIMES = re.compile(r"^\s*([\d:.,]+)\s+-->\s+([\d:.,]+)(\s.*)?$", re.ASCII)
+_ARROW = "-->"
+_TIMES = re.compile(rf"^\s*(\S+?)\s*{_ARROW}\s*(\S+)(\s.*)?$", re.ASCII)
 _TAGS = re.compile(r"<[^>]*>")
 
 
@@ -63,10 +64,13 @@ FORMAT = WebVTT()
 
 
 def _cues(text: str) -> Iterator[tuple[int, str, str, str]]:
-    """Line, start, end and text of each cue."""
+    """Line, start, end and text of each cue; a cue ends at an empty line, and where the next one begins."""
     lines = text.split("\n")
     for place, line in enumerate(lines):
         if found := _TIMES.match(line):
-            rest = lines[place + 1 :]
-            end = next((number for number, one in enumerate(rest) if not one.strip()), len(rest))
-            yield place + 1, found[1], found[2], " ".join(rest[:end])
+            end = place + 1
+            while end < len(lines) and lines[end].strip() and _ARROW not in lines[end]:
+                end += 1
+            if end < len(lines) and _ARROW in lines[end] and lines[end - 1].strip().isdecimal():
+                end -= 1  # the number of the next cue, without an empty line before it
+            yield place + 1, found[1], found[2], " ".join(lines[place + 1 : end])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -17,6 +18,9 @@ from gad_lightning.schema import normalized
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.encoding.video_files import find_videos
 from gad_lightning.video.timing import rate_of
+
+DRAWN = "_shown"
+"""What the name of a video with labels drawn in ends with."""
 
 
 def main(
@@ -56,7 +60,7 @@ def main(
     chosen = format_named(format)
     if not 0 <= min_score <= 1:
         raise SettingError(f"min_score is a probability, and is {min_score:g}.", "set it from 0 to 1")
-    files = [*find_videos(videos[0] if len(videos) == 1 else list(videos)).values()]
+    files = _undrawn(find_videos(videos[0])) if len(videos) == 1 else [*find_videos(list(videos)).values()]
     for file in files:
         name = normalized(file.stem) if chosen.one_video else "annotations"
         check_free((output or file.parent) / f"{name}{chosen.ending}", overwrite)
@@ -67,6 +71,14 @@ def main(
         raise SettingError(f"There is no task {task!r}; the classifier has {', '.join(names)}.", "choose one of them")
     asked = 0 if task is None else names.index(task)
     _label(classifier, files, chosen, output, encoder, asked, min_score, media)
+
+
+def _undrawn(videos: Mapping[str, Path]) -> list[Path]:
+    """Videos of a folder without those that `show` made of others beside them, which are named."""
+    drawn = [name for name in videos if name.endswith(DRAWN) and name.removesuffix(DRAWN) in videos]
+    if drawn:
+        print_safely(f"left out: {', '.join(videos[name].name for name in drawn)}, written by gad-lightning show")
+    return [file for name, file in videos.items() if name not in drawn]
 
 
 def _label(

@@ -21,6 +21,7 @@ from gad_lightning.report.timelines import Track
 from gad_lightning.results.run_folder import chosen_checkpoint
 from gad_lightning.schema import UNKNOWN, LabelSet, normalized
 from gad_lightning.segments import Segment
+from gad_lightning.tools.own_data.detect import DRAWN
 from gad_lightning.tools.watch import chosen_device, task_index
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.features.arrays_on_disk import READERS
@@ -68,7 +69,7 @@ def main(
     Raises:
         GadError: if something cannot be read, written, or be as it is set.
     """
-    output = output or (None if page is not None else video.parent / f"{video.stem}_shown.mp4")
+    output = output or (None if page is not None else video.parent / f"{video.stem}{DRAWN}.mp4")
     _check(video, output, page, min_score, font, overwrite)
     truth = _truth(annotations, video)
     classifier, name = _loaded(ckpt_path, chosen_device(device), [*ALLOWED_PACKAGES, *(allowed or [])])
