@@ -243,7 +243,7 @@ class ActionDataModule(LightningDataModule, metaclass=AcceptsEarlierNames):
     def _empty(self, split: Split) -> DataError:
         return DataError(
             f"The {split} split of {type(self).__name__} has no videos.",
-            "give some videos that split, or choose one that has some: `gad-lightning validate` scores the val split",
+            "check data.root and the annotations, or choose a split that has some: `validate` scores the val split",
         )
 
     def setup(self, stage: str) -> None:
