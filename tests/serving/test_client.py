@@ -7,11 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 
+from gad_lightning.errors import MissingDataError
 from gad_lightning.serving import AsyncClient, Client, ServerError
 from gad_lightning.serving.app import Server
 from gad_lightning.serving.client import Stream
@@ -145,6 +148,8 @@ def test_a_refusal_and_a_server_that_is_not_there_are_errors_with_a_remedy(addre
         Client(f"http://{address}").stream("jpeg")
     with pytest.raises(ServerError, match="no address of a server"):
         Client("127.0.0.1:8000")
+    with pytest.raises(ServerError, match="no address of a server"):
+        Client("http://127.0.0.1:99999")
     with pytest.raises(ServerError, match="gives no answer"):
         Client("http://127.0.0.1:9").classes()
     clients = [Bare(address) for _ in range(4)]
@@ -173,3 +178,33 @@ def test_whole_files_are_labeled_with_progress(tmp_path: Path) -> None:
             told = stream.label(np.zeros((48, 64, 3), np.uint8))
             assert told.label
             assert stream.label(b"no picture").refused == "The picture is no JPEG."
+        with pytest.raises(MissingDataError, match="no file"):
+            client.detect(tmp_path / "z.mp4")
+
+
+def test_a_frame_that_is_too_large_is_an_error_and_not_sent_again(address: str) -> None:
+    with Client(f"http://{address}").stream("features") as stream:
+        with pytest.raises(ServerError, match="larger than the server takes") as error:
+            stream.label(b"x" * 3_000_000)
+        assert error.value.code == 1009
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "why"),
+    [(404, b'{"detail": "Not Found"}', "answers 404"), (500, b"", "answers 500"), (200, b"[]", "Another server")],
+)
+def test_another_server_is_told_from_ours(status: int, body: bytes, why: str) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(ServerError, match=why):
+            Client(f"http://127.0.0.1:{server.server_port}").stream("features")

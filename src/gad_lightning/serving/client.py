@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from gad_lightning.classifiers.detection import Stretch
+from gad_lightning.errors import MissingDataError
 from gad_lightning.optional import need
 from gad_lightning.serving.resuming import AsyncStream, Frame
 from gad_lightning.serving.told import ServerError, Told
@@ -32,7 +35,7 @@ class AsyncClient:
     def __init__(self, url: str, token: str = "") -> None:
         plain = url.rstrip("/").removesuffix("/stream")
         scheme, mark, place = plain.partition("://")
-        if not mark or scheme not in ("http", "https", "ws", "wss"):
+        if not mark or scheme not in ("http", "https", "ws", "wss") or not _has_port(plain):
             raise ServerError("The address is no address of a server.", "write it like http://127.0.0.1:8000")
         safe = "s" if scheme in ("https", "wss") else ""
         self.http, self.ws, self.token = f"http{safe}://{place}", f"ws{safe}://{place}", token
@@ -40,6 +43,8 @@ class AsyncClient:
     async def classes(self) -> dict[str, Any]:
         """Names of the classes, frames a second, places for streams, and whether pictures are taken."""
         found: dict[str, Any] = await self._asked("GET", "/classes")
+        if not isinstance(found, dict) or "fps" not in found:
+            raise ServerError("Another server than that of gad-lightning answers.", "check the address", 0)
         return found
 
     async def stream(
@@ -75,20 +80,35 @@ class AsyncClient:
             ``labels``, ``seconds`` and ``probabilities`` of the frames, ``classes``, and ``segments``.
 
         Raises:
-            ServerError: if the server refuses it or cannot label it.
+            ServerError: if the server refuses it or cannot label it, or is gone.
+            MissingDataError: if there is no such file.
         """
+        if not Path(video).is_file():
+            raise MissingDataError(f"There is no file {video}.", "check its name")
         kind = "application/x-npy" if Path(video).suffix == ".npy" else "video/x-any"
         job = (await self._asked("POST", "/detect", _parts_of(Path(video)), {"content-type": kind}))["job"]
-        async with self._client() as client, client.stream("GET", f"/jobs/{job}/events") as answer:
-            async for line in answer.aiter_lines():
-                if progress is not None and line.startswith("data: "):
-                    told = json.loads(line.removeprefix("data: "))
-                    progress(told["labeled"], told["frames"])
         try:
+            await self._follow(job, progress)
             found: dict[str, Any] = await self._asked("GET", f"/jobs/{job}/result")
         finally:
-            await self._asked("DELETE", f"/jobs/{job}")
+            with suppress(ServerError):  # it is gone already, or the server is
+                await self._asked("DELETE", f"/jobs/{job}")
         return found
+
+    async def _follow(self, job: str, progress: Callable[[int, int], object] | None) -> None:
+        """Wait until a video is labeled.
+
+        Raises:
+            ServerError: if the server is gone.
+        """
+        try:
+            async with self._client() as client, client.stream("GET", f"/jobs/{job}/events") as answer:
+                async for line in answer.aiter_lines():
+                    if progress is not None and line.startswith("data: "):
+                        told = json.loads(line.removeprefix("data: "))
+                        progress(told["labeled"], told["frames"])
+        except need("httpx2").HTTPError as error:
+            raise ServerError("The server was lost before the video was labeled.", "send it again", 0) from error
 
     def _client(self) -> httpx2.AsyncClient:
         client: type[httpx2.AsyncClient] = need("httpx2", extra="serve", why="to reach a server").AsyncClient
@@ -105,7 +125,10 @@ class AsyncClient:
         except (need("httpx2").HTTPError, ValueError) as error:
             raise ServerError("The server gives no answer, or is none.", "check the address", 0) from error
         if answer.status_code >= 400:
-            raise ServerError(told["error"]["why"], told["error"]["remedy"], answer.status_code)
+            refused = told.get("error") if isinstance(told, dict) else None
+            if not isinstance(refused, dict):
+                raise ServerError(f"A server answers {answer.status_code}.", "check the address", answer.status_code)
+            raise ServerError(refused["why"], refused["remedy"], answer.status_code)
         return told
 
 
@@ -191,6 +214,14 @@ class Client:
     def detect(self, video: Path | str, progress: Callable[[int, int], object] | None = None) -> dict[str, Any]:
         """Label a video file, or a .npy file of features; see :meth:`AsyncClient.detect`."""
         return self.loop.run(self.client.detect(video, progress))
+
+
+def _has_port(url: str) -> bool:
+    """Whether the port of an address, if it has one, can be."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 async def _parts_of(path: Path) -> AsyncIterator[bytes]:

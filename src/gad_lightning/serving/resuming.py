@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 Frame = bytes | np.ndarray
 """A JPEG file; a picture, (h, w, 3) uint8; or a row of features, (D,) or (N, D)."""
-FINAL = {4400, 4401, 4409, 4413, 4503}
+TOO_LARGE = 1009
+"""Code of a server that takes no message so large: the same frame again would be refused again."""
+FINAL = {TOO_LARGE, 4400, 4401, 4409, 4413, 4503}
 """Codes after which a stream does not come back."""
 LOST = {4404, 4410}
 """Codes of a server that does not have the stream any more."""
@@ -163,6 +165,12 @@ class AsyncStream:
             if self.socket is not lost:
                 return
             self.gone = lost
+            if lost.close_code == TOO_LARGE:
+                why, remedy = (
+                    "A frame is larger than the server takes.",
+                    "send smaller ones or raise --limits.frame_kb",
+                )
+                raise ServerError(why, remedy, TOO_LARGE)
             if lost.close_code in FINAL:
                 raise ServerError(lost.close_reason or "The stream was closed.", "start a new stream", lost.close_code)
             until = asyncio.get_running_loop().time() + self.retry_seconds
@@ -197,7 +205,7 @@ class AsyncStream:
                 raise ServerError(told["why"], told.get("remedy", ""), told["code"])
             self.ready = told
             await self._catch_up(socket, told["next"])
-        except (OSError, TimeoutError, websockets.WebSocketException) as error:
+        except (OSError, TimeoutError, ValueError, websockets.WebSocketException) as error:
             raise ServerError("The server gives no answer, or is none.", "check the address", 0) from error
         self.socket = socket
 
@@ -223,7 +231,8 @@ class AsyncStream:
         )
         token = {"token": self.token} if self.token else {}
         await socket.send(json.dumps({"type": "start", **(resume or self.start), **token}))
-        answer: dict[str, Any] = json.loads(await socket.recv())
+        async with asyncio.timeout(CONNECT_SECONDS):
+            answer: dict[str, Any] = json.loads(await socket.recv())
         return socket, answer
 
 

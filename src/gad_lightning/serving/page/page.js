@@ -3,7 +3,7 @@
 const WIDEST = 320; // pixels of a picture that is sent
 const SHOWN_SECONDS = 600; // of a timeline
 const BUFFERED = 1 << 20; // bytes that may wait to be sent
-const FINAL = new Set([1000, 4400, 4401, 4409, 4413, 4503]); // a stream does not come back after these
+const FINAL = new Set([1000, 1009, 4400, 4401, 4409, 4413, 4503]); // a stream does not come back after these
 const LOST = new Set([4404, 4410]); // the server does not have the stream any more
 const $ = (name) => document.getElementById(name);
 const streams = new Set();
@@ -81,6 +81,7 @@ class Stream {
 
   lost(code) {
     this.ready = null;
+    if (code === 1009) complain(`${this.name}: the pictures are larger than the server takes.`);
     if (this.over || FINAL.has(code)) { this.stop(); return; }
     if (LOST.has(code)) {
       this.resume = null;
