@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import socket
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -233,3 +235,36 @@ def test_an_upload_that_is_cut_off_or_too_slow_leaves_no_file(address: str, serv
     connection.close()
     wait_for(lambda: not list(Path(server.jobs.folder.name).iterdir()))
     wait_for(lambda: server.jobs.arriving == 0)
+
+
+def test_a_video_that_is_forgotten_while_it_waits_leaves_no_file(address: str, server: Server) -> None:
+    go_on = Event()
+    server.jobs.worker.submit(go_on.wait)
+    try:
+        for _ in range(2):
+            status, answer, _ = asked(address, "/detect", b"x", {"Content-Type": "video/mp4"}, token=TOKEN)
+            assert status == 202
+            asked(address, f"/jobs/{json.loads(answer)['job']}", method="DELETE", token=TOKEN)
+            assert not list(Path(server.jobs.folder.name).iterdir())
+    finally:
+        go_on.set()
+
+
+def test_a_disk_that_does_not_take_a_video_is_told_and_nothing_stays(
+    address: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(body: object, path: Path) -> None:
+        path.write_bytes(b"a part")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(server.jobs, "_write", full)
+    status, answer, _ = asked(address, "/detect", b"x", {"Content-Type": "video/mp4"}, token=TOKEN)
+    assert status == 503
+    assert json.loads(answer)["error"]["why"] == "The server's disk does not take the video."
+    assert not list(Path(server.jobs.folder.name).iterdir())
+
+
+def test_names_are_the_same_in_capitals() -> None:
+    with serving(Server(detector(1), hosts=frozenset({"Labels.Example.org"}))) as place:
+        for host, status in (("LABELS.example.org:80", 200), ("LocalHost", 200), ("example.org", 403)):
+            assert asked(place, "/health", headers={"Host": host})[0] == status

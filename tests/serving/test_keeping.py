@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gad_lightning.errors import CheckpointError
+from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.serving.app import Server
 from gad_lightning.serving.keeping import load_streams
 from tests.serving.making import VIDEOS, Bare, detector, row, serving
@@ -81,3 +81,9 @@ def test_streams_of_another_number_of_places_are_refused(tmp_path: Path) -> None
         pass
     assert "--streams" in error.value.remedy
     assert state.exists()
+
+
+def test_a_file_that_could_not_be_written_at_the_end_is_refused_at_the_start(tmp_path: Path) -> None:
+    for state in (tmp_path, tmp_path / "nowhere" / "streams"):
+        with pytest.raises(SettingError, match="cannot be written"):
+            Server(detector(1), state=state).take_up()

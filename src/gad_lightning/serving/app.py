@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -17,6 +18,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from gad_lightning import __version__
+from gad_lightning.errors import SettingError
 from gad_lightning.serving.batching import Batcher, Figures
 from gad_lightning.serving.fetching import fetched
 from gad_lightning.serving.guard import NAMES, Guard, refusal
@@ -84,8 +86,11 @@ class Server:
         """Take up the streams that were kept; before the server runs.
 
         Raises:
-            CheckpointError: if their file cannot be used.
+            SettingError: if their file could not be written at the end.
+            CheckpointError: if it cannot be used.
         """
+        if self.state is not None and (self.state.is_dir() or not os.access(self.state.absolute().parent, os.W_OK)):
+            raise SettingError(f"{self.state} cannot be written.", "name a file in a writable folder as --state")
         if self.state is not None and self.state.is_file():
             load_streams(self.state, self.places)
 

@@ -56,7 +56,8 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, token: str, hosts: frozenset[str] | None) -> None:
-        self.app, self.token, self.hosts = app, token, hosts
+        self.app, self.token = app, token
+        self.hosts = None if hosts is None else {name.lower() for name in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,12 +85,12 @@ class Guard:
         Raises:
             BadMessage: if it is one.
         """
-        host = headers.get("host", "")
+        host = headers.get("host", "").lower()
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if self.hosts is not None and name not in self.hosts and not is_loopback(name.strip("[]")):
             raise BadMessage("The server does not go by that name.", "start it with --hosts and the name", 403)
         origin = headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != host:
+        if origin is not None and origin.lower().partition("://")[2] != host:
             raise BadMessage("Pages of other sites may not ask.", "open the server's own page", 403)
         if scope["type"] == "http" and scope["path"] not in OPEN and not self.knows(headers):
             raise BadMessage("The token is missing or wrong.", "send Authorization: Bearer TOKEN", 401)

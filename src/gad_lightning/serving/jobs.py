@@ -100,11 +100,14 @@ class Jobs:
         try:
             async with asyncio.timeout(self.limits.body_seconds):
                 await self._write(body, path)
-        except (BadMessage, TimeoutError, ClientDisconnect, asyncio.CancelledError) as error:
+        except (BadMessage, OSError, ClientDisconnect, asyncio.CancelledError) as error:
             path.unlink(missing_ok=True)
-            if not isinstance(error, TimeoutError):
-                raise
-            raise BadMessage(f"The video took longer than {self.limits.body_seconds:g} s.", "send less", 408) from error
+            if isinstance(error, TimeoutError):
+                why = f"The video took longer than {self.limits.body_seconds:g} s."
+                raise BadMessage(why, "send less", 408) from error
+            if isinstance(error, OSError):
+                raise BadMessage("The server's disk does not take the video.", "try again later", 503) from error
+            raise
         finally:
             self.arriving -= 1
         job = self.found[name] = Job(path)
@@ -179,7 +182,10 @@ class Jobs:
         Raises:
             BadMessage: if there is none.
         """
-        self.get(name).canceled = True
+        job = self.get(name)
+        job.canceled = True
+        if job.state == "waiting":  # behind others, for long: videos sent and forgotten would fill the disk
+            job.path.unlink(missing_ok=True)
         del self.found[name]
 
     def look(self) -> None:
@@ -192,7 +198,7 @@ class Jobs:
         """Give all of them up, and leave no file."""
         for job in self.found.values():
             job.canceled = True
-        await asyncio.gather(*self.tasks)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         self.worker.shutdown()
         self.folder.cleanup()
 

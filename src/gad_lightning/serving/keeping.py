@@ -59,15 +59,19 @@ def load_streams(path: Path, places: Places) -> int:
             detector.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 - no mapping
             rows = [_Kept(**row) for row in json.loads(file.metadata()[STREAMS])]
             found = [_stream_of(row, places) for row in rows]
+        path.unlink()
     except CheckpointError as error:
         raise CheckpointError(
             f"The streams of {path} do not fit: {error.message}",
             "serve the checkpoint and the --streams that it was written with, or delete it",
         ) from error
+    except OSError as error:
+        raise CheckpointError(
+            f"The streams of {path} cannot be read and removed: {error.strerror}.", "choose a folder that is writable"
+        ) from error
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} holds no streams of a server.", "delete it, or name another --state") from error
     places.taken = {stream.place: stream for stream in found}
-    path.unlink()
     return len(found)
 
 
