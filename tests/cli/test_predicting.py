@@ -45,6 +45,19 @@ def test_the_joined_tables_are_those_of_predict_without_an_output(fitted: Path, 
     assert (about.classifier, len(found.videos)) == ("GADClassifier", 2)
 
 
+def test_a_unit_s_table_that_is_lost_or_damaged_is_not_left_out_silently(
+    fitted: Path, unlabeled: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    predict(fitted, f"--output={out}", f"--videos={unlabeled}", "--unit=1")
+    (out / "frames" / "000001.csv").write_text("broken")
+    with pytest.raises(DataError, match=r"frames.000001\.csv is damaged: it has no row.*\n.*\.json of its number"):
+        main(["join", str(out)])
+    (out / "frames" / "000001.csv").unlink()
+    with pytest.raises(DataError, match=r"lacks frames/000001\.csv, though its unit is done.*\n.*\.json of its number"):
+        main(["join", str(out)])
+
+
 def test_videos_that_cannot_be_read_are_in_the_manifest_and_stop_nothing(
     fitted: Path, unlabeled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

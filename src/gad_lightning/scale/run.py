@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lightning import Trainer
@@ -14,7 +14,7 @@ from gad_lightning.errors import DataError, MissingDataError
 from gad_lightning.jobs.place import Place, place_of
 from gad_lightning.jobs.units import PLAN, Units, VideoOutcome, file_of
 from gad_lightning.results.predictions import ABOUT, About, write_about
-from gad_lightning.scale.tables import Format, join_tables
+from gad_lightning.scale.tables import REPEAT, Format, join_tables
 from gad_lightning.scale.videos import DataVideos, FeatureFolder
 from gad_lightning.scale.writer import FRAMES, SEGMENTS, UnitWriter
 from gad_lightning.schema import UNKNOWN
@@ -110,6 +110,7 @@ def join_results(place: Place, folder: Path) -> int:
 
     Raises:
         MissingDataError: if there are no such results, or none is done.
+        DataError: if a table of a unit that is done is lost or damaged.
     """
     plan = place.fetch(PLAN)
     stated = {} if plan is None else json.loads(plan.read_text(encoding="utf-8"))
@@ -117,18 +118,27 @@ def join_results(place: Place, folder: Path) -> int:
         raise MissingDataError(
             f"{place} holds no results of predict --output.", "give the folder, or the address, that --output named"
         )
-    numbers = sorted(Units(place, [], 1).done())
-    if not numbers:
+    units = {number: any(video.frames for video in videos) for number, _, videos in Units(place, [], 1).facts()}
+    if not units:
         raise MissingDataError(f"No unit in {place} is done.", "run gad-lightning predict --output again")
     for name in (FRAMES, SEGMENTS):
-        found = (place.fetch(file_of(number, name, stated["table"])) for number in numbers)
-        join_tables(folder / f"{name}.csv", (path for path in found if path is not None))
+        join_tables(folder / f"{name}.csv", _parts(place, name, stated["table"], units), filled=name == FRAMES)
     about = place.fetch(ABOUT)
     if about is None:
         raise DataError(f"{place} has no {ABOUT}.", "run gad-lightning predict --output again: it writes it at its end")
     if about.parent.resolve() != folder.resolve():
         (folder / ABOUT).write_bytes(about.read_bytes())
-    return len(numbers)
+    return len(units)
+
+
+def _parts(place: Place, name: str, kind: Format, units: Mapping[int, bool]) -> Iterator[Path]:
+    """The tables of units, of which those without a readable video have none."""
+    for number, has_frames in units.items():
+        path = place.fetch(file_of(number, name, kind))
+        if path is not None:
+            yield path
+        elif has_frames:
+            raise DataError(f"{place} lacks {file_of(number, name, kind)}, though its unit is done.", REPEAT)
 
 
 def _texts(value: object) -> list[object]:

@@ -74,7 +74,7 @@ def labeled(**changes: object) -> LabeledVideo:
 def test_files_that_are_there_are_not_overwritten_unless_asked(name: str, tmp_path: Path) -> None:
     chosen = format_named(name)
     (first,) = write_annotations([labeled()], tmp_path, chosen)
-    with pytest.raises(SettingError, match=r"is there already.*\n.*--overwrite"):
+    with pytest.raises(SettingError, match=r"is there already.*\n.*--overwrite=true"):
         write_annotations([labeled()], tmp_path, chosen)
     assert write_annotations([labeled()], tmp_path, chosen, overwrite=True) == [first]
     assert [path.name for path in tmp_path.iterdir()] == [first.name]

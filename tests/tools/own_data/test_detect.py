@@ -88,7 +88,7 @@ def test_a_broken_video_is_named_and_stops_nothing(made: Path, clip: Path, capsy
         (["--format=praat"], "no annotation format 'praat'"),
         (["--min_score=2"], "min_score is a probability, and is 2"),
         (["--task=who"], "There is no task 'who'"),
-        ([], r"clip\.vtt is there already.*\n.*--overwrite"),
+        ([], r"clip\.vtt is there already.*\n.*--overwrite=true"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_video_is_read(

@@ -46,7 +46,7 @@ def test_what_was_taken_merged_and_left_out_is_said_with_the_reason(
 def test_a_segments_csv_that_is_there_stays_unless_it_is_to_be_replaced(files: Path) -> None:
     words = ["import", str(files / "a.srt"), str(files / "my_data")]
     main(words)
-    with pytest.raises(GadError, match=r"segments\.csv is there already.*\n.*--overwrite"):
+    with pytest.raises(GadError, match=r"segments\.csv is there already.*\n.*--overwrite=true"):
         main(words)
     main([*words, "--overwrite=true", "--point_seconds=0.5"])
     assert "a,5.0,5.5,x" in (files / "my_data" / "segments.csv").read_text(encoding="utf-8")

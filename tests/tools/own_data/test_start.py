@@ -80,7 +80,7 @@ def test_of_files_of_several_tools_those_that_are_no_subtitles_are_taken(
 
 def test_what_is_missing_is_named_and_a_run_that_is_there_stays(root: Path) -> None:
     started(root)
-    with pytest.raises(GadError, match=r"run\.yaml is there already.*\n.*--overwrite"):
+    with pytest.raises(GadError, match=r"run\.yaml is there already.*\n.*--overwrite=true"):
         started(root)
     shutil.rmtree(root / "features")
     with pytest.raises(MissingDataError, match=r"None of the 5 annotated videos is in .*: a, b, c"):

@@ -173,7 +173,7 @@ def check_free(target: Path, overwrite: bool) -> None:
         SettingError: naming the file.
     """
     if target.exists() and not overwrite:
-        raise SettingError(f"{target} is there already.", "add --overwrite to replace it, or take another folder")
+        raise SettingError(f"{target} is there already.", "add --overwrite=true to replace it, or take another folder")
 
 
 def _files(given: Sequence[str | Path], root: Path) -> list[Path]:
