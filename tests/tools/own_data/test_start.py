@@ -48,6 +48,14 @@ def test_features_that_are_there_give_the_rate_and_no_encoder(root: Path, capsys
     assert f"next: gad-lightning fit --config {root / 'run.yaml'}" in said
 
 
+def test_that_fit_needs_the_videos_that_are_not_there_is_said(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "features" / "a.npy").unlink()
+    started(root)
+    assert "1 annotated videos are not there, and fit refuses without: a, ..." in capsys.readouterr().out
+    with pytest.raises(MissingDataError, match="The video 'a' has neither"):
+        main(["fit", "--config", str(root / "run.yaml")])
+
+
 def test_the_run_that_is_written_can_be_read_by_fit(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     started(root)
     with pytest.raises(SystemExit) as left:

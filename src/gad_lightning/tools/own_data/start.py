@@ -118,8 +118,8 @@ def _annotations(root: Path) -> tuple[list[str], list[str]]:
                 titles[known.name] = known
     if not found:
         raise MissingDataError(
-            f"{root} has no segments.csv and no annotation file.",
-            "put one there, or write it: gad-lightning import ANNOTATIONS... " + str(root),
+            f"{root} has no segments.csv and no annotation file that can be read.",
+            f"put one there, or see what is wrong with one: gad-lightning import ANNOTATIONS... {root}",
         )
     # subtitles may be what a classifier wrote
     chosen = max(found, key=lambda name: (name not in ("webvtt", "srt"), len(found[name])))
@@ -210,7 +210,8 @@ def _choose(facts: Facts) -> Choice:
         said.append("nearly every frame has a label: background is null, and what has none is left out")
     said += [told for told in (rare(facts.counts),) if told]
     if facts.missing:
-        said.append(f"{len(facts.missing)} annotated videos are not there: {', '.join(facts.missing[:3])}, ...")
+        names = ", ".join(facts.missing[:3])
+        said.append(f"{len(facts.missing)} annotated videos are not there, and fit refuses without: {names}, ...")
     if facts.features is None:
         small = "the built-in encoder, which tells drawn pictures apart and nothing else: for real videos see run.yaml"
         said.append(f"the encoder {VISION}, which is downloaded once" if model else small)
