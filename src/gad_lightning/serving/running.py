@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gad_lightning.errors import GadError, SettingError
 from gad_lightning.serving.app import Server
@@ -49,6 +50,17 @@ def protocol_of(start_seconds: float) -> type[H11Protocol]:
     return InTime
 
 
+class _FewPongs(WebSocketsSansIOProtocol):
+    """Answers no pings of a client that does not read the answers: they would wait in memory, without a bound."""
+
+    def handle_ping(self) -> None:
+        """Answer a ping, if the client takes what it is sent; RFC 6455, section 5.5.3 lets pings go by."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()  # taken, and left
+
+
 class _Announced(uvicorn.Server):
     """Says where it listens."""
 
@@ -83,7 +95,7 @@ def run_server(server: Server, host: str, port: int, say: Callable[[str], None])
         host=host,
         port=port,
         http=protocol_of(server.limits.start_seconds),
-        ws="websockets-sansio",
+        ws=_FewPongs,
         ws_max_size=int(server.limits.frame_kb * 1024),
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
