@@ -1,6 +1,6 @@
 // Label a stream with a compiled step: libtorch alone, no Python.
 //
-//     gad-lightning export best.ckpt step.pt2 --step --format=aoti
+//     gad-lightning export best.ckpt step.pt2 --step=true --format=aoti
 //     g++ -std=c++20 step_aoti.cpp -o step_aoti -I$TORCH/include -I$TORCH/include/torch/csrc/api/include \
 //         -L$TORCH/lib -Wl,-rpath,$TORCH/lib -ltorch -ltorch_cpu -lc10
 //     ./step_aoti step.pt2 features.f32

@@ -1,6 +1,6 @@
 """Label a stream with an exported step: ONNX Runtime and numpy, nothing else.
 
-    gad-lightning export best.ckpt step.onnx --step
+    gad-lightning export best.ckpt step.onnx --step=true
     python step_onnx.py step.onnx features.npy
 
 features.npy holds the features of a video's frames, (T, N, D) or (T, D), at the rate that the file's description names.

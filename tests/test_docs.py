@@ -115,14 +115,15 @@ def check_run(name: str, words: list[str], configs: list[Path]) -> None:
 
 
 def check_tool(name: str, words: list[str], configs: list[Path]) -> None:
-    """See that a tool and all its options exist."""
+    """See that a tool and all its options exist, and that every option has a value."""
     assert name.replace("-", "_") in find_tools(), name
     main_of_tool: Callable[..., None] = tool_module(name.replace("-", "_")).main
     arguments = [*docstrings.arguments_of(main_of_tool, main_of_tool.__doc__), *commands.further(main_of_tool)]
     known = {argument.name for argument in arguments} | {"config", "help"}
-    for word in words:
+    for word, after in zip(words, [*words[1:], "--"], strict=False):
         if word.startswith("--"):
             assert re.split(r"[.=]", word[2:])[0] in known, word
+            assert "=" in word or word == "--help" or not after.startswith("--"), f"{word} has no value"
 
 
 @every_page

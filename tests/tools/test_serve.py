@@ -70,6 +70,11 @@ def test_what_would_be_unsafe_is_refused_before_anything_is_loaded(
     assert "short" not in str(error.value) or not token
 
 
+def test_more_streams_than_memory_holds_are_refused_in_words(checkpoint: Path) -> None:
+    with pytest.raises(SettingError, match=f"no memory for {10**14} streams"):
+        main(ckpt_path=checkpoint, streams=10**14)
+
+
 def test_a_port_that_is_taken_is_named(checkpoint: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

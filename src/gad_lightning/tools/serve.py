@@ -69,15 +69,26 @@ def main(
     classifier = Classifier.from_pretrained(ckpt_path, None, chosen_device(device), packages, weights)
     asked = task_index(classifier.schema, task)
     encoder = encoder or _built_in(classifier.schema.features)
+    detector = _detector(classifier, streams, asked, compiled, encoder)
+    names = None if token and not hosts else frozenset([*(hosts or []), host])
+    server = Server(detector, limits, token, names, tuple(urls or []), state)
+    run_server(server, host, port, _shown if open else print_safely)
+
+
+def _detector(
+    classifier: Classifier, streams: int, task: int, compiled: bool, encoder: Encoder | None
+) -> OnlineDetector:
+    """The detector that all streams share.
+
+    Raises:
+        SettingError: if there is no memory for so many.
+    """
     try:
-        detector = OnlineDetector(classifier, streams, classifier.backbone.mergeable, asked, compiled, encoder)
+        return OnlineDetector(classifier, streams, classifier.backbone.mergeable, task, compiled, encoder)
     except RuntimeError as error:  # of torch, on a CPU without a name of its own
         if "memory" not in str(error):
             raise
         raise SettingError(f"There is no memory for {streams} streams.", "serve fewer --streams") from error
-    names = None if token and not hosts else frozenset([*(hosts or []), host])
-    server = Server(detector, limits, token, names, tuple(urls or []), state)
-    run_server(server, host, port, _shown if open else print_safely)
 
 
 def _built_in(spec: FeatureSpec) -> Encoder | None:
