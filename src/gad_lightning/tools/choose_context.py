@@ -37,7 +37,7 @@ def main(
     checkpoint: Path | None = None,
     allowed: list[str] | None = None,
 ) -> None:
-    """Say of each context whether GAD would gain by writing it, and print the lines of the config to take.
+    """Say of each context what it could teach GAD, and print the lines of the config to take.
 
     Nothing is trained but linear probes on the slot states of a discriminative run. A context scores by the smaller of
     two kinds of usable information, in nats: what it tells of the label that the slot does not, and what the slot tells

@@ -97,7 +97,7 @@ def rank_contexts(
     split: Split = "val",
     task: int = 0,
 ) -> ContextRanking:
-    """Estimate from slot states alone which context GAD would gain by writing; nothing is trained but probes.
+    """Estimate from slot states alone what each context and the slot tell of each other; only probes are trained.
 
     A context can help only if it tells something of the label that the slot does not yet show, and if the slot shows
     something of it, so that writing it teaches. Its score is the smaller of the two.
