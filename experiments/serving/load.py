@@ -139,15 +139,17 @@ class Load:
         """Whether the frames without a label are as many as the client was told that were lost."""
         return len(self.frames) - len(self.labels) == self.stream.dropped
 
-    def wrong(self, classifier: Classifier) -> int:
-        """Labels that offline prediction of the accepted frames does not give."""
-        count, edges = 0, [0, *self.begun, len(self.frames)]
+    def wrong(self, classifier: Classifier) -> list[float]:
+        """Of labels that offline prediction of the accepted frames does not give: how much likelier its own is."""
+        gaps, edges = [], [0, *self.begun, len(self.frames)]
         for first, end in pairwise(edges):
             kept = [number for number in sorted(self.labels) if first <= number < end]
             if kept:
-                offline = classifier.detect(self.frames[kept], batch_size=64).labels
-                count += sum(self.labels[number] != label for number, label in zip(kept, offline, strict=True))
-        return count
+                offline = classifier.detect(self.frames[kept], batch_size=64)
+                for number, label, scores in zip(kept, offline.labels, offline.probabilities, strict=True):
+                    told = self.labels[number]
+                    gaps += [] if told == label else [float(scores.max() - scores[NAMES.index(told)])]
+        return gaps
 
 
 async def load(served: Served, streams: int, seconds: float, killed: float, crash: bool) -> list[Load]:
@@ -195,7 +197,7 @@ def figures_of(clients: list[Load], classifier: Classifier) -> dict[str, object]
     whole = [client for client in clients if client.complete]
     latency = np.array([value for client in clients for value in client.latency])
     began = time.perf_counter()
-    wrong = sum(client.wrong(classifier) for client in clients)
+    wrong = [gap for client in clients for gap in client.wrong(classifier)]
     return {
         "clients": len(clients),
         "killed": sum(client.killed for client in clients),
@@ -205,7 +207,8 @@ def figures_of(clients: list[Load], classifier: Classifier) -> dict[str, object]
         "frames labeled": len(latency),
         "frames lost": sum(client.stream.dropped for client in whole),
         "clients whose lost frames are not told exactly": sum(not client.exact() for client in whole),
-        "labels that differ from offline": wrong,
+        "labels that differ from offline": len(wrong),
+        "offline, how much likelier the other label was at most": max(wrong, default=0.0),
         "s for the comparison": round(time.perf_counter() - began, 1),
         "latency ms, median, p99, worst": [round(1000 * float(np.quantile(latency, q)), 1) for q in (0.5, 0.99, 1)],
     }
