@@ -131,11 +131,16 @@ def test_mistakes_are_told_plainly(
 
 
 @pytest.mark.slow  # six commands
-def test_results_in_an_object_store_are_those_of_a_folder(fitted: Path, unlabeled: Path, tmp_path: Path) -> None:
+def test_results_in_an_object_store_are_those_of_a_folder(
+    fitted: Path, unlabeled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("gad_lightning.cli.predicting.rank_zero_info", told.append)
     given = [f"--videos={unlabeled}", "--unit=2"]
     predict(fitted, f"--output={tmp_path}/whole", *given)
     predict(fitted, f"--output=file://{tmp_path}/store", *given, "--trainer.limit_predict_batches=1")
     predict(fitted, f"--output=file://{tmp_path}/store", *given)
+    assert told[-1].endswith(f"gad-lightning join file://{tmp_path}/store --output=FOLDER")
     assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
     with pytest.raises(SettingError, match=r"is no folder, and the tables need one.*\n.*--output"):
         main(["join", f"file://{tmp_path}/store"])

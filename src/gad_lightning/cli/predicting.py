@@ -17,6 +17,7 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.predictions import PredictionWriter
 from gad_lightning.data.base import ActionDataModule
 from gad_lightning.errors import DataError, SettingError
+from gad_lightning.jobs.place import RemotePlace
 from gad_lightning.jobs.ray_engine import map_units
 from gad_lightning.jobs.units import MANIFEST
 from gad_lightning.scale.run import UnitRun
@@ -128,9 +129,10 @@ class PredictCLI(LightningCLI):
             raise DataError(f"None of the {len(broken)} videos could be predicted.", f"see {MANIFEST} in {units.place}")
         done = len(units.done())
         rest = "" if done == len(units) else "; the others are under way in other jobs, or were left: run again"
+        folder = " --output=FOLDER" if isinstance(units.place, RemotePlace) else ""
         rank_zero_info(
             f"{done} of {len(units)} units of {len(units.names):,} videos are done, {len(broken)} videos broken{rest}\n"
-            f"The results are in {units.place}; one table of them: gad-lightning join {units.place}"
+            f"The results are in {units.place}; one table of them: gad-lightning join {units.place}{folder}"
         )
 
 
