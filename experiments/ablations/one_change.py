@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
-from lightning import Trainer, seed_everything
+from lightning import seed_everything
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -48,7 +48,7 @@ from gad_lightning.types import IGNORED, Batch, Loss
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "contexts"))
 
-from candidates import DATA
+from candidates import DATA, quiet_trainer
 from run import measured
 
 RATE = 3e-3
@@ -176,20 +176,7 @@ def train(data: str, arm: str, seed: int, home: Path) -> dict[str, Any]:
     )
     callbacks: list[Callback] = [EMAWeightAveraging(decay=0.99)] if given.averaged else []
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(
-            max_epochs=DATA[data].epochs,
-            callbacks=callbacks,
-            gradient_clip_val=1.0,
-            accelerator="cpu",
-            devices=1,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            limit_val_batches=0,
-            default_root_dir=folder,
-        )
-        trainer.fit(classifier, module)
+        quiet_trainer(data, Path(folder), callbacks).fit(classifier, module)
     counts = measured(classifier, module, "val")
     space = space_of(module.schema.tasks[0])
     values = {metric.name: float(metric.value(torch.tensor(counts[metric.name]).sum(0), space)) for metric in METRICS}

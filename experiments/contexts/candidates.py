@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from lightning import Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback
 
 from gad_lightning import (
     AuxiliaryContext,
@@ -120,6 +121,23 @@ def contexts_of(data: str) -> dict[str, AuxiliaryContext]:
     return {**single, ALL: JoinedContexts([PreviousActions(2), NextActions(1), *goal, StepNumber()])}
 
 
+def quiet_trainer(data: str, folder: Path, callbacks: Sequence[Callback] = ()) -> Trainer:
+    """Trains as long as a data set asks for, on a CPU, without validation and without files."""
+    return Trainer(
+        max_epochs=DATA[data].epochs,
+        callbacks=list(callbacks),
+        gradient_clip_val=1.0,
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        default_root_dir=folder,
+    )
+
+
 def trained(data: str, module: ActionDataModule, arm: str, seed: int, folder: Path) -> Classifier:
     """Train a classifier; its weights are those after the last epoch. ``arm`` is a context's name, or ``disc``."""
     seed_everything(seed, verbose=False)
@@ -137,18 +155,7 @@ def trained(data: str, module: ActionDataModule, arm: str, seed: int, folder: Pa
             schema=module.schema,
             prompt=prompt,
         )
-    trainer = Trainer(
-        max_epochs=DATA[data].epochs,
-        gradient_clip_val=1.0,
-        accelerator="cpu",
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-        default_root_dir=folder,
-    )
+    trainer = quiet_trainer(data, folder)
     trainer.fit(classifier, module)
     if arm == DISC:
         trainer.save_checkpoint(folder / f"{data}-{seed}.ckpt")
