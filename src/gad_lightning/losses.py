@@ -40,23 +40,22 @@ def class_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Loss:
     return Loss((each * weight).sum(), scored.sum().to(each.dtype))
 
 
-def token_loss(logits: Tensor, target: Tensor, query: Tensor, weight: Tensor) -> Loss:
-    """Mean cross entropy of each query's tokens, summed over queries; the count is the number of queries.
+def token_weights(query: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights of supervised tokens, by which their losses are summed: a query's weight over the number of its tokens.
+
+    So the mean is over tokens first and then over queries, and long labels weigh no more.
 
     Args:
-        logits: (n, V) of the supervised tokens only.
-        target: (n,) int64.
         query: (n,) int64, the query each token belongs to, below ``len(weight)``.
         weight: (Q,) float.
 
-    The mean is over tokens first and then over queries, so that long labels weigh no more.
+    Returns:
+        (n,) float, and the number of queries with a token, by which the sum is divided: () float.
 
     Source: the published losses of Pang et al., ICLR 2026.
     """
-    each = cross_entropy(logits.float(), target, reduction="none")
-    number = each.new_zeros(len(weight)).index_add(0, query, torch.ones_like(each))
-    total = each.new_zeros(len(weight)).index_add(0, query, each)
-    return Loss((total / number.clamp(min=1) * weight).sum(), (number > 0).sum().to(each.dtype))
+    number = torch.zeros_like(weight).index_add(0, query, torch.ones_like(weight)[query])
+    return (weight / number.clamp(min=1))[query], (number > 0).sum().to(weight.dtype)
 
 
 def divergence(base: Tensor, tuned: Tensor) -> Tensor:

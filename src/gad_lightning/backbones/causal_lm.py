@@ -240,7 +240,10 @@ class CausalLM(DecoderBackbone):
         head = self.causal_lm.get_output_embeddings()
         states = self.tail.ready(self.causal_lm, states)
         if ids is None:
-            return self.tail.finish(torch.cat([head(states).float(), self.new_tokens.logits(states).float()], dim=1))
+            every: Tensor = head(states).float()
+            if self.new_tokens.names:
+                every = torch.cat([every, self.new_tokens.logits(states).float()], dim=1)
+            return self.tail.finish(every)
         known = ids < size
         rows = adapters.some_logits(head, states, ids.clamp(max=size - 1))
         if self.new_tokens.names:

@@ -103,7 +103,7 @@ class NewTokens(nn.Module):
         """Logits (n, K) of all K new tokens for states (n, H); -inf for those that are never written."""
         scores = states.new_full((len(states), len(self.names)), -torch.inf)
         if self.output is not None:
-            scores[:, self.own_places] = states @ self.output.to(states.dtype).T
+            scores[:, self.own_places] = (states @ self.output.to(states.dtype).T).to(scores)  # autocast changes it
         if self.meaning is not None:
-            scores[:, self.text_places] = states @ self.meaning.output().to(states.dtype).T
+            scores[:, self.text_places] = (states @ self.meaning.output().to(states.dtype).T).to(scores)
         return scores

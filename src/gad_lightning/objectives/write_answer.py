@@ -10,9 +10,10 @@ from torch import Tensor
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.errors import SettingError
-from gad_lightning.losses import token_loss
+from gad_lightning.losses import token_weights
 from gad_lightning.objectives.agreement import GradientAgreement
 from gad_lightning.objectives.base import Objective
+from gad_lightning.objectives.head_loss import head_loss
 from gad_lightning.parts import check_given
 from gad_lightning.prompts.answers import AnswerWriter, stack
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
@@ -121,8 +122,8 @@ def written_loss(tokens: Tokens, states: Tensor, backbone: Backbone, weight: Ten
     # the token after a supervised one belongs to the query, also where the supervised one is the trunk's last
     owner = tokens.query.reshape(-1)[supervised]
     owner = torch.where(owner < 0, _owners_of_trunk(tokens, supervised), owner)
-    logits = backbone.token_logits(states.reshape(-1, states.shape[-1])[supervised])
-    return token_loss(logits, target[supervised], owner, weight)
+    share, count = token_weights(owner, weight)
+    return Loss(head_loss(backbone, states.reshape(-1, states.shape[-1])[supervised], target[supervised], share), count)
 
 
 def _owners_of_trunk(tokens: Tokens, supervised: Tensor) -> Tensor:
