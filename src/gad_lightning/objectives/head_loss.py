@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -84,7 +85,9 @@ def _sum(
         slope = chances.exp_()
         slope[at] -= 1
         slope *= share.unsqueeze(1)
-        with torch.autocast(part.device.type, enabled=False):  # as any backward pass
+        kind = part.device.type
+        cast = torch.is_autocast_enabled(kind)  # some devices have none
+        with torch.autocast(kind, enabled=False) if cast else nullcontext():  # as any backward pass
             first, *others = torch.autograd.grad(logits, [part, *trained], slope, allow_unused=True)
         at_states.append(first)
         for number, more in enumerate(others):
