@@ -183,6 +183,12 @@ if TYPE_CHECKING:
     from gad_lightning.segments import frames_between as frames_between
     from gad_lightning.segments import paint as paint
     from gad_lightning.streaming.detector import OnlineDetector as OnlineDetector
+    from gad_lightning.streaming.gates.base import Gate as Gate
+    from gad_lightning.streaming.gates.base import Glimpse as Glimpse
+    from gad_lightning.streaming.gates.event_gate import EventGate as EventGate
+    from gad_lightning.streaming.gates.every_nth import EveryNth as EveryNth
+    from gad_lightning.streaming.gates.feature_change import FeatureChange as FeatureChange
+    from gad_lightning.streaming.gates.fitting import fit_gate as fit_gate
     from gad_lightning.training.exact_resume import ExactResume as ExactResume
     from gad_lightning.training.interruption import Interruption as Interruption
     from gad_lightning.types import IGNORED as IGNORED

@@ -275,3 +275,15 @@ def test_elsewhere_a_line_is_written_for_every_change() -> None:
     lines = drawn.getvalue().splitlines()
     assert [line.split() for line in lines[:2]] == [["0.00", "s", "red", "0.90"], ["2.00", "s", "blue", "0.90"]]
     assert lines[2].startswith("3 frames, 0 dropped, 0 restarts")
+
+
+def test_a_gate_is_named_on_the_command_line_and_its_share_is_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "log.jsonl"
+    words = [str(folder / "clip.mp4"), f"--checkpoint={folder / 'colors.ckpt'}", f"--log={log}", "--every_frame=true"]
+    command(["watch", *words, "--gate=gad_lightning.EveryNth", "--gate.frames_between=3"])
+    labels, (closed,) = lines_of(log, "label"), lines_of(log, "closed")
+    assert closed["whole_share"] == round(-(-len(labels) // 3) / len(labels), 4)
+    assert "the gate had all layers read 34%" in capsys.readouterr().out
+    assert all(labels[place]["label"] == labels[place - place % 3]["label"] for place in range(len(labels)))

@@ -11,6 +11,7 @@ from gad_lightning.errors import SettingError
 from gad_lightning.report.contexts import contexts
 from gad_lightning.report.figures import calibration, classes, confusions, curves, delays, section, states
 from gad_lightning.report.forgetting import forgetting
+from gad_lightning.report.gates import gates
 from gad_lightning.report.markup import Child, number, table, tag, written
 from gad_lightning.report.merging import TaskOfRuns, collected
 from gad_lightning.report.open_set import unknown_actions, without_training
@@ -56,7 +57,7 @@ def page_of(runs: Sequence[RunTraces], title: str, num_videos: int = 30, source_
         parts += [_overview(task, more), *([_timelines(task, more, num_videos, source_of)] if task is shown else [])]
         parts += [classes(task, more), without_training(task, more), confusions(task, more)]
         parts += [unknown_actions(task, more), calibration(task, more), delays(task, more), operating(task, more)]
-    parts += [states(runs, {task.task: task.labels for task in tasks}), contexts(runs), curves(runs)]
+    parts += [states(runs, {task.task: task.labels for task in tasks}), contexts(runs), gates(runs), curves(runs)]
     parts += [forgetting(runs), _speed(runs), configs(runs)]
     present = [part for part in parts if part is not None]
     links = tag("nav", aria_label="sections")

@@ -13,6 +13,7 @@ import numpy as np
 from gad_lightning.errors import DataError
 from gad_lightning.results.context_table import ContextTable, read_contexts
 from gad_lightning.results.forgetting import Forgetting, read_forgetting
+from gad_lightning.results.gate_table import GateTable, read_gates
 from gad_lightning.results.predictions import STATES, TaskPredictions, read_predictions
 from gad_lightning.results.rows import Floats, Ints
 from gad_lightning.results.run_folder import Curve, read_config, read_curves, read_trackers
@@ -40,6 +41,7 @@ class RunTraces(NamedTuple):
     states: States | None
     forgetting: Forgetting | None = None  # None if it was not measured
     contexts: ContextTable | None = None  # as choose-context left it
+    gates: GateTable | None = None  # as fit-gate left it
     trackers: Mapping[str, str] = MappingProxyType({})  # where TensorBoard and the like have the run
     checkpoint: str = ""  # name of the file that predicted; empty if nothing says it
 
@@ -72,6 +74,7 @@ def read_run(run: Path, predictions: Path) -> RunTraces:
         states=_read_states(predictions / STATES, sizes[found[0].task.name]),
         forgetting=read_forgetting(run),
         contexts=read_contexts(run),
+        gates=read_gates(run),
         trackers=read_trackers(run),
         checkpoint=about.checkpoint,
     )

@@ -17,9 +17,12 @@ from gad_lightning.decisions.path import Event
 from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.streaming.compiled import CompiledStreams
 from gad_lightning.streaming.events import StreamEvents
+from gad_lightning.streaming.gated import GatedStreams, gated
+from gad_lightning.streaming.gates.base import Gate
 from gad_lightning.streaming.handing_over import LiveHandOver
 from gad_lightning.streaming.pushed import Frames, pushed_features
-from gad_lightning.streaming.streams import ChunkStreams, WindowStreams
+from gad_lightning.streaming.streams import ChunkStreams
+from gad_lightning.streaming.window_streams import WindowStreams
 from gad_lightning.types import IGNORED, Predictions
 from gad_lightning.video.encoders import Encoder
 
@@ -42,6 +45,8 @@ class OnlineDetector:
         encoder: that the classifier's features were made with; ``push`` then takes pictures too.
         hand_over: how stretches that stay unknown are put into words, which :meth:`decide` gives; None for nothing.
         remember_seconds: for which :meth:`feedback` may come after a frame; 0 takes none.
+        gate: which frames need all layers, such as :class:`EventGate`, in ``one_pass`` mode; for the others the last
+            label stands. None reads all frames whole.
 
     Raises:
         SettingError: if there is no stream, a setting is out of its range, the encoder is another one, or the
@@ -66,6 +71,7 @@ class OnlineDetector:
         encoder: Encoder | None = None,
         hand_over: HandOver | None = None,
         remember_seconds: float = 0.0,
+        gate: Gate | None = None,
     ) -> None:
         if num_streams < 1:
             raise SettingError(f"num_streams must be at least 1, got {num_streams}.", "use 1 for one stream")
@@ -82,7 +88,9 @@ class OnlineDetector:
         windows = classifier.schema.windows
         self.windows = torch.tensor([windows.short, windows.long, windows.chunk, task])
         self.streams: ChunkStreams | WindowStreams
-        if classifier.schema.windows.mode == "one_pass":
+        if gate is not None:
+            self.streams = gated(classifier, num_streams, task, gate, compiled)
+        elif classifier.schema.windows.mode == "one_pass":
             self.streams = (CompiledStreams if compiled else ChunkStreams)(classifier, num_streams, task)
         else:
             self.streams = WindowStreams(classifier, num_streams, task)
@@ -209,6 +217,13 @@ class OnlineDetector:
                 f"streams are different numbers below {self.num_streams}, got {given}.", "name each stream once"
             )
         return chosen
+
+    @property
+    def whole_share(self) -> float | None:
+        """Share of the frames so far that all layers have read for a label, in [0, 1]; None without a gate."""
+        if not isinstance(self.streams, GatedStreams):
+            return None
+        return self.streams.whole / max(1, self.streams.looked)
 
     def nothing(self) -> Predictions:
         """Predictions of no query."""

@@ -1,20 +1,34 @@
-"""What a stream keeps: the keys and values of its current and next chunks, or the raw frames of its window."""
+"""What a stream keeps in one_pass mode: the keys and values of its current and next chunks."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.data.windows import window_frames
 from gad_lightning.errors import CheckpointError
 from gad_lightning.readouts.base import BranchDecoder
-from gad_lightning.types import Batch, Kind, Tokens
+from gad_lightning.types import Kind, Tokens
 
 Scored = tuple[Tensor, Tensor, Tensor]
 """Scores, logits and slot states of the streams pushed."""
 SAME_PROMPT = 1e-3
 """Share of its largest key by which a prompt may differ that was read by the same weights on another machine."""
+
+
+class Reading(NamedTuple):
+    """The r rows of the cache that a step of n streams reads a frame into."""
+
+    tokens: Tokens  # r rows, on the CPU
+    at: Tensor  # (r, T) room of each token
+    row: Tensor  # (r,) of the cache
+    stream: Tensor  # (r,) which of the n frames is read
+    local: Tensor  # (r,) number of the frame within its chunk
+    asked: Tensor  # (n,) rows of the chunks that hold the frames themselves, in the order of the streams
+    lead: Tensor | None  # (n, L) ids of the texts before the openers
+    told: Tensor | None  # (n, H) added to the slots' input
 
 
 class _Newest:
@@ -56,15 +70,17 @@ class ChunkStreams:
         classifier: gives backbone, prompt and windows.
         num_streams: S.
         task: whose prompt is read.
+        spare: frames before the window whose room is kept too.
     """
 
-    def __init__(self, classifier: Classifier, num_streams: int, task: int) -> None:
+    def __init__(self, classifier: Classifier, num_streams: int, task: int, spare: int = 0) -> None:
         self.classifier, self.task = classifier, task
         windows, prompt = classifier.schema.windows, classifier.prompt
         self.window, self.chunk = windows.frames, windows.chunk
+        self.ring = self.window + spare
         self.per_stream = -(-(self.window - 1) // self.chunk) + 1
         self.prompt_room = prompt.trunk_length(0, task)
-        self.scratch = self.prompt_room + self.window * prompt.group
+        self.scratch = self.prompt_room + self.ring * prompt.group
         rows = num_streams * self.per_stream
         self.opened = len(prompt.opener_ids) + classifier.longest_lead
         self.cache = classifier.backbone.make_cache(rows, self.scratch + self.opened + classifier.room(1) + 1)
@@ -100,6 +116,15 @@ class ChunkStreams:
             frames: (n, N, D) as the features are.
         """
         frames = self.classifier.standardize(frames)
+        laid = self.lay(streams, frame, frames)
+        states = self.read(laid.tokens, laid.at, laid.row, frames, laid.stream, laid.told)  # (n, H) of the slots
+        scores, logits, slot_states = self.ask(states, laid.asked, laid.local[laid.asked], laid.lead, len(laid.row))
+        if self.memory is not None:
+            self.memory.add(streams, frame, scores.argmax(1).cpu())
+        return scores, logits, slot_states
+
+    def lay(self, streams: Tensor, frame: Tensor, frames: Tensor) -> Reading:
+        """Lay out what a step reads, in rows that are made ready for it; frames (n, N, D) are standardized."""
         # each stream has per_stream rows, one for every chunk that the frame is read into: its own, and the next ones
         ahead = torch.arange(self.per_stream)  # (per_stream,)
         chunk = (frame // self.chunk).unsqueeze(1) + ahead  # (n, per_stream)
@@ -118,17 +143,25 @@ class ChunkStreams:
                 self.read_prompt(row[begun], self.memory.before(streams[owner], frame[owner]))
         self.cache.forget(row, self.scratch)
         asked = (which == 0).nonzero().squeeze(1)  # (n,) rows of the chunks that hold the frames themselves
-        task = torch.full_like(row, self.task)  # (r,)
-        prompt, backbone = self.classifier.prompt, self.classifier.backbone
         lead = self.lead_of(streams, frame, frames, stream[asked])
-        tokens = self.lay_out(local, asked, task, lead)
+        tokens = self.lay_out(local, asked, torch.full_like(row, self.task), lead)
         told = self.told_of(streams, frame, frames, stream[asked])
-        states = self.read(tokens, self.rooms(tokens, local), row, frames, stream, told)  # (n, H) of the slots
-        used = torch.full_like(row, self.scratch + self.opened)  # (r,)
-        branches = BranchDecoder(backbone, prompt, self.cache, states, asked, local[asked], task, used, lead)
+        return Reading(tokens, self.rooms(tokens, local), row, stream, local, asked, lead, told)
+
+    def ask(self, states: Tensor, asked: Tensor, local: Tensor, lead: Tensor | None, rows: int) -> Scored:
+        """Score what the chosen rows of the cache were just asked.
+
+        Args:
+            states: (n, H) of the slots.
+            asked: (n,) row of each, among the ``rows`` chosen ones.
+            local: (n,) number of the frame within its chunk.
+            lead: (n, L) ids of the texts before the openers.
+            rows: r.
+        """
+        task, used = torch.full((rows,), self.task), torch.full((rows,), self.scratch + self.opened)
+        to_write_on = (self.classifier.backbone, self.classifier.prompt, self.cache)
+        branches = BranchDecoder(*to_write_on, states, asked, local, task, used, lead)
         scores, logits = self.classifier.score_branches(branches, task[asked])
-        if self.memory is not None:
-            self.memory.add(streams, frame, scores.argmax(1).cpu())
         return scores, logits, branches.slot_states  # scoring may have moved them
 
     def told_of(self, streams: Tensor, frame: Tensor, frames: Tensor, asked: Tensor) -> Tensor | None:
@@ -196,7 +229,7 @@ class ChunkStreams:
         column = torch.arange(tokens.ids.shape[1]).expand(len(local), -1)
         in_frame = tokens.places.kind == Kind.FRAME
         size = in_frame.sum(1, keepdim=True)
-        ring = self.prompt_room + (local % self.window).unsqueeze(1) * self.classifier.prompt.group + column
+        ring = self.prompt_room + (local % self.ring).unsqueeze(1) * self.classifier.prompt.group + column
         return torch.where(in_frame, ring, self.scratch + column - size)
 
     def state(self) -> dict[str, Tensor]:
@@ -224,45 +257,3 @@ class ChunkStreams:
                     "The saved streams were read by other weights: the prompt's keys differ.",
                     "load the checkpoint that the state was saved with, merged as it was then",
                 )
-
-
-class WindowStreams:
-    """Raw frames for ``window`` mode: the last ones of each stream, read again for every frame.
-
-    Args:
-        classifier: scores windows.
-        num_streams: S.
-        task: what is asked.
-    """
-
-    def __init__(self, classifier: Classifier, num_streams: int, task: int) -> None:
-        self.classifier, self.task = classifier, task
-        windows, spec = classifier.schema.windows, classifier.schema.features
-        self.room = windows.short + windows.long
-        shape, where = (num_streams, self.room, spec.tokens_per_frame, spec.width), classifier.device
-        self.kept = torch.zeros(shape, dtype=classifier.standardize.dtype, device=where)
-        self.memory = None if classifier.memory is None else classifier.closed_segments(num_streams)
-
-    def step(self, streams: Tensor, frame: Tensor, frames: Tensor) -> Scored:
-        """Keep one frame of each stream and score its window."""
-        self.kept[streams, frame % self.room] = frames
-        windows = self.classifier.schema.windows
-        shown = [torch.from_numpy(window_frames(end + 1, windows)) for end in frame.tolist()]
-        counts = torch.tensor([len(rows) for rows in shown])
-        places = torch.nn.utils.rnn.pad_sequence([rows % self.room for rows in shown], batch_first=True)
-        window = self.kept[streams.unsqueeze(1), places]
-        batch = Batch.at_last_frames(window, counts, self.task)
-        if self.memory is not None:
-            first = torch.tensor([int(rows[0]) for rows in shown])
-            batch = batch._replace(first_frame=first, remembered=self.memory.before(streams, first))
-        predictions = self.classifier.scores(batch)
-        if self.memory is not None:
-            self.memory.add(streams, frame, predictions.label.cpu())
-        return predictions.scores, predictions.logits, predictions.slot_states
-
-    def state(self) -> dict[str, Tensor]:
-        """The frames kept, to be written to in place."""
-        return {"kept": self.kept, **({} if self.memory is None else self.memory.state())}
-
-    def check(self, state: dict[str, Tensor]) -> None:
-        """Frames are frames, whatever the weights are."""

@@ -15,6 +15,7 @@ from gad_lightning.decisions.smoothing import SeveralSmoothing, Smoothing
 from gad_lightning.errors import SettingError
 from gad_lightning.schema import UNKNOWN, LabelSet
 from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.streaming.gated import GatedStreams
 from gad_lightning.streaming.pacing import Arrival, is_gap
 from gad_lightning.types import joined_names
 from gad_lightning.video.encoders import Encoder, SmallEncoder
@@ -75,6 +76,8 @@ class Watcher:
         self.before: float | None = None
         detector.push(torch.zeros(1, spec.tokens_per_frame, spec.width))
         detector.restart()
+        if isinstance(detector.streams, GatedStreams):
+            detector.streams.looked = detector.streams.whole = 0
 
     @property
     def labels(self) -> LabelSet:

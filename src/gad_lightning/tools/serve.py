@@ -16,7 +16,8 @@ from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.schema import FeatureSpec
 from gad_lightning.serving.limits import TOKEN, Limits
 from gad_lightning.streaming.detector import OnlineDetector
-from gad_lightning.tools.watch import chosen_device, task_index
+from gad_lightning.streaming.gates.base import Gate
+from gad_lightning.tools.chosen import chosen_device, task_index
 from gad_lightning.video.encoders import Encoder, SmallEncoder
 
 SHORTEST = 16
@@ -38,6 +39,7 @@ def main(
     device: str = "auto",
     compiled: bool = False,
     weights: Weights | None = None,
+    gate: Gate | None = None,
     open: bool = False,
     allowed: list[str] | None = None,
 ) -> None:
@@ -57,9 +59,9 @@ def main(
         device: cpu, cuda, mps, or auto for what is there.
         compiled: compile the language model first; needs a C++ compiler on a CPU.
         weights: int8 or int4 holds frozen layers so, on a CPU: more frames a second.
+        gate: which frames need all layers, such as gad_lightning.EventGate of ``fit-gate``; all do if None.
         open: show the page in this machine's browser.
         allowed: further packages whose classes the checkpoint may name.
-
     """
     token = _checked(host, urls or [])
     from gad_lightning.serving.app import Server
@@ -67,16 +69,15 @@ def main(
 
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     classifier = Classifier.from_pretrained(ckpt_path, None, chosen_device(device), packages, weights)
-    asked = task_index(classifier.schema, task)
     encoder = encoder or _built_in(classifier.schema.features)
-    detector = _detector(classifier, streams, asked, compiled, encoder)
+    detector = _detector(classifier, streams, task_index(classifier.schema, task), compiled, encoder, gate)
     names = None if token and not hosts else frozenset([*(hosts or []), host])
     server = Server(detector, limits, token, names, tuple(urls or []), state)
     run_server(server, host, port, _shown if open else print_safely)
 
 
 def _detector(
-    classifier: Classifier, streams: int, task: int, compiled: bool, encoder: Encoder | None
+    classifier: Classifier, streams: int, task: int, compiled: bool, encoder: Encoder | None, gate: Gate | None
 ) -> OnlineDetector:
     """The detector that all streams share.
 
@@ -84,7 +85,8 @@ def _detector(
         SettingError: if there is no memory for so many.
     """
     try:
-        return OnlineDetector(classifier, streams, classifier.backbone.mergeable, task, compiled, encoder)
+        merge = classifier.backbone.mergeable
+        return OnlineDetector(classifier, streams, merge, task, compiled, encoder, gate=gate)
     except RuntimeError as error:  # of torch, on a CPU without a name of its own
         if "memory" not in str(error):
             raise

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
 from rich.console import Console
 
 from gad_lightning.backbones.weights.light import Weights
@@ -22,15 +21,16 @@ from gad_lightning.decisions.handing_over import HandedOver, HandOver, WrittenTe
 from gad_lightning.decisions.smoothing import Smoothing
 from gad_lightning.errors import GadError, SettingError
 from gad_lightning.parts import ALLOWED_PACKAGES
-from gad_lightning.redact import redact
 from gad_lightning.schema import SEPARATOR, DataSchema
 from gad_lightning.serving.limits import TOKEN
 from gad_lightning.serving.remote import RESIZE, RemoteWatcher
 from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.streaming.gates.base import Gate
 from gad_lightning.streaming.journal import Journal
 from gad_lightning.streaming.pacing import every, newest
 from gad_lightning.streaming.screen import Screen
 from gad_lightning.streaming.watching import Sighting, Watcher
+from gad_lightning.tools.chosen import chosen_device, task_index
 from gad_lightning.video.address import Address, address_of
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.live import LiveSource, Notice
@@ -54,6 +54,7 @@ def main(
     compiled: bool = False,
     weights: Weights | None = None,
     hand_over: HandOver | None = None,
+    gate: Gate | None = None,
     allowed: list[str] | None = None,
     **reading: Any,
 ) -> None:
@@ -63,12 +64,10 @@ def main(
         source: camera, camera:1 or camera:NAME; a URL (rtsp, http, https, rtmp, udp, tcp, srt); or a video file.
         checkpoint: of a trained classifier: .ckpt file or its URL, folder of save_pretrained, or name on the hub. Or
             the ws:// address of a server, which then labels; its token is that in GAD_LIGHTNING_TOKEN.
-        log: file of JSON lines: each label with wall and stream time, score (its probability), entropy (nats),
-            latency (seconds) and drops so far; alarms and events if calibrated; words; what happens to the source.
+        log: file of JSON lines: labels with times, score, entropy and drops; alarms, events; words; notices.
         encoder: that the features were made with; needed if it is not the built-in one.
         task: name of what is asked, for classifiers with several; the first by default.
-        every_frame: let a file wait for the detector, played as fast as that goes unless ``pace`` says otherwise; else
-            a frame that comes too late is dropped and counted.
+        every_frame: let a file wait, as long as ``pace`` lets it; else frames that come too late are dropped, counted.
         gap_seconds: after a longer time without a frame the stream begins anew; after a shorter one it goes on.
         min_seconds: a label is shown once it has lasted so long; this and ``hysteresis`` replace the calibration.
         hysteresis: two probabilities, such as [0.6,0.3]: a class is shown from the first up, until below the second.
@@ -76,19 +75,20 @@ def main(
         compiled: compile the language model first, for half a minute; needs a C++ compiler on a CPU.
         weights: int8 or int4 holds frozen layers so, on a CPU: more frames a second.
         hand_over: how stretches that stay unknown are put into words, such as --hand_over.min_seconds=2.
+        gate: which frames need all layers, such as gad_lightning.EventGate of ``fit-gate``; all do if None.
         allowed: further packages whose classes the checkpoint may name, such as your own with a head.
         **reading: see :class:`LiveSource`.
     """
     address = address_of(source).check_there()  # before a classifier is loaded
     if str(checkpoint).startswith(("ws://", "wss://")):
-        own = (encoder, task, hysteresis, hand_over, weights, min_seconds or None, compiled or None)
+        own = (encoder, task, hysteresis, hand_over, weights, gate, min_seconds or None, compiled or None)
         return _watch_by(str(checkpoint), address, log, every_frame, gap_seconds, any(own), reading)
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
-    classifier = Classifier.from_pretrained(checkpoint, None, chosen_device(device), packages, weights)
-    asked, fps = task_index(classifier.schema, task), classifier.schema.features.fps
-    smoothing = _smoothing_of(min_seconds, hysteresis, fps, classifier.schema.tasks[asked].labels.background)
-    watcher = Watcher(_detector_of(classifier, asked, compiled, hand_over, smoothing), encoder, gap_seconds, smoothing)
-    _show(watcher, LiveSource(address, fps, resize=watcher.encoder.shrink, **reading), log, every_frame)
+    made = Classifier.from_pretrained(checkpoint, None, chosen_device(device), packages, weights)
+    schema, asked = made.schema, task_index(made.schema, task)
+    smoothing = _smoothing_of(min_seconds, hysteresis, schema, asked)
+    watcher = Watcher(_detector_of(made, asked, compiled, hand_over, smoothing, gate), encoder, gap_seconds, smoothing)
+    _show(watcher, LiveSource(address, schema.features.fps, resize=watcher.encoder.shrink, **reading), log, every_frame)
 
 
 def _show(watcher: AnyWatcher, frames: LiveSource, log: Path | None, every_frame: bool) -> None:
@@ -114,8 +114,8 @@ def _watch_by(
     """
     if own:
         raise SettingError(
-            "The server decides on encoder, task, smoothing, compiling, weights and words.",
-            "leave out --encoder, --task, --min_seconds, --hysteresis, --compiled, --weights and --hand_over",
+            "The server decides on encoder, task, smoothing, compiling, weights, words and gate.",
+            "leave out --encoder, --task, --min_seconds, --hysteresis, --compiled, --weights, --gate and --hand_over",
         )
     watcher = RemoteWatcher(url, os.environ.get(TOKEN, ""), gap_seconds)
     try:
@@ -125,7 +125,12 @@ def _watch_by(
 
 
 def _detector_of(
-    classifier: Classifier, task: int, compiled: bool, hand_over: HandOver | None, smoothing: Smoothing | None
+    classifier: Classifier,
+    task: int,
+    compiled: bool,
+    hand_over: HandOver | None,
+    smoothing: Smoothing | None,
+    gate: Gate | None,
 ) -> OnlineDetector:
     """A detector of one stream, its LoRA merged unless the language model without it is to be asked too.
 
@@ -134,11 +139,11 @@ def _detector_of(
     if smoothing is not None:
         classifier.decisions = {}
     merge = classifier.backbone.mergeable and not (hand_over is not None and hand_over.from_base)
-    return OnlineDetector(classifier, merge=merge, task=task, compiled=compiled, hand_over=hand_over)
+    return OnlineDetector(classifier, merge=merge, task=task, compiled=compiled, hand_over=hand_over, gate=gate)
 
 
 def _smoothing_of(
-    min_seconds: float, hysteresis: tuple[float, float] | None, fps: float, background: int | None
+    min_seconds: float, hysteresis: tuple[float, float] | None, schema: DataSchema, task: int
 ) -> Smoothing | None:
     """The smoothing that the user wants; None for the classifier's own decisions.
 
@@ -149,7 +154,8 @@ def _smoothing_of(
         raise SettingError(f"min_seconds must be 0 or more, got {min_seconds}.", "use 0 to show every label at once")
     if min_seconds == 0 and hysteresis is None:
         return None
-    return Smoothing(max(1, math.ceil(min_seconds * fps - 1e-6)), hysteresis, background)
+    frames = max(1, math.ceil(min_seconds * schema.features.fps - 1e-6))
+    return Smoothing(frames, hysteresis, schema.tasks[task].labels.background)
 
 
 def _watch(watcher: AnyWatcher, frames: LiveSource, journal: Journal, screen: Screen, every_frame: bool) -> None:
@@ -197,10 +203,19 @@ def _watch(watcher: AnyWatcher, frames: LiveSource, journal: Journal, screen: Sc
         finally:
             frames.stop()
             arrivals.close()
-            if watcher.calibrated:
-                _write_events(journal, "event", watcher.close())
-            dropped = 0 if screen.sighting is None else screen.sighting.dropped
-            journal.write("closed", frames=screen.frames, drops=dropped, restarts=screen.restarts)
+            _close(watcher, journal, screen)
+
+
+def _close(watcher: AnyWatcher, journal: Journal, screen: Screen) -> None:
+    """End the stream, in the log and on the screen."""
+    if watcher.calibrated:
+        _write_events(journal, "event", watcher.close())
+    dropped = 0 if screen.sighting is None else screen.sighting.dropped
+    share = watcher.detector.whole_share if isinstance(watcher, Watcher) else None
+    whole = {} if share is None else {"whole_share": round(share, 4)}
+    journal.write("closed", frames=screen.frames, drops=dropped, restarts=screen.restarts, **whole)
+    if share is not None:
+        screen.say(f"the gate had all layers read {share:.0%} of the frames")
 
 
 def _write_events(journal: Journal, kind: str, events: Sequence[Stretch]) -> None:
@@ -261,33 +276,3 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         restore()
-
-
-def chosen_device(name: str) -> torch.device:
-    """Device of a name; ``auto`` takes a GPU where there is one.
-
-    Raises:
-        SettingError: if there is no such device here.
-    """
-    usable = ["cpu"]
-    usable += ["cuda"] if torch.cuda.is_available() else []
-    usable += ["mps"] if torch.backends.mps.is_available() else []
-    if name == "auto":
-        return torch.device(usable[-1])
-    if name.split(":")[0] not in usable:
-        raise SettingError(
-            f"device is {redact(name)!r}; here are: {', '.join(usable)}.", "set device to one of these, or auto"
-        )
-    return torch.device(name)
-
-
-def task_index(schema: DataSchema, name: str | None) -> int:
-    """Index of a task by its name, the first by default.
-
-    Raises:
-        SettingError: if there is no such task.
-    """
-    names = [task.name for task in schema.tasks]
-    if name is not None and name not in names:
-        raise SettingError(f"The classifier knows no task {name!r}.", f"set task to one of {', '.join(names)}")
-    return 0 if name is None else names.index(name)

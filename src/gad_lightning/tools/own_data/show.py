@@ -21,8 +21,8 @@ from gad_lightning.report.timelines import Track
 from gad_lightning.results.run_folder import chosen_checkpoint
 from gad_lightning.schema import UNKNOWN, LabelSet, normalized
 from gad_lightning.segments import Segment
+from gad_lightning.tools.chosen import chosen_device, task_index
 from gad_lightning.tools.own_data.detect import DRAWN
-from gad_lightning.tools.watch import chosen_device, task_index
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.features.arrays_on_disk import READERS
 from gad_lightning.video.writing import Written, encoder_name, plays_in_browsers, write_video

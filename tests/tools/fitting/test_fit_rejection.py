@@ -9,7 +9,7 @@ import pytest
 
 from gad_lightning.cli import main as command
 from gad_lightning.errors import MissingDataError
-from gad_lightning.tools.fit_rejection import main
+from gad_lightning.tools.fitting.fit_rejection import main
 
 RUN = (
     "fit",

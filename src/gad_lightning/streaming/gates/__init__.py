@@ -1,0 +1,1 @@
+"""Gates: which frames of live streams need all layers."""

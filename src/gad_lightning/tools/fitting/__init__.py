@@ -1,0 +1,1 @@
+"""Commands that fit something to a trained classifier without training it."""
