@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -85,15 +86,14 @@ def _attend(
     if blocks is None:
         whole: tuple[Tensor, None] = sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
         return whole
-    if heads > 1:  # once, not for every block
-        key, value = key.repeat_interleave(heads, 1), value.repeat_interleave(heads, 1)
+    attend = partial(  # heads that share keys and values take them uncopied
+        nn.functional.scaled_dot_product_attention, dropout_p=dropout, scale=scale, enable_gqa=heads > 1
+    )
     parts = [
-        nn.functional.scaled_dot_product_attention(
-            query[:, :, block.queries], key[:, :, block.keys], value[:, :, block.keys], block.seen, dropout, scale=scale
-        )
-        for block in blocks
+        attend(query[:, :, queries], key[:, :, keys], value[:, :, keys], seen).transpose(1, 2)
+        for queries, keys, seen in blocks
     ]
-    return torch.cat(parts, 2).transpose(1, 2).contiguous(), None
+    return torch.cat(parts, 1), None
 
 
 def _attend_in_full(
