@@ -13,9 +13,10 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
 from gad_lightning.classifiers.gad import GADClassifier
 from gad_lightning.classifiers.generative import GenerativeClassifier
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.prompts.memory import VerbalizedMemory
 from gad_lightning.prompts.prompt import Prompt
+from gad_lightning.prompts.slots.anchor_frame import AnchorFrameSlot
 from gad_lightning.prompts.slots.window_mean import WindowMeanSlot
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.gated import GatedStreams
@@ -50,6 +51,7 @@ def streams_of(detector: OnlineDetector) -> GatedStreams:
         pytest.param(DiscriminativeClassifier, {}, id="disc"),
         pytest.param(GADClassifier, {"prompt": Prompt(separator=",")}, id="gad, separators"),
         pytest.param(GADClassifier, {"slot": WindowMeanSlot()}, id="gad, told of the window"),
+        pytest.param(GADClassifier, {"slot": AnchorFrameSlot()}, id="gad, the frame is the slot"),
         pytest.param(GenerativeClassifier, {}, id="gen"),
     ],
 )
@@ -104,6 +106,46 @@ def test_a_gated_stream_goes_on_where_it_was_saved(tmp_path: Path) -> None:
         assert torch.equal(found.slot_states, expected.slot_states)
 
 
+class After(EveryNth):
+    """Every fourth frame, after a number of layers."""
+
+    def __init__(self, layers: int) -> None:
+        super().__init__(4)
+        self.layers = layers
+
+
+def test_what_waits_below_other_layers_is_refused() -> None:
+    classifier = make(GADClassifier, layers=3, schema=schema(**ONE_PASS))
+    saved = OnlineDetector(classifier, gate=After(1)).state_dict()
+    with pytest.raises(CheckpointError, match="wait after 1 layers; the gate of this detector reads 2"):
+        OnlineDetector(classifier, gate=After(2)).load_state_dict(saved)
+    with pytest.raises(CheckpointError, match="saved with: num_streams, hand_over, remember_seconds, gate"):
+        OnlineDetector(classifier).load_state_dict(saved)
+
+
+class Wrong(Gate):
+    """Gives what is no answer."""
+
+    def __init__(self, answer: object) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, seen: Glimpse) -> Tensor:
+        return self.answer  # type: ignore[return-value]  # that is what is tested
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [(True, "True"), (torch.ones(1), r"\(1,\) torch.float32"), (torch.ones(2) > 0, r"\(2,\) torch.bool")],
+)
+def test_a_gate_that_gives_no_answer_is_named(answer: object, told: str) -> None:
+    classifier = make(GADClassifier, layers=3, schema=schema(**ONE_PASS))
+    with pytest.raises(SettingError, match=f"Wrong gives {told} for 1 streams"):
+        OnlineDetector(classifier, gate=Wrong(answer)).push(random_frames(1, 1)[0])
+    with pytest.raises(SettingError, match="gate must be an instance of Gate, and is the str"):
+        OnlineDetector(classifier, gate="EveryNth")  # type: ignore[arg-type]  # that is what is tested
+
+
 def test_the_upper_layers_read_less_and_in_batches() -> None:
     classifier = make(DiscriminativeClassifier, layers=3, schema=schema(**ONE_PASS))
     read: list[list[int]] = [[], [], []]
@@ -146,7 +188,7 @@ def test_classes_that_are_added_get_labels_at_once() -> None:
         pytest.param({"short": 5}, {}, 1, False, "window mode.*nothing can wait", id="window"),
         pytest.param(ONE_PASS, {}, 1, True, "exclude one another", id="compiled"),
         pytest.param(ONE_PASS, {"memory": VerbalizedMemory(2)}, 1, False, "remembers earlier labels", id="memory"),
-        pytest.param(ONE_PASS, {}, 2, False, "reads 2 layers, and the language model has 2", id="layers"),
+        pytest.param(ONE_PASS, {}, 2, False, "read by 2 layers, and the language model has 2", id="layers"),
     ],
 )
 def test_what_cannot_be_gated_is_refused(

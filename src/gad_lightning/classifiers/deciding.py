@@ -66,7 +66,7 @@ class Deciding(Rejecting):
         check_given("thresholds", thresholds, AlarmThresholds, RiskControl, SteadyLabels, NoneType)
         check_given("duration", duration, MinimumDuration, NoneType)
         check_given("sets", sets, ConformalLabels, NoneType)
-        asked = self._check_task(data, task)
+        asked = self.check_task(data, task)
         if not data.videos("val"):
             raise DataError(
                 f"{type(data).__name__} has no validation split, and decisions are fitted on nothing else.",
@@ -81,8 +81,8 @@ class Deciding(Rejecting):
         self.decisions = {**self.decisions, asked.name: found}
         return found
 
-    def _check_task(self, data: ActionDataModule, task: int) -> Task:
-        """The task, which must have events.
+    def check_task(self, data: ActionDataModule, task: int) -> Task:
+        """The task, which must be asked at every frame.
 
         Raises:
             SettingError: if there is none, or the data has other classes; those that were added to the classifier must

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral
+from types import NoneType
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from gad_lightning.decisions.handing_over import HandOver
 from gad_lightning.decisions.live import Step
 from gad_lightning.decisions.path import Event
 from gad_lightning.errors import CheckpointError, SettingError
+from gad_lightning.parts import check_given
 from gad_lightning.streaming.compiled import CompiledStreams
 from gad_lightning.streaming.events import StreamEvents
 from gad_lightning.streaming.gated import GatedStreams, gated
@@ -79,6 +81,7 @@ class OnlineDetector:
             raise SettingError(f"remember_seconds is 0 or more, got {remember_seconds}.", "use 60 for a minute")
         if hand_over is not None:
             classifier.check_hand_over(hand_over, task, merge)
+        check_given("gate", gate, Gate, NoneType)
         self.classifier = classifier.eval()
         self.drift = classifier.backbone.merge() if merge else 0.0
         """Largest relative change of a weight matrix that rounding the merged weights has made."""
@@ -271,7 +274,7 @@ class OnlineDetector:
                     raise CheckpointError(
                         f"The saved streams have {there} for {name!r}; this detector has {here}.",
                         "make the detector with the classifier and the settings that the state was saved with: "
-                        "num_streams, hand_over, remember_seconds",
+                        "num_streams, hand_over, remember_seconds, gate",
                     )
             theirs = state["windows"].tolist()
             if theirs != self.windows.tolist():

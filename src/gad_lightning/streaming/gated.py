@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gad_lightning.backbones.execution.depth import SplitDepth
 from gad_lightning.classifiers.base import Classifier
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import CheckpointError, SettingError
 from gad_lightning.streaming.gates.base import Gate, Glimpse
 from gad_lightning.streaming.streams import ChunkStreams, Reading, Scored
 from gad_lightning.types import Kind, Places, Tokens
@@ -96,7 +96,12 @@ class GatedStreams(ChunkStreams):
         due = (frame == 0) | (waited >= self.longest)
         before, label = self.before[streams], self.standing[0][streams].argmax(1)
         seen = Glimpse(states, frames.mean(1), before, label, waited.to(states.device))
-        opens: Tensor = self.gate(seen)
+        opens = self.gate(seen)
+        if not (isinstance(opens, Tensor) and opens.dtype == torch.bool and opens.shape == due.shape):
+            told = f"{tuple(opens.shape)} {opens.dtype}" if isinstance(opens, Tensor) else repr(opens)
+            raise SettingError(
+                f"{type(self.gate).__name__} gives {told} for {len(due)} streams.", "return one bool a stream, (n,)"
+            )
         return due | opens.cpu()
 
     def _read_on(self, laid: Reading, states: Tensor, open_: Tensor, waited: Tensor) -> Scored:
@@ -113,14 +118,15 @@ class GatedStreams(ChunkStreams):
         count = torch.minimum(waited[laid.stream[mine]], local) + 1  # (r',) frames that each reads
         at, found = self._waiting(row, local, count)
         branch = laid.tokens.places.kind[mine] == Kind.BRANCH  # (r', T)
-        has, longest = branch.any(1), int(branch.sum(1).max())
+        longest = int(branch.sum(1).max())
         column = branch.int().argsort(dim=1, descending=True, stable=True)[:, :longest]
         at = torch.cat([at, torch.where(branch, laid.at[mine], -1).gather(1, column)], 1)
         own = torch.arange(len(mine))[mine].unsqueeze(1)
         found = torch.cat([found, states[own, column].to(found.dtype)], 1)
-        asked, width = has.nonzero().squeeze(1), at.shape[1]
-        slots = asked * width + width - longest + branch.sum(1)[asked] - 1
-        tokens, place = self._tokens(row, at, torch.where(has, has.cumsum(0) - 1, -1), slots)
+        asked = torch.isin(torch.arange(len(laid.row)), laid.asked)[mine].nonzero().squeeze(1)  # (n',)
+        slot = laid.at.flatten()[laid.tokens.slots][open_].unsqueeze(1)  # (n', 1) its room
+        slots = asked * at.shape[1] + (at[asked] == slot).int().argmax(1)
+        tokens, place = self._tokens(row, at, asked, slots)
         self.cache.choose(row)
         no_frames = found.new_zeros(0, 0, 0, self.classifier.prompt.width)
         read = partial(self.classifier.backbone.slot_states, tokens, no_frames, self.cache, place)
@@ -139,20 +145,21 @@ class GatedStreams(ChunkStreams):
         states = self.kept[row.unsqueeze(1), frame % self.longest]  # (r, most, group, H)
         return torch.where(there & waits, room, -1), states.flatten(1, 2)
 
-    def _tokens(self, row: Tensor, at: Tensor, branch: Tensor, slots: Tensor) -> tuple[Tokens, Tensor]:
+    def _tokens(self, row: Tensor, at: Tensor, asked: Tensor, slots: Tensor) -> tuple[Tokens, Tensor]:
         """Tokens that stand in the cache already, to be read further, and their room: padding in the last one.
 
         Args:
             row: (r,) of the cache.
             at: (r, T) room of each, -1 for padding.
-            branch: (r,) number of each row's branch: they are numbered anew in every step, as the rows are.
+            asked: (n,) rows that have a branch: they are numbered anew in every step, as the rows are.
             slots: of the branches.
         """
         where = self.cache.every.device
         place = torch.where(at >= 0, at, self.cache.places.kind.shape[1] - 1).to(where)
         known = Places(*(part[row.to(where).unsqueeze(1), place] for part in self.cache.places))
         kind = torch.where(at.to(where) >= 0, known.kind, int(Kind.PAD))
-        number = torch.where(kind == Kind.BRANCH, branch.to(where).unsqueeze(1), -1)
+        branch = torch.full_like(row, -1).index_copy(0, asked, torch.arange(len(asked))).to(where)
+        number = torch.where(kind == Kind.BRANCH, branch.unsqueeze(1), -1)
         none = torch.full_like(kind, -1)
         places = known._replace(kind=kind, sample=torch.zeros_like(kind), branch=number)
         return Tokens(torch.zeros_like(kind), none, places, none, none, slots.to(where)), place
@@ -161,7 +168,29 @@ class GatedStreams(ChunkStreams):
         """All that the streams have left behind, what waits too."""
         scores, logits, slot_states = self.standing
         stands = {"stands.scores": scores, "stands.logits": logits, "stands.slot_states": slot_states}
-        return {**super().state(), "waiting": self.kept, "waited": self.waited, "before": self.before, **stands}
+        layers = torch.tensor([self.gate.layers])
+        return {
+            **super().state(),
+            "gate_layers": layers,
+            "waiting": self.kept,
+            "waited": self.waited,
+            "before": self.before,
+            **stands,
+        }
+
+    def check(self, state: dict[str, Tensor]) -> None:
+        """Refuse states that wait below other layers, and what the base refuses.
+
+        Raises:
+            CheckpointError: if it does.
+        """
+        super().check(state)
+        theirs = int(state["gate_layers"])
+        if theirs != self.gate.layers:
+            raise CheckpointError(
+                f"The saved frames wait after {theirs} layers; the gate of this detector reads {self.gate.layers}.",
+                "make the detector with the gate that the state was saved with",
+            )
 
 
 def gated(classifier: Classifier, num_streams: int, task: int, gate: Gate, compiled: bool = False) -> GatedStreams:

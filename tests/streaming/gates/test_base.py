@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from gad_lightning.errors import SettingError
-from gad_lightning.streaming.gates.every_nth import EveryNth
 from gad_lightning.streaming.gates.feature_change import FeatureChange
 
 
 def test_a_wait_is_counted_in_whole_frames_and_at_least_one() -> None:
-    gate = EveryNth(4, longest_wait=1.5)
+    gate = FeatureChange(longest_wait=1.5)
     assert [gate.frames(fps) for fps in (0.1, 2.0, 4.0)] == [1, 3, 6]
 
 

@@ -12,8 +12,10 @@ from safetensors.torch import save_file
 
 from gad_lightning.backbones.tiny import TinyBackbone
 from gad_lightning.classifiers.discriminative import DiscriminativeClassifier
+from gad_lightning.data.base import Split
+from gad_lightning.data.records import VideoRecord
 from gad_lightning.data.toy import ToyActions
-from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
+from gad_lightning.errors import CheckpointError, DataError, MissingDataError, SettingError
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.gated import GatedStreams
 from gad_lightning.streaming.gates.event_gate import EventGate
@@ -125,3 +127,19 @@ def test_what_costs_too_much_is_not_written_over_an_older_gate(made: Made, tmp_p
     assert not file.exists()
     with pytest.raises(SettingError, match="loss is what a gate may cost, at least 0, got -1"):
         fit_gate(disc, data, file, layers=1, loss=-1)
+
+
+class OnlyTraining(ToyActions):
+    """Has no other split."""
+
+    def videos(self, split: Split) -> list[VideoRecord]:
+        return super().videos(split) if split == "train" else []
+
+
+def test_data_without_what_a_gate_needs_is_named_before_anything_is_read(made: Made, tmp_path: Path) -> None:
+    disc = made[0]
+    one = OnlyTraining(num_videos=4, mode="one_pass", short_memory=4, chunk=8)
+    with pytest.raises(DataError, match="OnlyTraining has no val split"):
+        fit_gate(disc, one, tmp_path / "gate.safetensors", layers=1)
+    with pytest.raises(SettingError, match="There is no task 3"):
+        fit_gate(disc, one, tmp_path / "gate.safetensors", layers=1, task=3)

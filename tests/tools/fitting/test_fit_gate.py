@@ -47,6 +47,6 @@ def test_it_prints_what_gates_are_worth_and_leaves_one_in_the_run(
 
 
 def test_too_many_layers_are_refused(checkpoint: Path) -> None:
-    with pytest.raises(SettingError, match="reads 3 layers, and the language model has 3"):
+    with pytest.raises(SettingError, match="read by 3 layers, and the language model has 3"):
         main(ckpt_path=checkpoint, layers=3)
     assert json.loads((checkpoint.parent.parent / "gate.json").read_text())["layers"] == 1

@@ -38,10 +38,10 @@ class Gate(Part, nn.Module):
 
     def __init__(self, layers: int = 0, longest_wait: float = 5.0) -> None:
         super().__init__()
-        if not (isinstance(layers, int) and layers >= 0):
+        if not (type(layers) is int and layers >= 0):
             raise SettingError(f"layers of {type(self).__name__} is {layers!r}.", "set it to 0 or a few")
-        if not 0 < longest_wait < float("inf"):
-            raise SettingError(f"longest_wait is a time in seconds above 0, got {longest_wait}.", "5 is usual")
+        if not (isinstance(longest_wait, int | float) and 0 < longest_wait < float("inf")):
+            raise SettingError(f"longest_wait is a time in seconds above 0, got {longest_wait!r}.", "5 is usual")
         self.layers, self.longest_wait = layers, longest_wait
 
     def frames(self, fps: float) -> int:
@@ -61,8 +61,8 @@ class Gate(Part, nn.Module):
         depth = len(classifier.backbone.blocks)
         if self.layers >= depth:
             raise SettingError(
-                f"{type(self).__name__} reads {self.layers} layers, and the language model has {depth}: nothing would "
-                "be saved.",
+                f"The gate has every frame read by {self.layers} layers, and the language model has {depth}: nothing "
+                "would be saved.",
                 "set layers to fewer, 2 to 4 of many",
             )
 

@@ -25,8 +25,8 @@ class FeatureChange(Gate):
 
     def __init__(self, least_change: float = 0.2, longest_wait: float = 5.0) -> None:
         super().__init__(0, longest_wait)
-        if not 0 <= least_change <= 2:
-            raise SettingError(f"least_change lies in [0, 2], got {least_change}.", "0.2 opens at small changes")
+        if not (isinstance(least_change, int | float) and 0 <= least_change <= 2):
+            raise SettingError(f"least_change lies in [0, 2], got {least_change!r}.", "0.2 opens at small changes")
         self.least_change = least_change
 
     def forward(self, seen: Glimpse) -> Tensor:

@@ -11,8 +11,9 @@ from torch import nn
 from gad_lightning.atomic import atomic_write
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.data.base import ActionDataModule
-from gad_lightning.errors import SettingError
+from gad_lightning.errors import DataError, SettingError
 from gad_lightning.results.gate_table import GateRow, GateTable
+from gad_lightning.schema import LabelSet
 from gad_lightning.streaming.gates.base import Gate
 from gad_lightning.streaming.gates.event_gate import EventGate, GateHead, mark_of, write_gate
 from gad_lightning.streaming.gates.every_nth import EveryNth
@@ -68,12 +69,9 @@ def fit_gate(
             or every threshold costs more than is stated.
         DataError: if a split has no videos, or no frame whose label is known.
     """
-    labels = classifier.schema.tasks[task].labels
-    if labels.multi_label:
-        raise SettingError("Several labels can be true at once, and a gate keeps one.", "leave the gate out")
-    for name, value in (("loss", loss), ("delay", delay)):
-        if not value >= 0:
-            raise SettingError(f"{name} is what a gate may cost, at least 0, got {value}.", "set it to 0 or more")
+    labels = _checked(classifier, data, task, loss, delay)
+    EveryNth(1, longest_wait)  # refuses what is no time, before anything is read
+    file.parent.mkdir(parents=True, exist_ok=True)
     seen = {split: watch_split(classifier, data, split, layers, task) for split in ("train", "val")}
     head = _head_of(seen["train"], len(labels.names), seed)
     about = {"layers": layers, "longest_wait": longest_wait, "names": list(labels.names), "threshold": THRESHOLDS[0]}
@@ -83,6 +81,28 @@ def fit_gate(
         write_gate(part, head, mark_of(classifier), {**about, "threshold": threshold})
     depth = len(classifier.backbone.blocks)
     return FittedGate(EventGate(file), GateTable("val", seen["val"].observed.num_videos, layers, depth, table))
+
+
+def _checked(classifier: Classifier, data: ActionDataModule, task: int, loss: float, delay: float) -> LabelSet:
+    """The classes that a gate can be fitted to.
+
+    Raises:
+        SettingError, DataError: see :func:`fit_gate`.
+    """
+    labels = classifier.check_task(data, task).labels
+    if labels.multi_label:
+        raise SettingError("Several labels can be true at once, and a gate keeps one.", "leave the gate out")
+    for name, value in (("loss", loss), ("delay", delay)):
+        if not value >= 0:
+            raise SettingError(f"{name} is what a gate may cost, at least 0, got {value}.", "set it to 0 or more")
+    for split in ("train", "val"):
+        if not data.videos(split):
+            raise DataError(
+                f"{type(data).__name__} has no {split} split: a gate is trained on training videos and its threshold "
+                "chosen on others.",
+                "name a val split, or set data.val_fraction above 0",
+            )
+    return labels
 
 
 def _head_of(watched: Watched, classes: int, seed: int) -> GateHead:

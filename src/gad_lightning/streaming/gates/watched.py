@@ -13,7 +13,6 @@ from gad_lightning.classifiers.deciding import log_probabilities
 from gad_lightning.data.base import ActionDataModule, Split
 from gad_lightning.data.records import Queries
 from gad_lightning.decisions.observed import Observed
-from gad_lightning.errors import DataError
 from gad_lightning.results.several import truths_of
 from gad_lightning.streaming.detector import OnlineDetector
 from gad_lightning.streaming.gates.base import Gate, Glimpse
@@ -53,16 +52,11 @@ def watch_split(classifier: Classifier, data: ActionDataModule, split: Split, la
     Args:
         classifier: in ``one_pass`` mode, one label a frame.
         data: the classifier's.
-        split: that is read.
+        split: that is read, of one video at least.
         layers: lowest layers after which states are kept.
         task: index into the schema's tasks.
-
-    Raises:
-        DataError: if the split has no videos.
     """
     records, timelines = data.videos(split), data.dataset(split).timelines
-    if not records:
-        raise DataError(f"{type(data).__name__} has no videos in the {split} split.", "a gate needs train and val")
     gate, fps = _Open(layers, 1.0 / classifier.schema.features.fps), classifier.schema.features.fps
     labels = classifier.schema.tasks[task].labels
     order = sorted(range(len(records)), key=lambda number: records[number].frames.num_frames)
