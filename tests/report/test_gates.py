@@ -18,9 +18,16 @@ def page(run: Path) -> Checker:
 def test_a_run_with_a_gate_shows_what_it_saves(tmp_path: Path) -> None:
     write_run(tmp_path, [0, 1, 1], [0, 1, 2], NASTY)
     assert "What a gate saves" not in page(tmp_path).said
-    write_gates(tmp_path, GateTable("val", 12, 2, 16, (GateRow(NASTY[1], 3.5, 0.7, 0.8, 0.95, 0.25),)))
+    write_gates(tmp_path, GateTable("val", 12, 2, 16, 345, 5.0, (GateRow(NASTY[1], 3.5, 0.7, 0.8, 0.95, 0.25),)))
     found = page(tmp_path)
     assert not found.wrong
     said = found.said[found.said.index("What a gate saves", 300) :]
-    for part in (NASTY[1], "3.500", "0.700", "0.250", "2 of 16 layers for every frame, 12 videos (val)"):
+    for part in (
+        NASTY[1],
+        "3.500",
+        "0.700",
+        "0.250",
+        "2 of 16 layers for every frame, 12 videos (val)",
+        "changes 345 times",
+    ):
         assert part in said

@@ -12,7 +12,7 @@ from gad_lightning.results.gate_table import GATE, GateRow, GateTable, read_gate
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_gates(tmp_path) is None
-    made = GateTable("val", 12, 2, 16, (GateRow("EventGate 0.9", 3.5, 0.7, 0.8, 0.95, 0.25),))
+    made = GateTable("val", 12, 2, 16, 345, 5.0, (GateRow("EventGate 0.9", 3.5, 0.7, 0.8, 0.95, 0.25),))
     assert write_gates(tmp_path, made).name == GATE
     assert read_gates(tmp_path) == made
 

@@ -140,7 +140,7 @@ class Wrong(Gate):
 )
 def test_a_gate_that_gives_no_answer_is_named(answer: object, told: str) -> None:
     classifier = make(GADClassifier, layers=3, schema=schema(**ONE_PASS))
-    with pytest.raises(SettingError, match=f"Wrong gives {told} for 1 streams"):
+    with pytest.raises(SettingError, match=f"1 streams were shown to Wrong, which answers {told}"):
         OnlineDetector(classifier, gate=Wrong(answer)).push(random_frames(1, 1)[0])
     with pytest.raises(SettingError, match="gate must be an instance of Gate, and is the str"):
         OnlineDetector(classifier, gate="EveryNth")  # type: ignore[arg-type]  # that is what is tested

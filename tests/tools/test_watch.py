@@ -285,5 +285,6 @@ def test_a_gate_is_named_on_the_command_line_and_its_share_is_told(
     command(["watch", *words, "--gate=gad_lightning.EveryNth", "--gate.frames_between=3"])
     labels, (closed,) = lines_of(log, "label"), lines_of(log, "closed")
     assert closed["whole_share"] == round(-(-len(labels) // 3) / len(labels), 4)
+    assert [line["whole"] for line in labels] == [place % 3 == 0 for place in range(len(labels))]
     assert "the gate had all layers read 34%" in capsys.readouterr().out
     assert all(labels[place]["label"] == labels[place - place % 3]["label"] for place in range(len(labels)))

@@ -17,8 +17,9 @@ def gates(runs: Sequence[RunTraces]) -> Element | None:
     if not found:
         return None
     note = (
-        "Live streams can read most frames by their lowest layers alone. The chosen gate is bold; the others are there "
-        "to compare: every n-th frame, and a plain rule on the change of the features."
+        "Live streams can read most frames by their lowest layers, and only one in so many by all at once. The chosen "
+        "gate is bold, with its threshold; the others are there to compare: every n-th frame, and a plain rule on the "
+        "change of the features."
     )
     return section("What a gate saves", tag("p", note, class_="note"), *(_compared(*one) for one in found))
 
@@ -29,6 +30,9 @@ def _compared(name: str, made: GateTable) -> Element:
     for place, row in enumerate(made.rows):
         shown = tag("b", row.name) if place == 0 else row.name
         rows.append([shown, *(number(value) for value in row[1:])])
-    title = f"{name}: {made.layers} of {made.depth} layers for every frame, {made.videos} videos ({made.split})"
-    head = ["gate", "frames a whole one", "segment-F1", "accuracy", "same label", "delay in frames"]
+    title = (
+        f"{name}: {made.layers} of {made.depth} layers for every frame, {made.videos} videos ({made.split}), in which "
+        f"the label changes {made.changes} times"
+    )
+    head = ["gate", "one whole in", "segment-F1", "accuracy", "same label", "delay in frames"]
     return tag("div", tag("h3", title), table(head, rows))

@@ -23,12 +23,14 @@ class GateRow(NamedTuple):
 
 
 class GateTable(NamedTuple):
-    """The chosen gate first, then others, to compare."""
+    """The chosen gate first, the stream without a gate second, then others, to compare."""
 
     split: str
     videos: int
     layers: int  # lowest layers that every frame is read by
     depth: int  # layers of the language model
+    changes: int  # of the label within the videos, where every frame is read whole
+    longest_wait: float  # seconds
     rows: tuple[GateRow, ...]
 
 
@@ -53,7 +55,7 @@ def read_gates(run: Path) -> GateTable | None:
         rows = tuple(
             GateRow(str(row["name"]), *(float(row[name]) for name in GateRow._fields[1:])) for row in about["rows"]
         )
-        videos, layers, depth = (int(about[name]) for name in ("videos", "layers", "depth"))
-        return GateTable(str(about["split"]), videos, layers, depth, rows)
+        numbers = {name: int(about[name]) for name in ("videos", "layers", "depth", "changes")}
+        return GateTable(str(about["split"]), **numbers, longest_wait=float(about["longest_wait"]), rows=rows)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged: {error!r}.", "remove it, or run gad-lightning fit-gate") from error

@@ -223,10 +223,10 @@ class OnlineDetector:
 
     @property
     def whole_share(self) -> float | None:
-        """Share of the frames so far that all layers have read for a label, in [0, 1]; None without a gate."""
-        if not isinstance(self.streams, GatedStreams):
+        """Share of the frames so far that all layers read at once, in [0, 1]; None without a gate or before a frame."""
+        if not isinstance(self.streams, GatedStreams) or not self.streams.looked:
             return None
-        return self.streams.whole / max(1, self.streams.looked)
+        return self.streams.whole / self.streams.looked
 
     def nothing(self) -> Predictions:
         """Predictions of no query."""

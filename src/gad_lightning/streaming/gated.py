@@ -100,7 +100,8 @@ class GatedStreams(ChunkStreams):
         if not (isinstance(opens, Tensor) and opens.dtype == torch.bool and opens.shape == due.shape):
             told = f"{tuple(opens.shape)} {opens.dtype}" if isinstance(opens, Tensor) else repr(opens)
             raise SettingError(
-                f"{type(self.gate).__name__} gives {told} for {len(due)} streams.", "return one bool a stream, (n,)"
+                f"{len(due)} streams were shown to {type(self.gate).__name__}, which answers {told}.",
+                "let forward return one bool a stream, (n,)",
             )
         return due | opens.cpu()
 

@@ -37,6 +37,7 @@ class Sighting(NamedTuple):
     started: tuple[Stretch, ...] = ()  # events that start with this frame, which is their end so far
     ended: tuple[Stretch, ...] = ()  # events whose last frame was an earlier one; all in stream time
     words: HandedOver | None = None  # what has now stayed unknown for long enough, in stream time, if it is to be told
+    whole: bool | None = None  # whether all layers read the frame, or the last label stands; None without a gate
 
 
 class Watcher:
@@ -141,6 +142,7 @@ class Watcher:
             started=started,
             ended=ended,
             words=words,
+            whole=bool(gated.waited[0] == 0) if isinstance(gated := self.detector.streams, GatedStreams) else None,
         )
 
     def close(self) -> tuple[Stretch, ...]:

@@ -225,8 +225,12 @@ def _write_events(journal: Journal, kind: str, events: Sequence[Stretch]) -> Non
 
 
 def _line_of(sighting: Sighting) -> dict[str, str | float | int | bool]:
-    """What the log holds of a label; ``stream`` and ``latency`` in seconds, ``rejection`` if unknown ones are told."""
-    told = {} if sighting.rejection is None else {"rejection": sighting.rejection}
+    """What the log holds of a label; ``stream`` and ``latency`` in seconds, ``rejection`` and ``whole`` where told."""
+    told: dict[str, str | float | int | bool] = {}
+    if sighting.rejection is not None:
+        told["rejection"] = sighting.rejection
+    if sighting.whole is not None:
+        told["whole"] = sighting.whole
     return {
         **told,
         "stream": sighting.seconds,

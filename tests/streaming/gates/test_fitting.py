@@ -59,7 +59,9 @@ def test_the_chosen_gate_is_the_one_that_leaves_out_the_most(made: Made) -> None
     assert len(own) == 13
     assert rows[0].saved == max(row.saved for row in own) > 1.2
     assert made[2].gate.threshold == float(rows[0].name.split()[1])
-    every = next(row for row in rows if row.name == "EveryNth 1")
+    every, alone = rows[1], next(row for row in rows if row.name == "longest_wait alone")
+    assert every.name == "no gate"
+    assert alone.saved >= rows[0].saved
     assert (every.saved, every.same, every.delay) == (1.0, 1.0, 0.0)
 
 

@@ -40,9 +40,10 @@ def test_it_prints_what_gates_are_worth_and_leaves_one_in_the_run(
     found = read_gates(run)
     assert found is not None
     assert (found.layers, found.depth) == (1, 3)
-    assert f"one frame in {found.rows[0].saved:.1f} by all" in printed
+    assert f"one in {found.rows[0].saved:.1f} by all at once" in printed
     assert f"--gate gad_lightning.EventGate --gate.file {run / 'gate.safetensors'}" in printed
-    assert printed.index("(chosen)") < printed.index("EveryNth 1")
+    assert printed.index("(chosen)") < printed.index("no gate") < printed.index("EveryNth 2")
+    assert f"Beware: without a gate the label changes {found.changes} times" in printed
     assert (run / "gate.safetensors").is_file()
 
 

@@ -63,7 +63,7 @@ class Gate(Part, nn.Module):
             raise SettingError(
                 f"The gate has every frame read by {self.layers} layers, and the language model has {depth}: nothing "
                 "would be saved.",
-                "set layers to fewer, 2 to 4 of many",
+                f"give fewer than {depth} layers, or no gate",
             )
 
     @abstractmethod

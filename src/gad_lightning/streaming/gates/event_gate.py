@@ -85,7 +85,6 @@ class EventGate(Gate):
         Raises:
             SettingError: if it has other classes, or other weights.
         """
-        super().check(classifier, task)
         names = classifier.schema.tasks[task].labels.names
         mark = mark_of(classifier)
         same_size = mark.shape == self.mark.shape
@@ -97,6 +96,7 @@ class EventGate(Gate):
             raise SettingError(
                 f"The gate {self.file} was fitted to another classifier.", "fit one to this with gad-lightning fit-gate"
             )
+        super().check(classifier, task)
 
     def forward(self, seen: Glimpse) -> Tensor:
         """Open where the standing label is doubted, or was added after the gate was fitted."""

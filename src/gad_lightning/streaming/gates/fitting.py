@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,8 +80,9 @@ def fit_gate(
         write_gate(part, head, mark_of(classifier), about)
         table, threshold = _chosen(part, seen["val"], loss, delay)
         write_gate(part, head, mark_of(classifier), {**about, "threshold": threshold})
-    depth = len(classifier.backbone.blocks)
-    return FittedGate(EventGate(file), GateTable("val", seen["val"].observed.num_videos, layers, depth, table))
+    found = seen["val"]
+    facts = (found.observed.num_videos, layers, len(classifier.backbone.blocks), found.changes, longest_wait)
+    return FittedGate(EventGate(file), GateTable("val", *facts, table))
 
 
 def _checked(classifier: Classifier, data: ActionDataModule, task: int, loss: float, delay: float) -> LabelSet:
@@ -137,7 +139,8 @@ def _chosen(file: Path, watched: Watched, loss: float, delay: float) -> tuple[tu
     wait = EventGate(file).longest_wait
     tried = {threshold: EventGate(file, threshold) for threshold in THRESHOLDS}
     own = {threshold: _row(f"EventGate {threshold:g}", gate, watched) for threshold, gate in tried.items()}
-    others: dict[str, Gate] = {f"EveryNth {n}": EveryNth(n) for n in (1, 2, 3, 4, 8)}
+    others: dict[str, Gate] = {"no gate": EveryNth(1), "longest_wait alone": EveryNth(sys.maxsize, wait)}
+    others |= {f"EveryNth {n}": EveryNth(n) for n in (2, 3, 4, 8)}
     others |= {f"FeatureChange {least:g}": FeatureChange(least, wait) for least in (0.1, 0.2, 0.4, 0.8)}
     rows = [_row(name, gate, watched) for name, gate in others.items()]
     every = rows[0]
@@ -155,7 +158,7 @@ def _chosen(file: Path, watched: Watched, loss: float, delay: float) -> tuple[tu
             "allow more loss, or more layers",
         )
     best = max(cheap, key=lambda threshold: own[threshold].saved)
-    return (own.pop(best), *own.values(), *rows), best
+    return (own.pop(best), every, *own.values(), *rows[1:]), best
 
 
 def _row(name: str, gate: Gate, watched: Watched) -> GateRow:

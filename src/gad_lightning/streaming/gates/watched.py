@@ -34,6 +34,12 @@ class Watched(NamedTuple):
         """(F,) int64, the label of every frame read whole."""
         return torch.from_numpy(self.observed.scores.argmax(1))
 
+    @property
+    def changes(self) -> int:
+        """How often the label changes within a video."""
+        label, video = self.label, torch.from_numpy(self.observed.video)
+        return int(((label[1:] != label[:-1]) & (video[1:] == video[:-1])).sum())
+
 
 class _Open(Gate):
     """Opens at every frame, and remembers what was seen."""

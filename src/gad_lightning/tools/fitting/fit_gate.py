@@ -18,6 +18,10 @@ from gad_lightning.tools.run_data import data_as_trained
 
 WIDTH = 100
 """Columns that the table needs, also where nobody is looking."""
+FEW = 30
+"""Changes of the label below which a table is said to show little."""
+SHOWN = ("0.05", "0.2", "0.5", "0.8", "0.95", "0.99")
+"""Thresholds whose rows are printed; gate.json and the report have all."""
 
 
 def main(
@@ -64,11 +68,29 @@ def main(
     found = fit_gate(classifier, data, file, layers, longest_wait, loss, delay, asked, seed)
     Console(width=WIDTH).print(_drawn(found.table))
     write_gates(file.parent, found.table)
-    print_safely(
-        f"{file} is the gate: of {found.table.depth} layers every frame is read by {layers}, one frame in "
-        f"{found.table.rows[0].saved:.1f} by all.\n"
-        f"To use it: gad-lightning watch SOURCE --checkpoint {ckpt_path} --gate gad_lightning.EventGate "
-        f"--gate.file {file}"
+    print_safely(_told(found.table, file, ckpt_path))
+
+
+def _told(found: GateTable, file: Path, checkpoint: Path) -> str:
+    """What was chosen, what it does not show, and how to use it."""
+    chosen, alone = found.rows[0], next(row for row in found.rows if row.name == "longest_wait alone")
+    lines = []
+    if found.changes < FEW:
+        lines.append(
+            f"Beware: without a gate the label changes {found.changes} times in these videos, which is too little to "
+            "tell gates apart."
+        )
+    if chosen.saved >= alone.saved:
+        lines.append(f"Beware: this gate opens by its longest_wait of {found.longest_wait:g} s alone.")
+    named, source = f"gad_lightning.EventGate --gate.file {file.resolve()}", checkpoint.resolve()
+    return "\n".join(
+        [
+            *lines,
+            f"{file} is the gate: every frame is read by {found.layers} of {found.depth} layers, one in "
+            f"{chosen.saved:.1f} by all at once.",
+            f"To use it: gad-lightning watch SOURCE --checkpoint {source} --gate {named}",
+            f"or: gad-lightning serve --ckpt_path {source} --gate {named}",
+        ]
     )
 
 
@@ -79,11 +101,13 @@ def _folder_of(checkpoint: Path) -> Path:
 
 
 def _drawn(found: GateTable) -> Table:
-    """A row a gate, the chosen one first."""
-    made = Table(title=f"gates on {found.videos} validation videos")
-    for column in ("gate", "frames a whole one", "segment-F1", "accuracy", "same label", "delay (frames)"):
+    """A row a gate, the chosen one first; of the other thresholds a few."""
+    made = Table(title=f"gates on {found.videos} validation videos, in which the label changes {found.changes} times")
+    for column in ("gate", "one whole in", "segment-F1", "accuracy", "same label", "delay (frames)"):
         made.add_column(column, justify="left" if column == "gate" else "right")
     for place, row in enumerate(found.rows):
+        if place and row.name.startswith("EventGate") and row.name.split()[1] not in SHOWN:
+            continue
         name = escape_terminal(row.name) + (" (chosen)" if place == 0 else "")
         figures = (f"{row.saved:.2f}", f"{row.segment_f1:.4f}", f"{row.accuracy:.4f}", f"{row.same:.4f}")
         made.add_row(name, *figures, f"{row.delay:.2f}")
