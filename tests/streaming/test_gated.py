@@ -165,21 +165,46 @@ def test_the_upper_layers_read_less_and_in_batches() -> None:
     assert worked[2][1] > 2 * worked[2][0]
 
 
-def test_classes_that_are_added_get_labels_at_once() -> None:
+def test_classes_that_are_added_get_labels_at_once_and_frames_stay_what_they_were() -> None:
+    classifier = make(DiscriminativeClassifier, layers=3, schema=schema(**ONE_PASS)).double()
+    frames = random_frames(1, 12).double()
+    plain, gated = OnlineDetector(classifier), OnlineDetector(classifier, gate=EveryNth(3))
+    for moment in range(12):
+        if moment == 5:
+            task = classifier.schema.tasks[0]
+            labels = task.labels._replace(names=(*task.labels.names, "wait"))
+            classifier.schema = classifier.schema._replace(tasks=(task._replace(labels=labels),))
+            classifier.heads[0] = torch.nn.Linear(32, 6).double()
+            gated.load_state_dict(gated.state_dict())
+        wanted, found = plain.push(frames[:, moment]), gated.push(frames[:, moment])
+        assert found.scores.shape == wanted.scores.shape
+        whole = int(streams_of(gated).waited[0]) == 0
+        assert whole == (moment in (0, 3, 5, 8, 11))
+        if whole:
+            assert torch.allclose(found.slot_states, wanted.slot_states, atol=1e-6)
+            assert found.slot_states.dtype == wanted.slot_states.dtype
+
+
+class Failing(Gate):
+    """Opens at the fourth frame."""
+
+    def forward(self, seen: Glimpse) -> Tensor:
+        return seen.waited == 3
+
+
+def test_a_push_that_fails_can_be_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = make(DiscriminativeClassifier, layers=3, schema=schema(**ONE_PASS))
-    detector = OnlineDetector(classifier, gate=EveryNth(1000, 60.0))
-    for frame in random_frames(1, 3)[0]:
-        detector.push(frame.unsqueeze(0))
-    labels = classifier.schema.tasks[0].labels
-    head = classifier.heads[0]
-    assert isinstance(labels.names, tuple)
-    classifier.schema = classifier.schema._replace(
-        tasks=(classifier.schema.tasks[0]._replace(labels=labels._replace(names=(*labels.names, "wait"))),)
-    )
-    classifier.heads[0] = torch.nn.Linear(32, 6)
-    assert head is not classifier.heads[0]
-    assert detector.push(random_frames(1, 1)[0]).scores.shape == (1, 6)
-    assert int(streams_of(detector).waited[0]) == 0
+    frames = random_frames(2, 9)
+    wanted, found = OnlineDetector(classifier, 2, gate=Failing(1)), OnlineDetector(classifier, 2, gate=Failing(1))
+    for moment in range(9):
+        expected = wanted.push(frames[:, moment])
+        if moment == 3:
+            with monkeypatch.context() as patched:
+                patched.setattr(classifier, "score_branches", None)
+                with pytest.raises(TypeError):
+                    found.push(frames[:, moment])
+        assert torch.equal(found.push(frames[:, moment]).scores, expected.scores)
+    assert found.whole_share == wanted.whole_share
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,9 @@ def read_gates(run: Path) -> GateTable | None:
         rows = tuple(
             GateRow(str(row["name"]), *(float(row[name]) for name in GateRow._fields[1:])) for row in about["rows"]
         )
+        if not rows:
+            raise ValueError("no rows")
         numbers = {name: int(about[name]) for name in ("videos", "layers", "depth", "changes")}
         return GateTable(str(about["split"]), **numbers, longest_wait=float(about["longest_wait"]), rows=rows)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{path} is damaged: {error!r}.", "remove it, or run gad-lightning fit-gate") from error

@@ -44,23 +44,22 @@ class GatedStreams(ChunkStreams):
         self.longest = gate.frames(classifier.schema.features.fps)
         self.depth = SplitDepth(classifier.backbone.blocks, gate.layers)
         super().__init__(classifier, num_streams, task, spare=self.longest - 1)
-        rows, kind = len(self.cache.places.kind), next(classifier.backbone.connector.parameters())
-        schema, hidden = classifier.schema, classifier.backbone.hidden_size
-        reached = next(iter(self.cache.keys.values()))  # of the layers' number format
-        self.kept = reached.new_zeros(rows, self.longest, classifier.prompt.group, hidden)
+        rows, exact = len(self.cache.places.kind), classifier.standardize.mean
+        self.reached = next(iter(self.cache.keys.values()))[0, 0, 0]  # of the layers' number format
+        self.kept = self.reached.new_zeros(rows, self.longest, classifier.prompt.group, self.depth.width)
         """States of the frames that wait, by the frame's number within its chunk."""
         self.waited = torch.zeros(num_streams, dtype=torch.int64)
         """Frames since the last one that was read whole, which is the newest one at 0."""
-        self.before = torch.zeros(num_streams, schema.features.width, dtype=kind.dtype, device=kind.device)
+        width = classifier.schema.features.width
+        self.before = torch.zeros(num_streams, width, dtype=exact.dtype, device=exact.device)
         self.standing = self._none(num_streams)
         self.looked = self.whole = 0
         """Frames so far, and those of them that were read whole."""
 
     def _none(self, streams: int) -> Scored:
         """What stands before anything was seen."""
-        where = self.classifier.device
-        scores = torch.zeros(streams, self.classifier.schema.num_classes, device=where)
-        return scores, scores.clone(), torch.zeros(streams, self.classifier.backbone.hidden_size, device=where)
+        scores = torch.zeros(streams, self.classifier.schema.num_classes, device=self.classifier.device)
+        return scores, scores.clone(), self.reached.new_zeros(streams, self.classifier.backbone.hidden_size)
 
     def step(self, streams: Tensor, frame: Tensor, frames: Tensor) -> Scored:
         """Read one frame of each stream by the lowest layers, by all where the gate opens; see the base."""
@@ -70,15 +69,14 @@ class GatedStreams(ChunkStreams):
         states = self.depth.below(read)  # (r, T, H)
         self._keep(laid, states)
         open_ = self._opens(streams, frame, frames, laid.tokens.at_slots(states))
-        self.looked, self.whole = self.looked + len(streams), self.whole + int(open_.sum())
-        self.waited[streams] = torch.where(open_, self.waited[streams], self.waited[streams] + 1)
         if bool(open_.any()):
             found = self._read_on(laid, states, open_, self.waited[streams])
             chosen = streams[open_]
             for kept, new in zip(self.standing, found, strict=True):
                 kept[chosen] = new.to(kept)
             self.before[chosen] = frames[open_].mean(1).to(self.before.dtype)
-            self.waited[chosen] = 0
+        self.waited[streams] = torch.where(open_, 0, self.waited[streams] + 1)
+        self.looked, self.whole = self.looked + len(streams), self.whole + int(open_.sum())
         scores, logits, slot_states = (part[streams] for part in self.standing)
         return scores, logits, slot_states
 
@@ -89,9 +87,7 @@ class GatedStreams(ChunkStreams):
 
     def _opens(self, streams: Tensor, frame: Tensor, frames: Tensor, states: Tensor) -> Tensor:
         """Which of the streams are read whole, (n,) bool on the CPU."""
-        if self.standing[0].shape[1] != self.classifier.schema.num_classes:  # classes were added
-            self.standing = self._none(len(self.waited))
-            self.waited[:] = self.longest
+        self._follow_classes()
         waited = self.waited[streams] + 1
         due = (frame == 0) | (waited >= self.longest)
         before, label = self.before[streams], self.standing[0][streams].argmax(1)
@@ -165,8 +161,15 @@ class GatedStreams(ChunkStreams):
         places = known._replace(kind=kind, sample=torch.zeros_like(kind), branch=number)
         return Tokens(torch.zeros_like(kind), none, places, none, none, slots.to(where)), place
 
+    def _follow_classes(self) -> None:
+        """Let every stream find a label anew if classes were added."""
+        if self.standing[0].shape[1] != self.classifier.schema.num_classes:
+            self.standing = self._none(len(self.waited))
+            self.waited[:] = self.longest - 1
+
     def state(self) -> dict[str, Tensor]:
         """All that the streams have left behind, what waits too."""
+        self._follow_classes()
         scores, logits, slot_states = self.standing
         stands = {"stands.scores": scores, "stands.logits": logits, "stands.slot_states": slot_states}
         layers = torch.tensor([self.gate.layers])

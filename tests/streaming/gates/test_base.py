@@ -13,7 +13,7 @@ def test_a_wait_is_counted_in_whole_frames_and_at_least_one() -> None:
     assert [gate.frames(fps) for fps in (0.1, 2.0, 4.0)] == [1, 3, 6]
 
 
-@pytest.mark.parametrize("wait", [0, -1, float("inf"), float("nan")])
+@pytest.mark.parametrize("wait", [0, -1, 3601, float("inf"), float("nan")])
 def test_a_wait_that_is_no_time_is_refused(wait: float) -> None:
     with pytest.raises(SettingError, match="longest_wait is a time in seconds above 0"):
         FeatureChange(longest_wait=wait)

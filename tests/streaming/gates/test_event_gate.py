@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from gad_lightning.errors import CheckpointError
 from gad_lightning.streaming.gates.base import Glimpse
-from gad_lightning.streaming.gates.event_gate import EventGate, GateHead, write_gate
+from gad_lightning.streaming.gates.event_gate import KEY, AboutGate, EventGate, GateHead, write_gate
 
 
 @pytest.fixture
@@ -18,8 +20,7 @@ def file(tmp_path: Path) -> Path:
     for layer in (head.layers[0], head.layers[2]):
         torch.nn.init.eye_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
-    about = {"layers": 1, "longest_wait": 3.0, "threshold": 0.5, "names": ["rest", "walk"]}
-    write_gate(tmp_path / "gate.safetensors", head, torch.ones(4), about)
+    write_gate(tmp_path / "gate.safetensors", head, torch.ones(4), AboutGate(1, 3.0, 0.5, ("rest", "walk")))
     return tmp_path / "gate.safetensors"
 
 
@@ -37,6 +38,19 @@ def test_it_opens_where_another_label_is_likelier(file: Path) -> None:
 
 def test_it_opens_for_a_label_that_came_after_it_was_fitted(file: Path) -> None:
     assert EventGate(file)(glimpse([[4.0, 0.0]], [2])).tolist() == [True]
+
+
+def test_it_opens_where_nothing_can_be_said(file: Path) -> None:
+    assert EventGate(file)(glimpse([[float("nan"), 0.0]], [0])).tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    "about", ["{}", "[]", '{"layers": 1, "longest_wait": 3, "threshold": 0.5, "names": ["a"]}', "?"]
+)
+def test_a_file_whose_parts_do_not_belong_together_is_named(about: str, tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "odd.safetensors", metadata={KEY: about})
+    with pytest.raises(CheckpointError, match=r"odd.safetensors cannot be read"):
+        EventGate(tmp_path / "odd.safetensors")
 
 
 def test_what_it_was_fitted_with_can_be_said_otherwise(file: Path) -> None:

@@ -105,6 +105,13 @@ def test_a_gate_of_another_classifier_is_refused(made: Made) -> None:
     other = DiscriminativeClassifier(backbone=TinyBackbone(32, 3, seed=5), schema=disc.schema)
     with pytest.raises(SettingError, match=r"gate.safetensors was fitted to another classifier"):
         OnlineDetector(other, gate=EventGate(file))
+    torch.manual_seed(0)
+    same = DiscriminativeClassifier(backbone=TinyBackbone(32, 3), schema=disc.schema)
+    OnlineDetector(same.bfloat16(), gate=EventGate(file))  # another number format is the same classifier
+    with torch.no_grad():
+        next(same.float().heads.parameters()).flatten()[0] += 1
+    with pytest.raises(SettingError, match=r"gate.safetensors was fitted to another classifier"):
+        OnlineDetector(same, gate=EventGate(file))
 
 
 def test_files_that_are_no_gates_are_named(made: Made, tmp_path: Path) -> None:
@@ -127,6 +134,8 @@ def test_what_costs_too_much_is_not_written_over_an_older_gate(made: Made, tmp_p
     with pytest.raises(SettingError, match=r"Every threshold costs more than loss 0 and delay 0 allow: at 0.05"):
         fit_gate(disc, data, file, layers=1, longest_wait=40.0, loss=0.0, delay=0.0)
     assert not file.exists()
+    with pytest.raises(SettingError, match="is a folder"):
+        fit_gate(disc, data, tmp_path, layers=1)
     with pytest.raises(SettingError, match="loss is what a gate may cost, at least 0, got -1"):
         fit_gate(disc, data, file, layers=1, loss=-1)
 

@@ -26,11 +26,14 @@ class SplitDepth:
     def __init__(self, blocks: Sequence[nn.Module], lowest: int) -> None:
         self.blocks, self.lowest = blocks, lowest
         self.in_tuples = False
+        self.width = 0
+        """Numbers of a state between two layers, once a whole pass was run."""
         self._looking: RemovableHandle | None = blocks[-1].register_forward_hook(self._look)
 
     def _look(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Output) -> None:
-        """See in the first whole pass whether layers give states alone."""
+        """See in the first whole pass whether layers give states alone, and of what width."""
         self.in_tuples = isinstance(output, tuple)
+        self.width = (output[0] if isinstance(output, tuple) else output).shape[-1]
         if self._looking is not None:
             self._looking.remove()
             self._looking = None

@@ -11,6 +11,8 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import SettingError
 from gad_lightning.parts import Part
 
+HOUR = 3600
+
 
 class Glimpse(NamedTuple):
     """What is known of the newest frame of n streams before the upper layers have read it."""
@@ -30,7 +32,8 @@ class Gate(Part, nn.Module):
 
     Args:
         layers: lowest layers of the language model that every frame is read by, at least 0.
-        longest_wait: seconds after which a label is found anew at the latest, above 0.
+        longest_wait: seconds after which a label is found anew at the latest, above 0 and at most an hour; so many
+            seconds of frames are kept.
 
     Raises:
         SettingError: if a setting is out of its range.
@@ -40,8 +43,10 @@ class Gate(Part, nn.Module):
         super().__init__()
         if not (type(layers) is int and layers >= 0):
             raise SettingError(f"layers of {type(self).__name__} is {layers!r}.", "set it to 0 or a few")
-        if not (isinstance(longest_wait, int | float) and 0 < longest_wait < float("inf")):
-            raise SettingError(f"longest_wait is a time in seconds above 0, got {longest_wait!r}.", "5 is usual")
+        if not (isinstance(longest_wait, int | float) and 0 < longest_wait <= HOUR):
+            raise SettingError(
+                f"longest_wait is a time in seconds above 0 and at most {HOUR}, got {longest_wait!r}.", "5 is usual"
+            )
         self.layers, self.longest_wait = layers, longest_wait
 
     def frames(self, fps: float) -> int:

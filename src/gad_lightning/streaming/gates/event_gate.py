@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,9 +15,20 @@ from gad_lightning.classifiers.base import Classifier
 from gad_lightning.errors import CheckpointError, MissingDataError, SettingError
 from gad_lightning.streaming.gates.base import Gate, Glimpse
 
-KEY = "gad_lightning.gate"
+KEY, MARK = "gad_lightning.gate", "mark"
+MARKED = 64
+"""Numbers of each weight that a classifier is known by."""
 SAME = 1e-2
-"""Share by which the mark of one classifier may differ in another number format."""
+"""By which the marks of one classifier may differ in another number format."""
+
+
+class AboutGate(NamedTuple):
+    """What a gate was fitted with."""
+
+    layers: int
+    longest_wait: float  # seconds
+    threshold: float  # in [0, 1]
+    names: tuple[str, ...]  # of the classes
 
 
 class GateHead(nn.Module):
@@ -64,18 +74,14 @@ class EventGate(Gate):
     """
 
     def __init__(self, file: str | Path, threshold: float | None = None, longest_wait: float | None = None) -> None:
-        about, weights = _read(Path(file))
-        super().__init__(int(about["layers"]), float(about["longest_wait"] if longest_wait is None else longest_wait))
-        self.file = str(file)
-        self.threshold = float(about["threshold"] if threshold is None else threshold)
-        if not 0 <= self.threshold <= 1:
-            raise SettingError(f"threshold of EventGate lies in [0, 1], got {threshold}.", "leave it out")
-        self.names = tuple(map(str, about["names"]))
-        mark = weights.pop("mark")
-        self.register_buffer("mark", mark, persistent=False)
-        hidden, width = weights["layers.0.weight"].shape
-        self.head = GateHead(width, len(self.names), hidden)
-        self.head.load_state_dict(weights)
+        stored = _read(Path(file))
+        about = stored.about
+        super().__init__(about.layers, about.longest_wait if longest_wait is None else longest_wait)
+        self.file, self.names, self.head = str(file), about.names, stored.head
+        self.threshold = about.threshold if threshold is None else threshold
+        if not (isinstance(self.threshold, int | float) and 0 <= self.threshold <= 1):
+            raise SettingError(f"threshold of EventGate lies in [0, 1], got {threshold!r}.", "leave it out")
+        self.register_buffer("mark", stored.mark, persistent=False)
 
     mark: Tensor
 
@@ -85,14 +91,9 @@ class EventGate(Gate):
         Raises:
             SettingError: if it has other classes, or other weights.
         """
-        names = classifier.schema.tasks[task].labels.names
-        mark = mark_of(classifier)
-        same_size = mark.shape == self.mark.shape
-        if (
-            names[: len(self.names)] != self.names
-            or not same_size
-            or not torch.allclose(mark, self.mark.to(mark), rtol=SAME, atol=SAME * float(self.mark.abs().max()))
-        ):
+        names, mark = classifier.schema.tasks[task].labels.names, mark_of(classifier)
+        known = names == self.names and mark.shape == self.mark.shape
+        if not known or float((mark - self.mark.cpu()).abs().max()) > SAME:
             raise SettingError(
                 f"The gate {self.file} was fitted to another classifier.", "fit one to this with gad-lightning fit-gate"
             )
@@ -104,25 +105,45 @@ class EventGate(Gate):
         known = seen.label < len(self.names)
         label = seen.label.clamp(max=len(self.names) - 1).to(probabilities.device).unsqueeze(1)
         doubt = 1 - probabilities.gather(1, label).squeeze(1)
-        opens: Tensor = (doubt >= self.threshold) | ~known.to(doubt.device)
+        opens: Tensor = ~(doubt < self.threshold) | ~known.to(doubt.device)  # what is no number opens
         return opens
 
 
 def mark_of(classifier: Classifier) -> Tensor:
-    """What a classifier's connector makes of a frame of ones, (H,) float32: equal in any number format."""
-    spec, where = classifier.schema.features, next(classifier.backbone.connector.parameters())
-    ones = torch.ones(1, 1, spec.tokens_per_frame, spec.width, device=where.device, dtype=where.dtype)
-    with torch.no_grad():
-        return classifier.backbone.visual(ones)[0, 0].float().cpu()
+    """Some trained weights outside of the layers, (n,) float32, each part over its largest: alike in any number format.
+
+    Layers are left out, as their weights change where a LoRA is merged or they are held in fewer bits.
+    """
+    layers = {id(weight) for block in classifier.backbone.blocks for weight in block.parameters()}
+    parts = [
+        weight.detach().flatten()[:MARKED].float().cpu() for weight in _own(classifier) if id(weight) not in layers
+    ]
+    return torch.cat([part / part.abs().max().clamp(min=1e-12) for part in parts if len(part)])
 
 
-def write_gate(file: Path, head: GateHead, mark: Tensor, about: Mapping[str, Any]) -> None:
-    """Write a gate: its head, the mark of its classifier, and layers, threshold, longest_wait and names."""
+def _own(classifier: Classifier) -> list[nn.Parameter]:
+    """Weights of connector, new tokens and heads, by their names: what is no part of the language model."""
+    decoder = classifier.backbone.decoder
+    held = set() if decoder is None else {id(weight) for weight in decoder.parameters()}
+    named = sorted(classifier.named_parameters(), key=lambda pair: pair[0])
+    return [weight for name, weight in named if id(weight) not in held and ".model." not in name]
+
+
+def write_gate(file: Path, head: GateHead, mark: Tensor, about: AboutGate) -> None:
+    """Write a gate: its head, the mark of its classifier, and what it was fitted with."""
     weights = {name: part.detach().float().cpu().contiguous() for name, part in head.state_dict().items()}
-    save_file({**weights, "mark": mark}, file, metadata={KEY: json.dumps(dict(about))})
+    save_file({**weights, MARK: mark}, file, metadata={KEY: json.dumps(about._asdict())})
 
 
-def _read(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+class _Stored(NamedTuple):
+    """What a file holds."""
+
+    about: AboutGate
+    head: GateHead
+    mark: Tensor
+
+
+def _read(file: Path) -> _Stored:
     if not file.is_file():
         raise MissingDataError(f"There is no gate {file}.", "make it with gad-lightning fit-gate")
     try:
@@ -131,7 +152,13 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             weights = {name: opened.get_tensor(name) for name in sorted(opened.keys())}
         if told is None:
             raise CheckpointError(f"{file} is no gate.", "give a file that gad-lightning fit-gate wrote")
-        about: dict[str, Any] = json.loads(told)
-        return about, weights
-    except (SafetensorError, OSError, ValueError) as error:
+        given = json.loads(told)
+        names = tuple(str(name) for name in given["names"])
+        about = AboutGate(int(given["layers"]), float(given["longest_wait"]), float(given["threshold"]), names)
+        mark = weights.pop(MARK)
+        hidden, width = weights["layers.0.weight"].shape
+        head = GateHead(width, len(names), hidden)
+        head.load_state_dict(weights)
+        return _Stored(about, head.eval(), mark)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError, OverflowError) as error:
         raise CheckpointError(f"{file} cannot be read: {error}.", "fit the gate again") from error

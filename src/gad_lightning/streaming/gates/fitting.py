@@ -16,7 +16,7 @@ from gad_lightning.errors import DataError, SettingError
 from gad_lightning.results.gate_table import GateRow, GateTable
 from gad_lightning.schema import LabelSet
 from gad_lightning.streaming.gates.base import Gate
-from gad_lightning.streaming.gates.event_gate import EventGate, GateHead, mark_of, write_gate
+from gad_lightning.streaming.gates.event_gate import AboutGate, EventGate, GateHead, mark_of, write_gate
 from gad_lightning.streaming.gates.every_nth import EveryNth
 from gad_lightning.streaming.gates.feature_change import FeatureChange
 from gad_lightning.streaming.gates.simulating import simulate, worth
@@ -73,13 +73,15 @@ def fit_gate(
     labels = _checked(classifier, data, task, loss, delay)
     EveryNth(1, longest_wait)  # refuses what is no time, before anything is read
     file.parent.mkdir(parents=True, exist_ok=True)
-    seen = {split: watch_split(classifier, data, split, layers, task) for split in ("train", "val")}
-    head = _head_of(seen["train"], len(labels.names), seed)
-    about = {"layers": layers, "longest_wait": longest_wait, "names": list(labels.names), "threshold": THRESHOLDS[0]}
-    with atomic_write(file) as part:
-        write_gate(part, head, mark_of(classifier), about)
+    if file.is_dir():
+        raise SettingError(f"{file} is a folder.", "name a file to write")
+    with atomic_write(file) as part:  # a folder that cannot be written to is told at once
+        seen = {split: watch_split(classifier, data, split, layers, task) for split in ("train", "val")}
+        head, mark = _head_of(seen["train"], len(labels.names), seed), mark_of(classifier)
+        about = AboutGate(layers, longest_wait, THRESHOLDS[0], labels.names)
+        write_gate(part, head, mark, about)
         table, threshold = _chosen(part, seen["val"], loss, delay)
-        write_gate(part, head, mark_of(classifier), {**about, "threshold": threshold})
+        write_gate(part, head, mark, about._replace(threshold=threshold))
     found = seen["val"]
     facts = (found.observed.num_videos, layers, len(classifier.backbone.blocks), found.changes, longest_wait)
     return FittedGate(EventGate(file), GateTable("val", *facts, table))
@@ -115,7 +117,8 @@ def _head_of(watched: Watched, classes: int, seed: int) -> GateHead:
         states = states.clone()  # tensors of inference mode could not be trained on
         head = GateHead(states.shape[1], classes)
         head.mean.copy_(states.mean(0))
-        head.spread.copy_(states.std(0) + 1e-6)
+        spread = states.std(0, correction=0)
+        head.spread.copy_(spread.clamp(min=1e-3 * float(spread.max()) + 1e-12))  # what hardly varies tells nothing
         weight = 1 / torch.bincount(label, minlength=classes).clamp(min=1)
         weight = (weight / weight[label].mean()).clamp(max=RAREST)
         optimizer = torch.optim.AdamW(head.parameters(), weight_decay=0.01)
