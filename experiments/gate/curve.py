@@ -34,7 +34,7 @@ def rows_of(file: Path, watched: Watched, longest_wait: float) -> list[GateRow]:
     """The fitted gate first, then all others."""
     gates: dict[str, Gate] = {"EventGate": EventGate(file)}
     gates |= {f"EventGate {threshold:g}": EventGate(file, threshold) for threshold in THRESHOLDS}
-    gates |= {f"EveryNth {number}": EveryNth(number, 1e6) for number in (1, 2, 3, 4, 6, 8, 12)}
+    gates |= {f"EveryNth {number}": EveryNth(number, 3600.0) for number in (1, 2, 3, 4, 6, 8, 12)}
     changes = (0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
     gates |= {f"FeatureChange {change:g}": FeatureChange(change, longest_wait) for change in changes}
     return [worth(name, watched, simulate(gate, watched)) for name, gate in gates.items()]
