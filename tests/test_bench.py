@@ -133,6 +133,17 @@ def test_the_aims_say_what_the_stored_figures_reach(bench: Any) -> None:
     found = {aim.what: aim.ratio(stored) for aim in AIMS if aim.bench == "speed"}
     assert found["one pass over published-style, Disc"] == row["one pass, chunk 512"] / row["published"]
     assert found["8 live over published-style, Disc"] == row["live, 8"]["frames_per_second"] / row["published"]
+    assert found["one pass, share of the product rate, Disc"] is None  # stored before it was measured
+
+
+def test_an_aim_is_not_measured_where_a_file_has_no_figure_for_it(bench: Any) -> None:
+    from aims import Aim, cells_of, share_of_product
+
+    aim = Aim("a share", "speed", share_of_product("Disc"), floor=0.8, hope=0.9)
+    products = {"Disc": {"flops": 1e11, "shares": {"window, batch 8": 0.5, "one pass, chunk 512": 0.85}}}
+    assert cells_of(aim, {"frames": {}})[3] == "not measured"
+    found = cells_of(aim, {"products": products, "surroundings": {"commit": "abc"}})
+    assert found[3:] == ("0.85", "floor", "abc")
 
 
 def test_the_aims_of_live_streams_take_the_faster_way_and_the_most_streams_in_time(bench: Any) -> None:

@@ -3,10 +3,12 @@
     python experiments/bench/speed.py --shape tiny            # a minute on a CPU
     python experiments/bench/speed.py --shape 1b              # the true Llama-3.2-1B shape
     python experiments/bench/speed.py --shape 1b --compiled 1 8     # by one graph too, as a GPU does unasked
+    python experiments/bench/speed.py --shape 1b --layers 4 --kinds Disc    # four of its layers: minutes, not an hour
 
 Same random weights and features for all; a window of 148 frames as the paper has it on CrossTask. Results go to
-``experiments/bench/results/speed_<shape>_<device>.json``. The last column is the share of what the machine
-reaches in the layers' largest matrix product, in the same number format and the same turns.
+``experiments/bench/results/speed_<shape>_<device>.json``, or with ``_<layers>_layers`` at the name's end. The last
+column is the share of what the machine reaches in the layers' largest matrix product, in the same number format and
+the same turns.
 """
 
 from __future__ import annotations
@@ -80,11 +82,11 @@ def works_of(kind: str, given: argparse.Namespace, frames: Tensor) -> dict[str, 
     The published-style loop has its LoRA apart and the head over all tokens; the others have the LoRA merged.
     """
     where = {"device": given.device, "dtype": given.dtype}
-    loop = PublishedLoop(prepare(kind, given.shape, "window", 128, **where), generative=kind == "Gen")
     windowed = prepare(kind, given.shape, "window", 128, **where).eval()
     classifier = prepare(kind, given.shape, "one_pass", given.chunk, **where).eval()
-    windowed.backbone.merge()
     classifier.backbone.merge()
+    windowed.backbone = classifier.backbone  # the same weights: held once
+    loop = PublishedLoop(prepare(kind, given.shape, "window", 128, **where), generative=kind == "Gen")
     number, windows = itertools.count(), torch.stack([frames[end : end + WINDOW] for end in range(8)])
     chunk = chunk_batch(frames[: WINDOW - 1 + given.chunk], WINDOW - 1)
     return {
@@ -166,6 +168,7 @@ def main() -> None:
     """Measure and store."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", choices=WIDTHS, default="tiny")
+    parser.add_argument("--layers", type=int, help="only so many of the shape's layers; all if left out")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="what the device is faster with if left out")
@@ -179,9 +182,11 @@ def main() -> None:
     on_gpu = given.device.startswith("cuda")
     given.streams = [1, 8, 64, 256, *[1024] * on_gpu] if given.streams is None else given.streams
     given.compiled = [1, 8] * on_gpu if given.compiled is None else given.compiled
+    SHAPES[given.shape]["num_hidden_layers"] = given.layers or SHAPES[given.shape]["num_hidden_layers"]
     results = run(given)
     settings = {name: value for name, value in vars(given).items() if name != "output"}
-    print(store(f"speed_{given.shape}_{given.device}", {"settings": settings, **results}, given.output))
+    part = f"_{given.layers}_layers" if given.layers else ""
+    print(store(f"speed_{given.shape}_{given.device}{part}", {"settings": settings, **results}, given.output))
 
 
 if __name__ == "__main__":
