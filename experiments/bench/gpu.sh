@@ -6,16 +6,17 @@
 #     experiments/bench/gpu.sh --device cpu --shape tiny --minutes 20      # on a CPU, to see whether it runs
 #
 # Prints every row as it comes and stores it in <output>/gpu.json: called again, it goes on where it stopped. Needs torch,
-# transformers, lightning, peft and torchmetrics; pytest, pytest-xdist and hypothesis for the tests. PYTHON names the
-# interpreter; SECTIONS what is run.
+# transformers, lightning, peft, torchmetrics and scipy; pytest, pytest-xdist, hypothesis and pillow for the tests. PYTHON names
+# the interpreter; SECTIONS what is run. A row that failed is tried again by --again, once; other options are those of gpu.py.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-minutes=8 output=$here/results more=()
+minutes=8 output=$here/results again='' more=()
 while [ $# -gt 0 ]; do
     case $1 in
         --minutes) minutes=$2; shift 2 ;;
         --output) output=$2; shift 2 ;;
+        --again) again=$1; shift ;;
         --device) export GPU_TESTS_ON=$2; more+=("$1" "$2"); shift 2 ;;
         *) more+=("$1"); shift ;;
     esac
@@ -33,9 +34,11 @@ for section in ${SECTIONS:-tests agreement+flex+streams speed training profile};
         echo "== ${section//+/ }, $left s left"
         # shellcheck disable=SC2086
         timeout -k 5 $left "${PYTHON:-python3}" "$here/gpu.py" ${section//+/ } --output "$output" \
-            --deadline $((left - 10)) "${more[@]}"
+            --deadline $((left - 10)) $again "${more[@]}"
         found=$?
         [ $found -gt $status ] && status=$found
+        again='' # once: a row that kills the process would do so again
+        [ $found -eq 4 ] && exit 4
         [ $found -le 1 ] && break
     done
 done

@@ -47,6 +47,7 @@ def tests(rows: Any, given: argparse.Namespace) -> None:
             "--no-header",
             "-p",
             "no:cacheprovider",
+            "--continue-on-collection-errors",
         ]
         if given.device == "cuda":
             command += ["-n", "6"]

@@ -118,12 +118,12 @@ def with_flex(classifier: Classifier, width: int, samples: int) -> tuple[Work, i
 
 def few_ways(given: argparse.Namespace) -> list[tuple[str, str, Ready]]:
     """What a small shape is to show: mostly what the host costs."""
-    streams, size = (1, max(given.streams)), 1 if given.device == "cpu" else 8
+    size = 1 if given.device == "cpu" else 8
     return [
         ("window, 8", "Disc", partial(by_windows, size=8)),
         (f"one pass, {size} chunks", "Disc", partial(one_pass, samples=size)),
         (f"one pass, {size} chunks", "Gen", partial(one_pass, samples=size)),
-        *((f"live, {n}", "Disc", partial(live, streams=n)) for n in streams),
+        *((f"live, {n}", "Disc", partial(live, streams=n)) for n in given.streams),
         ("live, 1, compiled", "Disc", partial(live, streams=1, compiled=True)),
     ]
 
@@ -156,7 +156,12 @@ def training(rows: Any, given: argparse.Namespace) -> None:
 
 
 def timed_step(kind: str, shape: str, way: str, given: argparse.Namespace) -> dict[str, Any]:
-    """Forward, backward and AdamW, by autocast to bfloat16 on a GPU: labelled frames a second and peak memory."""
+    """Labelled frames a second of a training step, and its peak memory."""
+    return timed(*training_step(kind, shape, way, given), min(1.0, given.seconds))
+
+
+def training_step(kind: str, shape: str, way: str, given: argparse.Namespace) -> tuple[Work, int]:
+    """Forward, backward and AdamW, by autocast to bfloat16 on a GPU; and the labelled frames of a step."""
     mode: Any = "window" if way == "window" else "one_pass"
     classifier = prepare(
         kind, shape, mode, 256, given.device, dtype=given.dtype, **({} if mode == "window" else SHARE[kind])
@@ -168,12 +173,11 @@ def timed_step(kind: str, shape: str, way: str, given: argparse.Namespace) -> di
         batch = batch._replace(label=torch.randint(1, CLASSES, (8,)), uniform=torch.zeros(8))
     else:
         batch = training_batch(shape, given.device, 4)
-    step = step_of(classifier.train(), batch, mixed=given.device != "cpu")
-    return timed(step, len(batch.label), min(1.0, given.seconds))
+    return step_of(classifier.train(), batch, mixed=given.device != "cpu"), len(batch.label)
 
 
 def profile(rows: Any, given: argparse.Namespace) -> None:
-    """Where the time of one stream, of many, and of one pass goes, at the largest shape."""
+    """Where the time of one stream, of many, of one pass and of Gen's training step goes, at the largest shape."""
     shape, many = given.shape[-1], max(given.streams)
     for name, ready in (
         ("live, 1", partial(live, streams=1)),
@@ -182,14 +186,24 @@ def profile(rows: Any, given: argparse.Namespace) -> None:
         ("one pass, 8 chunks", partial(one_pass, samples=8 if given.device != "cpu" else 1)),
     ):
         if given.device != "cpu" or "compiled" not in name:
-            rows.add(f"profile, {shape}, Disc, {name}", partial(profiled, shape, ready, given))
+            rows.add(f"profile, {shape}, Disc, {name}", partial(profiled, partial(way_of, shape, ready, given)))
+    made.cache_clear()
+    rows.add(
+        f"profile, {shape}, Gen, training step, one pass",
+        partial(profiled, lambda: training_step("Gen", shape, "one pass", given)[0]),
+    )
 
 
-def profiled(shape: str, ready: Ready, given: argparse.Namespace) -> dict[str, Any]:
+def way_of(shape: str, ready: Ready, given: argparse.Namespace) -> Work:
+    """A way of Disc's that is ready."""
+    return ready(made("Disc", shape, given.device, given.dtype), WIDTHS[shape])[0]
+
+
+def profiled(make_work: Callable[[], Work]) -> dict[str, Any]:
     """Dearest operations, on the device and on the host, of three turns."""
     from torch.profiler import ProfilerActivity, profile
 
-    work, _ = ready(made("Disc", shape, given.device, given.dtype), WIDTHS[shape])
+    work = make_work()
     for _ in range(5):
         work()
     on_gpu = [ProfilerActivity.CUDA] if torch.cuda.is_available() else []

@@ -128,7 +128,7 @@ def test_batches_come_from_pinned_memory(workers: int) -> None:
     source.setup("fit")
     batch = next(iter(source.train_dataloader()))
     assert isinstance(batch, Batch)
-    assert all(part.is_pinned() == (DEVICE == "cuda") for part in batch if part.numel())
+    assert all(part.is_pinned() == (DEVICE == "cuda") for part in batch if part is not None and part.numel())
     moved = batch.to(DEVICE)
     same(moved.frames, batch.frames)
 

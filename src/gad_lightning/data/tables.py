@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from rapidfuzz.distance import DamerauLevenshtein
-
 from gad_lightning.csv_rows import read_rows, seconds_of
 from gad_lightning.errors import DataError
 
@@ -154,4 +152,6 @@ def _letters_apart(one: str, other: str) -> float:
     """Letters to insert, remove, replace or swap; infinitely many if the numbers in them differ."""
     if re.findall(r"\d+", one) != re.findall(r"\d+", other):
         return float("inf")
+    from rapidfuzz.distance import DamerauLevenshtein  # only checked data want it: a training machine may lack it
+
     return DamerauLevenshtein.distance(one, other, score_cutoff=2)
