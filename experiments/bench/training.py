@@ -9,6 +9,7 @@ answers 1 query in 8 there, Gen all. A step is forward, backward and AdamW over 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from measure import rate, seconds_of, store  # isort: skip  # sets how threads w
 import torch
 from rich.console import Console
 from rich.table import Table
-from speed import CLASSES, KINDS, WIDTHS, WINDOW, chunk_batch, prepare
+from speed import CLASSES, KINDS, WIDTHS, WINDOW, chunk_batch, flops_of, prepare
 
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.types import Batch
@@ -38,38 +39,58 @@ def step_of(classifier: Classifier, batch: Batch, mixed: bool = False) -> Any:
     return step
 
 
-def measure(kind: str, shape: str, device: str, size: int, chunk: int, repeats: int) -> dict[str, float]:
-    """Seconds of a step and labeled frames a second, both ways."""
-    generator = torch.Generator().manual_seed(0)
-    window = prepare(kind, shape, "window", chunk, device).train()
-    frames = torch.randn(size, WINDOW, 1, WIDTHS[shape], device=device)
-    labels = torch.randint(1, CLASSES, (size,), generator=generator)
-    batch = Batch.at_last_frames(frames, torch.full((size,), WINDOW))._replace(label=labels, uniform=torch.zeros(size))
-    times = seconds_of(step_of(window, batch), repeats)
-    row = {"window_seconds": 1 / rate(times, 1), "window_labeled_per_second": rate(times, size)}
-    del window
-    one_pass = prepare(kind, shape, "one_pass", chunk, device, **SHARE[kind]).train()
-    batch = chunk_batch(torch.randn(WINDOW - 1 + chunk, WIDTHS[shape], device=device), WINDOW - 1)
-    labels = torch.randint(1, CLASSES, (chunk,), generator=generator)
-    draw = torch.rand(chunk, generator=generator)
-    times = seconds_of(step_of(one_pass, batch._replace(label=labels, uniform=draw)), repeats)
-    return {**row, "one_pass_seconds": 1 / rate(times, 1), "one_pass_labeled_per_second": rate(times, chunk)}
+def windows_step(kind: str, given: argparse.Namespace) -> tuple[Callable[[], None], int]:
+    """A step on windows, and the frames that it labels."""
+    classifier = prepare(kind, given.shape, "window", given.chunk, given.device).train()
+    frames = torch.randn(given.size, WINDOW, 1, WIDTHS[given.shape], device=given.device)
+    batch = Batch.at_last_frames(frames, torch.full((given.size,), WINDOW))
+    return step_of(classifier, labeled(batch)._replace(uniform=torch.zeros(given.size))), given.size
+
+
+def one_pass_step(kind: str, given: argparse.Namespace) -> tuple[Callable[[], None], int]:
+    """A step on a chunk, and the frames that it labels."""
+    classifier = prepare(kind, given.shape, "one_pass", given.chunk, given.device, **SHARE[kind]).train()
+    frames = torch.randn(WINDOW - 1 + given.chunk, WIDTHS[given.shape], device=given.device)
+    return step_of(classifier, labeled(chunk_batch(frames, WINDOW - 1))), given.chunk
+
+
+def labeled(batch: Batch) -> Batch:
+    """The same labels for every classifier, and the same share of answers."""
+    generator, queries = torch.Generator().manual_seed(0), len(batch.label)
+    labels = torch.randint(1, CLASSES, (queries,), generator=generator)
+    return batch._replace(label=labels, uniform=torch.rand(queries, generator=generator))
+
+
+def measure(given: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Seconds of a step and labeled frames a second, all kinds in turns: a busy neighbor slows them all."""
+    rows: dict[str, dict[str, float]] = {kind: {} for kind in given.kinds}
+    for way, make_step in (("window", windows_step), ("one_pass", one_pass_step)):
+        steps = {kind: make_step(kind, given) for kind in given.kinds}
+        for kind, (step, _) in steps.items():
+            rows[kind][f"{way}_flops"] = flops_of(step)  # and warms up
+        times: dict[str, list[float]] = {kind: [] for kind in given.kinds}
+        for _ in range(given.repeats):
+            for kind, (step, _) in steps.items():
+                times[kind] += seconds_of(step, 1, warm_up=0)
+        for kind, (_, frames) in steps.items():
+            rows[kind] |= {f"{way}_seconds": 1 / rate(times[kind], 1)}
+            rows[kind][f"{way}_labeled_per_second"] = rate(times[kind], frames)
+    return rows
 
 
 def show(shape: str, results: dict[str, dict[str, float]]) -> None:
-    """Print steps, and ratios to Disc."""
+    """Print steps, and ratios to Disc: of the time, and of the operations, which no way of computing them changes."""
     table = Table(title=f"training steps, {shape} shape")
-    columns = ("classifier", "window s/step", "x Disc", "one pass s/step", "x Disc", "labeled/s, one pass over window")
-    for column in columns:
+    columns = ("classifier", "window s/step", "x Disc", "one pass s/step", "x Disc", "operations, x Disc")
+    for column in (*columns, "labeled/s, one pass over window"):
         table.add_column(column, justify="right")
     first = results[next(iter(results))]
     for kind, row in results.items():
-        ratios = [row[f"{way}_seconds"] / first[f"{way}_seconds"] for way in ("window", "one_pass")]
+        names = ("window_seconds", "one_pass_seconds", "one_pass_flops")
+        ratios = [f"{row[name] / first[name]:.2f}" for name in names]
         gain = row["one_pass_labeled_per_second"] / row["window_labeled_per_second"]
-        table.add_row(
-            kind, f"{row['window_seconds']:.3f}", f"{ratios[0]:.2f}", f"{row['one_pass_seconds']:.3f}",
-            f"{ratios[1]:.2f}", f"{gain:.1f}",
-        )  # fmt: skip
+        seconds = [f"{row[name]:.3f}" for name in names[:2]]
+        table.add_row(kind, seconds[0], ratios[0], seconds[1], *ratios[1:], f"{gain:.1f}")
     Console().print(table)
 
 
@@ -77,13 +98,14 @@ def main() -> None:
     """Measure and store."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", choices=WIDTHS, default="tiny")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--size", type=int, default=8, help="windows of a batch")
     parser.add_argument("--chunk", type=int, default=256, help="new frames of the chunk")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=5, help="turns, in each of which every step is timed")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     given = parser.parse_args()
-    results = {kind: measure(kind, given.shape, given.device, given.size, given.chunk, given.repeats) for kind in KINDS}
+    results = measure(given)
     show(given.shape, results)
     settings = {name: value for name, value in vars(given).items() if name != "output"}
     print(store(f"training_{given.shape}_{given.device}", {"settings": settings, "steps": results}, given.output))

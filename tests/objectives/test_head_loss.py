@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.utils.flop_counter import FlopCounterMode
 
 from gad_lightning.backbones.base import Backbone
 from gad_lightning.backbones.causal_lm import CausalLM
@@ -105,6 +106,16 @@ def test_without_gradients_nothing_is_kept_and_without_rows_there_is_a_gradient_
     assert written is not None
     assert written.grad is not None  # every process has the same gradients, or all would wait
     assert not written.grad.any()
+
+
+def test_operations_can_be_counted_and_are_those_of_all_rows_at_once() -> None:
+    backbone = classifier_on("tiny", Path()).backbone
+    counted = []
+    for rule in (head_loss, whole):
+        with FlopCounterMode(backbone, display=False) as counter:  # its hooks refuse leaves
+            rule(backbone, *rows_of(backbone)).backward()
+        counted.append(counter.get_total_flops())
+    assert counted[0] == counted[1] > 0
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

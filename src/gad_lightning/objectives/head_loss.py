@@ -75,8 +75,9 @@ def _sum(
     at_trained: list[Tensor | None] = [None for _ in trained or ()]
     size = max(1, LOGITS.get(states.device.type, ELSEWHERE) // backbone.vocabulary.size)
     for part, wanted, share in zip(states.split(size), target.split(size), weight.split(size), strict=True):
-        part = part.detach().requires_grad_(trained is not None)
         with torch.set_grad_enabled(trained is not None):
+            part = part.detach().requires_grad_(trained is not None)
+            part = part.view_as(part)  # hooks on the inputs of modules, as torch's FLOP counter has them, want no leaf
             logits = backbone.token_logits(part)
         chances, at = logits.detach().log_softmax(1), (torch.arange(len(part), device=part.device), wanted)
         total -= (chances[at] * share).sum()
