@@ -36,7 +36,7 @@ def data_of(folder: Path, packages: Sequence[str], checkpoint: Path | None = Non
     if settings is None:
         raise MissingDataError(
             f"{folder} has no config.yaml with data.",
-            "give the config.yaml that it was trained with, by --run; the demo writes none",
+            "give the config.yaml that it was trained with, by --config or --run; the demo leaves none",
         )
     check_packages(settings, packages, config)
     parser = ArgumentParser(exit_on_error=False)
