@@ -41,7 +41,6 @@ class Backbone(Part, nn.Module):
     merged: bool = False  # whether a LoRA is folded into the weights, which can then not be trained
     light: Weights | None = None  # what :meth:`lighten` was called with
     quantized: bool = False  # whether the frozen weights are held in 4 or 8 bits
-    gradient_checkpointing: bool = False  # whether layers are computed again in the backward pass
 
     @abstractmethod
     def prepare(self, schema: DataSchema, texts: Sequence[str]) -> None:
@@ -109,29 +108,14 @@ class Backbone(Part, nn.Module):
     def slot_states(
         self, tokens: Tokens, frames: Tensor, cache: KVCache | None = None, at: Tensor | None = None
     ) -> Tensor:
-        """States of the slots, (Q, H); arguments as for :meth:`forward`, economy as for :meth:`states_at`."""
-        rows = tokens.slots.unique() if torch.is_grad_enabled() else tokens.slots
-        return tokens.at_slots(self.states_at(rows, tokens, frames, cache, at))
+        """States of the slots, (Q, H); arguments as for :meth:`forward`.
 
-    def states_at(
-        self, rows: Tensor, tokens: Tokens, frames: Tensor, cache: KVCache | None = None, at: Tensor | None = None
-    ) -> Tensor:
-        """States (R, T, H) of which only some are right: the feed-forward part of the last block runs there alone.
-
-        Args:
-            rows: (n,) tokens whose states are read, counted row by row; with gradients each of them once.
-            tokens: as for :meth:`forward`, like all that follows.
-            frames: see there.
-            cache: see there.
-            at: see there.
+        Without gradients, the feed-forward part of the last of :attr:`blocks` runs at the slots alone.
         """
-        # what is computed again in the backward pass would be so without the hooks
-        if not self.blocks or (self.gradient_checkpointing and torch.is_grad_enabled()):
-            states: Tensor = self(tokens, frames, cache, at)
-            return states
-        with feed_forward_at(self.blocks[-1], rows):
-            states = self(tokens, frames, cache, at)
-        return states
+        if not self.blocks or torch.is_grad_enabled():  # checkpointing would run the layer again, without the hooks
+            return tokens.at_slots(self(tokens, frames, cache, at))
+        with feed_forward_at(self.blocks[-1], tokens.slots):
+            return tokens.at_slots(self(tokens, frames, cache, at))
 
     @abstractmethod
     def token_logits(self, states: Tensor, ids: Tensor | None = None) -> Tensor:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 from torch.optim import Optimizer
 
-from gad_lightning.backbones.execution.last_layer import read_by_losses
 from gad_lightning.backbones.text_tower import embed_texts
 from gad_lightning.classifiers.base import Classifier
 from gad_lightning.classifiers.saving.checkpoint import content_of
@@ -170,10 +169,7 @@ class DiscriminativeClassifier(Classifier):
         agreement = self._agreement_due
         if agreement is not None:
             tokens, at = agreement.watched(tokens, self.backbone.hidden_size, frames.device)
-        if any(objective.reads_trunk for objective in self._objectives):
-            states = self.backbone(tokens, frames)
-        else:
-            states = self.backbone.states_at(read_by_losses(tokens), tokens, frames)
+        states = self.backbone(tokens, frames)
         weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
         at_slots = tokens.at_slots(states)
         logits = self.classify(at_slots, batch.task)

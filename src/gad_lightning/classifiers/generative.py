@@ -159,8 +159,7 @@ class GenerativeClassifier(Classifier):
         batch = batch.asking((batch.uniform < self.answer_fraction) & (first_class(batch.label) != IGNORED))
         answers = stack(self.writer.answers(batch, torch.ones(len(batch.label), dtype=torch.bool)))
         tokens = self.backbone.place(self.render(batch, answers, lead=self.lead_of(batch)), packed=True)
-        written = (tokens.target.reshape(-1) != IGNORED).nonzero().squeeze(1)
-        states = self.backbone.states_at(written, tokens, self.frames(batch))
+        states = self.backbone(tokens, self.frames(batch))
         weight = query_weights(batch.label, self.background[batch.task], self.background_weight)
         return {"generation": written_loss(tokens, states, self.backbone, weight.to(states.device))}
 

@@ -29,8 +29,6 @@ class Objective(Part, nn.Module):
     """Under which the loss is logged, as ``train/<name>``."""
     writes: ClassVar[bool] = False
     """Whether the language model learns to write this objective's text. One objective of a classifier may."""
-    reads_trunk: ClassVar[bool] = True
-    """Whether it reads states of the prompt or of frames, other than slots and tokens with a target."""
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
@@ -87,8 +85,6 @@ class Objective(Part, nn.Module):
 
 class ClassObjective(Objective):
     """An objective on what the head says of the classes. A subclass gives :meth:`of_scores`."""
-
-    reads_trunk: ClassVar[bool] = False
 
     @abstractmethod
     def of_scores(self, batch: Batch, scores: Tensor) -> Loss:

@@ -49,7 +49,6 @@ class ContrastText(Objective):
     """
 
     name: ClassVar[str] = "contrast"
-    reads_trunk: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -47,7 +47,6 @@ class PreviousActionHead(Objective):
     """
 
     name: ClassVar[str] = "previous_action"
-    reads_trunk: ClassVar[bool] = False
 
     def __init__(
         self,

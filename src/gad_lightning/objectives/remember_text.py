@@ -39,7 +39,6 @@ class RememberText(Objective):
     """
 
     name: ClassVar[str] = "remember"
-    reads_trunk: ClassVar[bool] = False
 
     def __init__(self, file: str, every: int = 8, tokens: int = 256, weight: float = 1.0) -> None:
         super().__init__(weight)

@@ -48,7 +48,6 @@ class StructureInduced(Objective):
     """
 
     name: ClassVar[str] = "structure"
-    reads_trunk: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -47,7 +47,6 @@ class WriteAnswer(Objective):
 
     name: ClassVar[str] = "generation"
     writes: ClassVar[bool] = True
-    reads_trunk: ClassVar[bool] = False
     follows_slot: ClassVar[bool] = True
     """Whether the text sees the slot."""
 

@@ -7,16 +7,8 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
-from gad_lightning.types import IGNORED, Kind, Tokens
-
 Output = Tensor | tuple[Tensor, ...]
 """States, or states and what a layer tells beside them."""
-
-
-def read_by_losses(tokens: Tokens) -> Tensor:
-    """Tokens (n,) that a loss may read, counted row by row: branches, slots, and those with a target."""
-    read = ((tokens.places.kind == Kind.BRANCH) | (tokens.target != IGNORED)).reshape(-1)
-    return read.index_fill(0, tokens.slots, True).nonzero().squeeze(1)
 
 
 @contextmanager
@@ -27,7 +19,7 @@ def feed_forward_at(layer: nn.Module, rows: Tensor) -> Iterator[None]:
 
     Args:
         layer: of a Hugging Face decoder.
-        rows: (n,) tokens of (R, T), counted row by row; with gradients none of them twice.
+        rows: (n,) tokens of (R, T), counted row by row.
     """
     feed_forward = dict(layer.named_children()).get("mlp")
     if feed_forward is None:
