@@ -203,7 +203,7 @@ def test_a_smoothing_takes_the_place_of_labels_that_look_ahead(folder: Path, tmp
         ({"source": "no.mp4"}, MissingDataError, "There is no video no.mp4"),
         ({"checkpoint": Path("no.ckpt")}, MissingDataError, "No checkpoint at no.ckpt"),
         ({"checkpoint": Path(__file__)}, CheckpointError, "test_watch.py is damaged"),
-        ({"task": "verbs"}, SettingError, "knows no task 'verbs'.*\n.*set task to one of color"),
+        ({"task": "verbs"}, SettingError, "There is no task 'verbs'; the classifier has color"),
         ({"checkpoint": "http://u:hunter2@127.0.0.1:9/x.ckpt"}, SettingError, r"such as http://\*\*\*@127"),
         ({"device": "http://u:hunter2@127.0.0.1:9"}, SettingError, r"device is 'http://\*\*\*@127"),
         ({"min_seconds": -1.0}, SettingError, "min_seconds must be 0 or more, got -1.0"),

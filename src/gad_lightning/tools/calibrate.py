@@ -19,7 +19,7 @@ from gad_lightning.decisions.thresholds import AlarmThresholds
 from gad_lightning.errors import SettingError
 from gad_lightning.escape import print_safely
 from gad_lightning.parts import ALLOWED_PACKAGES
-from gad_lightning.schema import DataSchema
+from gad_lightning.tools.chosen import task_index
 from gad_lightning.tools.run_data import data_as_trained
 
 By = Literal["alarms", "switch_cost", "best_path"]
@@ -70,7 +70,7 @@ def main(
     thresholds = _way(by, missed, false_alarms_per_hour, confidence, absent)
     data = data_as_trained(ckpt_path, run, packages)
     classifier = Classifier.load_from_checkpoint(ckpt_path, "cuda" if torch.cuda.is_available() else "cpu", packages)
-    asked = _task_index(classifier.schema, task)
+    asked = task_index(classifier.schema, task)
     found = classifier.calibrate(data, thresholds, MinimumDuration(min_seconds), sets, asked)
     print_safely(f"{_told(found)}\n{found.fitted_on}")
     write_changed(classifier, ckpt_path, target)
@@ -106,15 +106,3 @@ def _told(found: Decisions) -> str:
         least = 1 - found.sets.misfit
         lines.append(f"a label set has the classes of a probability of {least:.3g} or more, and the likeliest one")
     return "\n".join(lines)
-
-
-def _task_index(schema: DataSchema, name: str | None) -> int:
-    """Index of a task by its name, the first by default.
-
-    Raises:
-        SettingError: if there is no such task.
-    """
-    names = [task.name for task in schema.tasks]
-    if name is not None and name not in names:
-        raise SettingError(f"There is no task {name!r}; the classifier has {', '.join(names)}.", "choose one of them")
-    return 0 if name is None else names.index(name)

@@ -21,6 +21,7 @@ from gad_lightning.prompts.contexts.auto import usual_contexts
 from gad_lightning.prompts.contexts.base import AuxiliaryContext
 from gad_lightning.results.context_table import ContextTable, write_contexts
 from gad_lightning.results.run_folder import chosen_checkpoint
+from gad_lightning.tools.chosen import task_index
 from gad_lightning.tools.run_data import data_as_trained
 
 WIDTH = 120
@@ -66,11 +67,9 @@ def main(
             f"{run} is a run of {type(classifier).__name__}, which reads no class off a slot.",
             "give a run of DiscriminativeClassifier",
         )
-    names = [asked.name for asked in classifier.schema.tasks]
-    if task is not None and task not in names:
-        raise SettingError(f"There is no task {task!r}; the classifier has {', '.join(names)}.", "choose one of them")
+    asked = task_index(classifier.schema, task)
     every = [*usual_contexts(3, 2, bool(classifier.schema.goals)), *(contexts or [])]
-    found = rank_contexts(classifier, data, every, split, 0 if task is None else names.index(task))
+    found = rank_contexts(classifier, data, every, split, asked)
     Console(width=WIDTH).print(_drawn(found.table(), found.moments))
     if classifier.writing is not None:
         print_safely("This run wrote an answer while it trained, so its slots know of it: a run of Disc says more.")

@@ -35,5 +35,5 @@ def task_index(schema: DataSchema, name: str | None) -> int:
     """
     names = [task.name for task in schema.tasks]
     if name is not None and name not in names:
-        raise SettingError(f"The classifier knows no task {name!r}.", f"set task to one of {', '.join(names)}")
+        raise SettingError(f"There is no task {name!r}; the classifier has {', '.join(names)}.", "choose one of them")
     return 0 if name is None else names.index(name)

@@ -17,6 +17,7 @@ from gad_lightning.exporting.pieces import check_exportable
 from gad_lightning.exporting.whole_window import WholeWindow
 from gad_lightning.parts import ALLOWED_PACKAGES, describe
 from gad_lightning.streaming.detector import OnlineDetector
+from gad_lightning.tools.chosen import task_index
 
 DRIFT = 1e-4
 """Largest difference of a log-probability between file and classifier that is put down to the order of sums."""
@@ -176,9 +177,6 @@ def main(
     format_of(output, format)  # before a classifier is loaded
     packages = [*ALLOWED_PACKAGES, *(allowed or [])]
     classifier = Classifier.from_pretrained(checkpoint, allowed=packages)
-    names = [known.name for known in classifier.schema.tasks]
-    if task is not None and task not in names:
-        raise SettingError(f"There is no task {task!r}; the classifier has {', '.join(names)}.", "choose one of them")
-    chosen = 0 if task is None else names.index(task)
+    chosen = task_index(classifier.schema, task)
     drift = (export_step if step else export_classifier)(classifier, output, chosen, format)
     print_safely(f"{output}: scores differ from the classifier's by at most {drift:.1g}")

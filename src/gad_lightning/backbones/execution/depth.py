@@ -90,12 +90,14 @@ class SplitDepth:
     @contextmanager
     def _left_out(self, layers: range, instead: Callable[..., Output]) -> Iterator[None]:
         """Let something else take the place of some layers for as long as the block lasts."""
-        own = [(layer, dict(layer.__dict__)) for layer in (self.blocks[index] for index in layers)]
+        chosen = [self.blocks[index] for index in layers]
+        before = [layer.__dict__.get("forward") for layer in chosen]  # some have one of their own already
         try:
-            for layer, _ in own:
+            for layer in chosen:
                 layer.forward = instead  # of this one object, over its class's
             yield
         finally:
-            for layer, before in own:
+            for layer, own in zip(chosen, before, strict=True):
                 del layer.forward
-                layer.__dict__.update({name: one for name, one in before.items() if name == "forward"})
+                if own is not None:
+                    layer.forward = own

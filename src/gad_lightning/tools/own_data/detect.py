@@ -15,6 +15,7 @@ from gad_lightning.errors import GadError, SettingError
 from gad_lightning.escape import print_safely
 from gad_lightning.parts import ALLOWED_PACKAGES
 from gad_lightning.schema import normalized
+from gad_lightning.tools.chosen import task_index
 from gad_lightning.video.encoders import Encoder
 from gad_lightning.video.encoding.video_files import find_videos
 from gad_lightning.video.timing import rate_of
@@ -66,10 +67,7 @@ def main(
         check_free((output or file.parent) / f"{name}{chosen.ending}", overwrite)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     classifier = Classifier.from_pretrained(checkpoint, None, device, [*ALLOWED_PACKAGES, *(allowed or [])])
-    names = [known.name for known in classifier.schema.tasks]
-    if task is not None and task not in names:
-        raise SettingError(f"There is no task {task!r}; the classifier has {', '.join(names)}.", "choose one of them")
-    asked = 0 if task is None else names.index(task)
+    asked = task_index(classifier.schema, task)
     _label(classifier, files, chosen, output, encoder, asked, min_score, media)
 
 
